@@ -1,0 +1,313 @@
+//! The time as a value, and the two clocks it comes from.
+//!
+//! Below the adapters, no Ringwall crate reads the time by itself: decisions take it as a value,
+//! and whoever calls them holds a [`WallClock`] (for expiry dates that others wrote) and a
+//! [`MonotonicClock`] (for intervals of our own). Both can be a [`ManualClock`], so every rule about time has a
+//! test that does not sleep.
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use core::time::Duration;
+use std::time::{Instant, SystemTime};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// A point in time: microseconds since the Unix epoch, leap seconds ignored (POSIX time).
+///
+/// Microseconds because that is what PostgreSQL keeps: a time that went through a database
+/// compares equal to itself. The range is about ± 292,000 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const UNIX_EPOCH: Self = Self(0);
+
+    /// `None` when the seconds do not fit into the range.
+    #[must_use]
+    pub const fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        match seconds.checked_mul(MICROS_PER_SECOND) {
+            Some(micros) => Some(Self(micros)),
+            None => None,
+        }
+    }
+
+    /// A timestamp of this many microseconds since the epoch.
+    #[must_use]
+    pub const fn from_unix_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn unix_micros(self) -> i64 {
+        self.0
+    }
+
+    /// The time `duration` later, or `None` beyond the range.
+    #[must_use]
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        let micros = i64::try_from(duration.as_micros()).ok()?;
+        self.0.checked_add(micros).map(Self)
+    }
+
+    /// The time `duration` earlier, or `None` beyond the range.
+    #[must_use]
+    pub fn checked_sub(self, duration: Duration) -> Option<Self> {
+        let micros = i64::try_from(duration.as_micros()).ok()?;
+        self.0.checked_sub(micros).map(Self)
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// RFC 3339 in UTC with microseconds, such as `2026-01-31T08:05:00.000000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.unix_seconds();
+        let micros = self.0.rem_euclid(MICROS_PER_SECOND);
+        let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let (year, month, day) = civil_from_days(days);
+        let (hour, minute, second) = (
+            second_of_day.div_euclid(3600),
+            second_of_day.div_euclid(60) % 60,
+            second_of_day % 60,
+        );
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
+        )
+    }
+}
+
+/// Days since the epoch to a date of the proleptic Gregorian calendar: years counted from March
+/// in eras of 400 years, so that the leap day is the last of its year.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a Timestamp has at most 1.1e8 days: no product here leaves i64"
+)]
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+/// The wall clock cannot tell the time. No decision about an expiry can be reached: answer 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the wall clock is not available")]
+pub struct ClockUnavailable;
+
+/// The time of day, as others write it into credentials.
+///
+/// It may jump in either direction. Implementations answer at once and never block.
+pub trait WallClock: Send + Sync + fmt::Debug {
+    /// The time now.
+    ///
+    /// # Errors
+    ///
+    /// [`ClockUnavailable`] when it is not known; callers deny.
+    fn now(&self) -> Result<Timestamp, ClockUnavailable>;
+}
+
+/// A clock that never goes back, for intervals within this process.
+pub trait MonotonicClock: Send + Sync + fmt::Debug {
+    /// The time since an arbitrary start, which is the same for the whole life of this clock.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The machine's clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// The machine's clocks; the monotonic one starts at zero here.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the machine's clock is read"
+    )]
+    pub fn new() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl WallClock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the machine's clock is read"
+    )]
+    fn now(&self) -> Result<Timestamp, ClockUnavailable> {
+        // A clock before 1970 is a machine without a battery, not a time to judge expiry by.
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_err(|_| ClockUnavailable)?;
+        Timestamp::UNIX_EPOCH
+            .checked_add(since)
+            .ok_or(ClockUnavailable)
+    }
+}
+
+impl MonotonicClock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// A clock that stands until it is moved: for tests, of ours and of yours.
+///
+/// The wall time and the monotonic time are moved apart from each other, because that is what
+/// real machines do: [`ManualClock::advance`] moves both, [`ManualClock::set`] makes the wall
+/// clock alone jump, [`ManualClock::fail`] makes it unavailable.
+#[derive(Debug)]
+pub struct ManualClock {
+    wall_micros: AtomicI64,
+    monotonic_micros: AtomicI64,
+    failed: AtomicBool,
+}
+
+impl ManualClock {
+    /// Stands at `now`, with zero elapsed.
+    #[must_use]
+    pub const fn new(now: Timestamp) -> Self {
+        Self {
+            wall_micros: AtomicI64::new(now.0),
+            monotonic_micros: AtomicI64::new(0),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets `duration` pass on both clocks; it saturates at the end of the range.
+    pub fn advance(&self, duration: Duration) {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        for clock in [&self.wall_micros, &self.monotonic_micros] {
+            // The closure always answers `Some`, so this cannot fail.
+            let _: Result<i64, i64> =
+                clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
+                    Some(now.saturating_add(micros))
+                });
+        }
+    }
+
+    /// Makes the wall clock jump to `now`, in either direction. The monotonic clock stays.
+    pub fn set(&self, now: Timestamp) {
+        self.wall_micros.store(now.0, Ordering::SeqCst);
+    }
+
+    /// Makes the wall clock unavailable (`true`) or available again (`false`).
+    pub fn fail(&self, failed: bool) {
+        self.failed.store(failed, Ordering::SeqCst);
+    }
+}
+
+impl WallClock for ManualClock {
+    fn now(&self) -> Result<Timestamp, ClockUnavailable> {
+        if self.failed.load(Ordering::SeqCst) {
+            return Err(ClockUnavailable);
+        }
+        Ok(Timestamp(self.wall_micros.load(Ordering::SeqCst)))
+    }
+}
+
+impl MonotonicClock for ManualClock {
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(
+            u64::try_from(self.monotonic_micros.load(Ordering::SeqCst)).unwrap_or(0),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_rfc_3339() {
+        let cases = [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (951_782_400_000_000, "2000-02-29T00:00:00.000000Z"),
+            (951_868_800_000_000, "2000-03-01T00:00:00.000000Z"),
+            (1_769_846_700_000_001, "2026-01-31T08:05:00.000001Z"),
+            (4_107_542_399_000_000, "2100-02-28T23:59:59.000000Z"),
+            (4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z"),
+        ];
+        for (micros, expected) in cases {
+            assert_eq!(Timestamp::from_unix_micros(micros).to_string(), expected);
+        }
+        for extreme in [i64::MIN, i64::MAX] {
+            assert!(
+                Timestamp::from_unix_micros(extreme)
+                    .to_string()
+                    .ends_with('Z')
+            );
+        }
+    }
+
+    #[test]
+    fn never_wraps_around() {
+        let end = Timestamp::from_unix_micros(i64::MAX);
+        assert_eq!(end.checked_add(Duration::from_micros(1)), None);
+        assert_eq!(end.checked_add(Duration::MAX), None);
+        assert_eq!(
+            Timestamp::from_unix_micros(i64::MIN).checked_sub(Duration::from_micros(1)),
+            None
+        );
+        assert_eq!(Timestamp::from_unix_seconds(i64::MAX), None);
+        assert_eq!(Timestamp::UNIX_EPOCH.saturating_since(end), Duration::ZERO);
+    }
+
+    #[test]
+    fn rounds_seconds_down_before_the_epoch_too() {
+        assert_eq!(Timestamp::from_unix_micros(-1).unix_seconds(), -1);
+        assert_eq!(Timestamp::from_unix_micros(1_999_999).unix_seconds(), 1);
+    }
+
+    #[test]
+    fn a_manual_clock_jumps_backwards_without_moving_the_monotonic_one() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(10));
+        clock.set(Timestamp::UNIX_EPOCH);
+        assert_eq!(WallClock::now(&clock), Ok(Timestamp::UNIX_EPOCH));
+        assert_eq!(clock.elapsed(), Duration::from_secs(10));
+        clock.fail(true);
+        assert_eq!(WallClock::now(&clock), Err(ClockUnavailable));
+    }
+
+    #[test]
+    fn the_system_clock_tells_a_time_after_this_was_written() {
+        let now = WallClock::now(&SystemClock::new()).expect("a machine with a clock");
+        assert!(now > Timestamp::from_unix_seconds(1_767_225_600).expect("in range"));
+    }
+}

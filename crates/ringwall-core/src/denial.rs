@@ -1,0 +1,311 @@
+//! Every way to say no, with its HTTP and gRPC rendering.
+
+use core::fmt;
+use core::time::Duration;
+
+/// Why a request is refused, in the words that its caller may hear.
+///
+/// The enum is exhaustive on purpose: each crate maps its errors onto it, and each adapter
+/// renders it, without a wildcard arm. A new variant must break them all, so that somebody looks.
+///
+/// A denial says what the caller can do next, never which check failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The request itself is ill-formed: ambiguous credentials, an ambiguous path. 400.
+    Malformed {
+        /// The challenge to answer with, when the fault concerns credentials (RFC 6750 §3.1).
+        challenge: Option<Box<Challenge>>,
+    },
+    /// Nobody was authenticated. 401.
+    Unauthenticated {
+        /// How to authenticate.
+        challenge: Box<Challenge>,
+    },
+    /// Somebody was authenticated, and may not do this. 403.
+    Forbidden {
+        /// What would be needed, when saying so helps (RFC 6750 `insufficient_scope`).
+        challenge: Option<Box<Challenge>>,
+    },
+    /// There is no such thing, or none that this caller may know of. 404.
+    NotFound,
+    /// The resource exists, but not for this method. 405.
+    MethodNotAllowed {
+        /// The value of the `Allow` header field, such as `GET, HEAD`.
+        allow: Box<str>,
+    },
+    /// The action waits for somebody's approval. 403: nothing has happened, and a client that
+    /// treats every 2xx as success must not believe that it has.
+    ApprovalRequired {
+        /// The id under which the approval can be followed.
+        approval: Option<Box<str>>,
+    },
+    /// The state does not permit the action now. 409.
+    Conflict,
+    /// There was such a thing. 410.
+    Gone,
+    /// A condition that the request states does not hold. 412.
+    PreconditionFailed,
+    /// The body is longer than the route permits. 413.
+    PayloadTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Too many requests. 429.
+    RateLimited {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// No decision could be reached: a key source, a store or the clock is unavailable. 503,
+    /// never 401, because the credentials may be perfectly good.
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl Denial {
+    /// A bare 401 in `realm`: no credentials were presented.
+    #[must_use]
+    pub fn unauthenticated(realm: &str) -> Self {
+        Self::Unauthenticated {
+            challenge: Box::new(Challenge::new(realm)),
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        match self {
+            Self::Malformed { .. } => 400,
+            Self::Unauthenticated { .. } => 401,
+            Self::Forbidden { .. } | Self::ApprovalRequired { .. } => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::Conflict => 409,
+            Self::Gone => 410,
+            Self::PreconditionFailed => 412,
+            Self::PayloadTooLarge { .. } => 413,
+            Self::RateLimited { .. } => 429,
+            Self::Unavailable { .. } => 503,
+        }
+    }
+
+    /// The gRPC status code. gRPC answers HTTP 200 and puts this code into `grpc-status`.
+    #[must_use]
+    pub const fn grpc_code(&self) -> u32 {
+        match self {
+            Self::Malformed { .. } => 3,      // INVALID_ARGUMENT
+            Self::NotFound | Self::Gone => 5, // NOT_FOUND
+            Self::Forbidden { .. } => 7,      // PERMISSION_DENIED
+            Self::PayloadTooLarge { .. } | Self::RateLimited { .. } => 8, // RESOURCE_EXHAUSTED
+            Self::ApprovalRequired { .. } | Self::PreconditionFailed => 9, // FAILED_PRECONDITION
+            Self::Conflict => 10,             // ABORTED
+            Self::MethodNotAllowed { .. } => 12, // UNIMPLEMENTED
+            Self::Unavailable { .. } => 14,   // UNAVAILABLE
+            Self::Unauthenticated { .. } => 16, // UNAUTHENTICATED
+        }
+    }
+
+    /// The standard reason phrase (RFC 9110 §15), which is also the title of the problem document.
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "Bad Request",
+            Self::Unauthenticated { .. } => "Unauthorized",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::NotFound => "Not Found",
+            Self::MethodNotAllowed { .. } => "Method Not Allowed",
+            Self::ApprovalRequired { .. } => "Approval Required",
+            Self::Conflict => "Conflict",
+            Self::Gone => "Gone",
+            Self::PreconditionFailed => "Precondition Failed",
+            Self::PayloadTooLarge { .. } => "Content Too Large",
+            Self::RateLimited { .. } => "Too Many Requests",
+            Self::Unavailable { .. } => "Service Unavailable",
+        }
+    }
+
+    /// Calls `field` with the name (lower case) and value of each header field of the answer.
+    pub fn headers(&self, mut field: impl FnMut(&'static str, String)) {
+        match self {
+            Self::Malformed { challenge } | Self::Forbidden { challenge } => {
+                if let Some(challenge) = challenge {
+                    field("www-authenticate", challenge.to_string());
+                }
+            }
+            Self::Unauthenticated { challenge } => field("www-authenticate", challenge.to_string()),
+            Self::MethodNotAllowed { allow } => field("allow", allow.to_string()),
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => {
+                field("retry-after", retry_after_seconds(*retry_after).to_string());
+            }
+            Self::NotFound
+            | Self::ApprovalRequired { .. }
+            | Self::Conflict
+            | Self::Gone
+            | Self::PreconditionFailed
+            | Self::PayloadTooLarge { .. } => {}
+        }
+    }
+}
+
+/// Whole seconds, rounded up and at least one: a client that is told to wait zero seconds
+/// hammers.
+fn retry_after_seconds(duration: Duration) -> u64 {
+    let up = u64::from(duration.subsec_nanos() > 0);
+    duration.as_secs().saturating_add(up).max(1)
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.http_status(), self.title())
+    }
+}
+
+/// The error code of a bearer challenge (RFC 6750 §3.1, RFC 9470 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BearerError {
+    /// The request is malformed: several credentials, an empty one.
+    InvalidRequest,
+    /// The token is expired, revoked, malformed or invalid for any other reason.
+    InvalidToken,
+    /// The token is good, and does not suffice.
+    InsufficientScope,
+}
+
+impl BearerError {
+    /// The code as the RFC spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
+/// A `WWW-Authenticate: Bearer` challenge (RFC 6750 §3).
+///
+/// Without credentials there is no error code: the client did nothing wrong yet. Its text holds
+/// printable ASCII alone; every other character, quotes and backslashes included, is rendered as
+/// a space, so no value can end its quotes or the header line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    realm: Box<str>,
+    error: Option<BearerError>,
+    scope: Option<Box<str>>,
+}
+
+impl Challenge {
+    /// A bare challenge in `realm`.
+    #[must_use]
+    pub fn new(realm: &str) -> Self {
+        Self {
+            realm: realm.into(),
+            error: None,
+            scope: None,
+        }
+    }
+
+    /// Says what went wrong.
+    #[must_use]
+    pub fn error(mut self, error: BearerError) -> Self {
+        self.error = Some(error);
+        self
+    }
+
+    /// Says which scopes are needed, separated by spaces.
+    #[must_use]
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+}
+
+/// The value of the header field.
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bearer realm=\"{}\"", Quoted(&self.realm))?;
+        if let Some(error) = self.error {
+            write!(f, ", error=\"{}\"", error.as_str())?;
+        }
+        if let Some(scope) = &self.scope {
+            write!(f, ", scope=\"{}\"", Quoted(scope))?;
+        }
+        Ok(())
+    }
+}
+
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            let safe = (c.is_ascii_graphic() && c != '"' && c != '\\').then_some(c);
+            fmt::Write::write_char(f, safe.unwrap_or(' '))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(denial: &Denial) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        denial.headers(|name, value| all.push((name, value)));
+        all
+    }
+
+    #[test]
+    fn no_credentials_get_a_bare_challenge() {
+        let denial = Denial::unauthenticated("ringwall");
+        assert_eq!(denial.http_status(), 401);
+        assert_eq!(
+            headers(&denial),
+            [("www-authenticate", "Bearer realm=\"ringwall\"".to_owned())]
+        );
+    }
+
+    #[test]
+    fn insufficient_scope_names_the_scope() {
+        let challenge = Challenge::new("api")
+            .error(BearerError::InsufficientScope)
+            .scope("cases:read cases:write");
+        let denial = Denial::Forbidden {
+            challenge: Some(Box::new(challenge)),
+        };
+        let expected =
+            "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"cases:read cases:write\"";
+        assert_eq!(
+            headers(&denial),
+            [("www-authenticate", expected.to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_hostile_realm_cannot_leave_its_quotes() {
+        let challenge = Challenge::new("a\", error=\"none\r\nSet-Cookie: x=\\");
+        let shown = challenge.to_string();
+        assert_eq!(shown.matches('"').count(), 2, "{shown}");
+        assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
+    }
+
+    #[test]
+    fn an_unavailable_key_source_answers_503_with_retry_after_and_no_challenge() {
+        for (wait, expected) in [
+            (0, "1"),
+            (1, "1"),
+            (1_000, "1"),
+            (1_001, "2"),
+            (30_000, "30"),
+        ] {
+            let denial = Denial::Unavailable {
+                retry_after: Duration::from_millis(wait),
+            };
+            assert_eq!(denial.http_status(), 503);
+            assert_eq!(headers(&denial), [("retry-after", expected.to_owned())]);
+        }
+    }
+}

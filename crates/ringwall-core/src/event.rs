@@ -1,0 +1,195 @@
+//! The lossy channel: metrics, alerts, logs.
+
+use core::fmt;
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::Timestamp;
+use crate::principal::VerifiedPrincipal;
+
+/// What happened. The names of [`EventKind::as_str`] are stable: alerts are written against them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A credential was accepted.
+    AuthenticationSucceeded,
+    /// A credential was presented and refused.
+    AuthenticationFailed,
+    /// No credential was presented where one is needed.
+    CredentialsMissing,
+    /// Several credentials, or one that is not well formed, were presented.
+    CredentialsAmbiguous,
+    /// An authenticated caller may not do what it asked for.
+    AccessDenied,
+    /// A request was refused for its form (path, body length).
+    RequestRefused,
+    /// A key source cannot serve keys, so no decision can be reached.
+    KeysUnavailable,
+    /// A key source has a new set of keys.
+    KeysReloaded,
+    /// A key source was given a set that it refused, in whole or in part.
+    KeysRefused,
+    /// A revocation source cannot answer.
+    RevocationUnavailable,
+    /// The wall clock cannot tell the time.
+    ClockUnavailable,
+    /// The audit sink refused a record.
+    AuditFailed,
+    /// The service is put together in a way that cannot work.
+    Misconfigured,
+}
+
+impl EventKind {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthenticationSucceeded => "authentication_succeeded",
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::CredentialsMissing => "credentials_missing",
+            Self::CredentialsAmbiguous => "credentials_ambiguous",
+            Self::AccessDenied => "access_denied",
+            Self::RequestRefused => "request_refused",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::KeysReloaded => "keys_reloaded",
+            Self::KeysRefused => "keys_refused",
+            Self::RevocationUnavailable => "revocation_unavailable",
+            Self::ClockUnavailable => "clock_unavailable",
+            Self::AuditFailed => "audit_failed",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+}
+
+/// One security event. It never holds a credential or a part of one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SecurityEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// When, as far as the clock could tell.
+    pub at: Option<Timestamp>,
+    /// The precise cause, for operators: a fixed text, never input.
+    pub cause: &'static str,
+    /// The address of the socket peer.
+    pub source: Option<IpAddr>,
+    /// Who, when somebody was authenticated.
+    pub principal: Option<VerifiedPrincipal>,
+    /// What the event is about in the operator's own terms: an issuer, a route. Never input.
+    pub about: Option<std::sync::Arc<str>>,
+}
+
+impl SecurityEvent {
+    /// An event with nothing but its kind and cause.
+    #[must_use]
+    pub const fn new(kind: EventKind, cause: &'static str) -> Self {
+        Self {
+            kind,
+            at: None,
+            cause,
+            source: None,
+            principal: None,
+            about: None,
+        }
+    }
+}
+
+/// Takes events. It may drop them under pressure and must count what it drops; it never blocks
+/// and never fails, so that telemetry cannot take a service down.
+pub trait EventSink: Send + Sync + fmt::Debug {
+    /// Takes one event.
+    fn emit(&self, event: SecurityEvent);
+}
+
+/// Takes events and forgets them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiscardEvents;
+
+impl EventSink for DiscardEvents {
+    fn emit(&self, _event: SecurityEvent) {}
+}
+
+/// Keeps the newest events in memory, up to a bound; older ones are dropped and counted.
+#[derive(Debug)]
+pub struct MemoryEvents {
+    events: Mutex<VecDeque<SecurityEvent>>,
+    capacity: usize,
+    dropped: AtomicU64,
+}
+
+impl MemoryEvents {
+    /// Keeps at most `capacity` events.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            events: Mutex::new(VecDeque::with_capacity(capacity)),
+            capacity,
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// The events kept, oldest first.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<SecurityEvent> {
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// How many events were dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// How many of the kept events are of `kind`.
+    #[must_use]
+    pub fn count(&self, kind: EventKind) -> usize {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().filter(|event| event.kind == kind).count()
+    }
+}
+
+impl EventSink for MemoryEvents {
+    fn emit(&self, event: SecurityEvent) {
+        // The queue holds plain values: after a panic elsewhere it is still whole.
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        while events.len() >= self.capacity {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            if events.pop_front().is_none() {
+                return; // a capacity of zero keeps nothing
+            }
+        }
+        events.push_back(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_newest_and_counts_the_rest() {
+        let sink = MemoryEvents::new(2);
+        for cause in ["one", "two", "three"] {
+            sink.emit(SecurityEvent::new(EventKind::AccessDenied, cause));
+        }
+        let causes: Vec<_> = sink.snapshot().iter().map(|event| event.cause).collect();
+        assert_eq!(causes, ["two", "three"]);
+        assert_eq!(sink.dropped(), 1);
+        assert_eq!(sink.count(EventKind::AccessDenied), 2);
+    }
+
+    #[test]
+    fn a_capacity_of_zero_keeps_nothing_and_counts_all() {
+        let sink = MemoryEvents::new(0);
+        sink.emit(SecurityEvent::new(EventKind::AccessDenied, "one"));
+        assert!(sink.snapshot().is_empty());
+        assert_eq!(sink.dropped(), 1);
+    }
+}
