@@ -195,13 +195,13 @@ impl MemoryAudit {
     fn settle(&self, ticket: AuditTicket, outcome: AuditOutcome) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Tickets ascend along the queue.
-        if let Ok(index) = state
+        let found = state
             .records
-            .binary_search_by_key(&ticket, |record| record.ticket)
+            .binary_search_by_key(&ticket, |record| record.ticket);
+        if let Ok(index) = found
+            && let Some(record) = state.records.get_mut(index)
         {
-            if let Some(record) = state.records.get_mut(index) {
-                record.outcome.get_or_insert(outcome);
-            }
+            record.outcome.get_or_insert(outcome);
         }
     }
 }
@@ -251,7 +251,8 @@ mod tests {
     fn ticket(sink: &MemoryAudit, target: &str) -> AuditTicket {
         match sink.intent(intent(target)) {
             Step::Done(Ok(ticket)) => ticket,
-            other => panic!("{other:?}"),
+            Step::Done(Err(error)) => panic!("{error}"),
+            Step::Wait(_) => panic!("memory does not wait"),
         }
     }
 
@@ -266,8 +267,8 @@ mod tests {
                 .all(|record| record.outcome.is_none())
         );
         sink.cancelled(second);
-        let _ = sink.outcome(first, AuditOutcome::Completed { status: 200 });
-        let _ = sink.outcome(second, AuditOutcome::Completed { status: 200 });
+        drop(sink.outcome(first, AuditOutcome::Completed { status: 200 }));
+        drop(sink.outcome(second, AuditOutcome::Completed { status: 200 }));
         let outcomes: Vec<_> = sink
             .snapshot()
             .into_iter()
@@ -286,8 +287,8 @@ mod tests {
     fn is_bounded_and_counts_what_it_dropped() {
         let sink = MemoryAudit::new(2);
         let first = ticket(&sink, "/a");
-        let _ = ticket(&sink, "/b");
-        let _ = ticket(&sink, "/c");
+        ticket(&sink, "/b");
+        ticket(&sink, "/c");
         sink.cancelled(first); // already gone
         assert_eq!(sink.snapshot().len(), 2);
         assert_eq!(sink.dropped(), 1);
