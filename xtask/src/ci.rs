@@ -1,0 +1,99 @@
+//! `cargo xtask ci`: everything a change must pass, cheap checks first.
+//!
+//! All steps share one build folder and, for the main workspace, one set of compiler flags, so what
+//! one step compiled the next one finds. Only the fuzz targets are built apart, with flags of their
+//! own.
+
+use crate::{
+    advisories, bench, cargo_deny, deps,
+    failure::Result,
+    features, fuzz, manifest,
+    project::Project,
+    steps::{Step, Steps},
+    testing,
+};
+
+/// Runs all steps; the first failure ends the run.
+pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
+    crate::no_more(words)?;
+    // Incremental artefacts cost time and space, and nothing here is built twice.
+    let project = project
+        .with("CARGO_INCREMENTAL", "0")
+        .with(testing::SEED.0, testing::SEED.1)
+        .with_default("CARGO_TERM_COLOR", "never");
+    let project = &project;
+    let steps: Vec<Step<'_>> = vec![
+        ("format", Box::new(|| format(project))),
+        ("deps", Box::new(|| deps::check(project))),
+        ("clippy", Box::new(|| clippy(project))),
+        ("test", Box::new(|| testing::run(project.clone(), &[]))),
+        ("docs", Box::new(|| docs(project))),
+        ("features", Box::new(|| features::check(project))),
+        ("deny", Box::new(|| cargo_deny::check(project))),
+        ("advisories", Box::new(|| advisories::check(project))),
+        ("publish dry run", Box::new(|| publish_dry_run(project))),
+        ("fuzz", Box::new(|| fuzz::smoke(project))),
+        ("bench", Box::new(|| bench::smoke(project))),
+    ];
+    Steps::run(steps)
+}
+
+/// The manifests of all workspaces, the main one first.
+fn manifests() -> impl Iterator<Item = String> {
+    std::iter::once("Cargo.toml".to_owned()).chain(
+        manifest::APART
+            .iter()
+            .map(|folder| format!("{folder}/Cargo.toml")),
+    )
+}
+
+fn format(project: &Project) -> Result<()> {
+    for manifest in manifests() {
+        project
+            .cargo("fmt")
+            .args(["--all", "--manifest-path", &manifest, "--", "--check"])
+            .run()?;
+    }
+    Ok(())
+}
+
+fn clippy(project: &Project) -> Result<()> {
+    for manifest in manifests() {
+        project
+            .cargo("clippy")
+            .args([
+                "--manifest-path",
+                &manifest,
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+            ])
+            .args(["--locked", "--target-dir"])
+            .arg(project.target())
+            .args(["--", "-D", "warnings"])
+            .run()?;
+    }
+    Ok(())
+}
+
+fn docs(project: &Project) -> Result<()> {
+    project
+        .cargo("doc")
+        .args(["--workspace", "--no-deps", "--all-features", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}
+
+/// Packages every published crate and builds it from its package, unpublished siblings included. A
+/// dirty tree is what a person has while working; a package made from one is refused in CI.
+fn publish_dry_run(project: &Project) -> Result<()> {
+    let publish =
+        project
+            .cargo("publish")
+            .args(["--workspace", "--dry-run", "--locked", "--target-dir"]);
+    let publish = publish.arg(project.target());
+    match std::env::var_os("CI") {
+        Some(_) => publish.run(),
+        None => publish.arg("--allow-dirty").run(),
+    }
+}

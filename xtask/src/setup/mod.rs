@@ -1,0 +1,19 @@
+//! What the tests need beside a Rust toolchain, put in place by the command that needs it.
+//!
+//! Each need is a module that reuses what is there, installs what is missing where it may, and
+//! otherwise fails with the name of what to install. Nothing is skipped: a test that did not run
+//! must not look like one that passed.
+
+pub(crate) mod compiler;
+mod debian;
+mod python;
+
+use crate::{failure::Result, project::Project};
+
+/// Prepares everything `cargo test` needs and returns the project with the variables through which
+/// the tests find it.
+pub(crate) fn for_tests(project: Project) -> Result<Project> {
+    compiler::c()?;
+    let interpreter = python::interpreter(&project)?;
+    Ok(project.with(python::VARIABLE, interpreter))
+}
