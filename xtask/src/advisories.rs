@@ -124,7 +124,7 @@ fn lay_out(project: &Project, snapshot: &Path, repository: &Path) -> Result<()> 
     git()
         .args(["init", "--quiet", "--initial-branch=main"])
         .run()?;
-    git().args(["add", "--all"]).run()?;
+    git().args(["add", "--all"]).capture()?;
     git()
         .args(["commit", "--quiet", "--message", "snapshot"])
         .run()

@@ -6,16 +6,15 @@
 
 use crate::{
     advisories, bench, cargo_deny, deps,
-    failure::Result,
+    failure::{Failure, Result},
     features, fuzz, manifest,
     project::Project,
     steps::{Step, Steps},
     testing,
 };
 
-/// Runs all steps; the first failure ends the run.
+/// Runs all steps, or the ones named, in this order; the first failure ends the run.
 pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
-    crate::no_more(words)?;
     // Incremental artefacts cost time and space, and nothing here is built twice.
     let project = project
         .with("CARGO_INCREMENTAL", "0")
@@ -31,11 +30,25 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         ("features", Box::new(|| features::check(project))),
         ("deny", Box::new(|| cargo_deny::check(project))),
         ("advisories", Box::new(|| advisories::check(project))),
-        ("publish dry run", Box::new(|| publish_dry_run(project))),
+        ("publish", Box::new(|| publish_dry_run(project))),
         ("fuzz", Box::new(|| fuzz::smoke(project))),
         ("bench", Box::new(|| bench::smoke(project))),
     ];
-    Steps::run(steps)
+    Steps::run(chosen(steps, words)?)
+}
+
+fn chosen<'a>(mut steps: Vec<Step<'a>>, words: &[String]) -> Result<Vec<Step<'a>>> {
+    let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = words.iter().find(|word| !names.contains(&word.as_str())) {
+        return Err(Failure::new(format!(
+            "no step `{unknown}`; there are: {}",
+            names.join(", ")
+        )));
+    }
+    if !words.is_empty() {
+        steps.retain(|(name, _)| words.iter().any(|word| word == name));
+    }
+    Ok(steps)
 }
 
 /// The manifests of all workspaces, the main one first.
@@ -95,5 +108,30 @@ fn publish_dry_run(project: &Project) -> Result<()> {
     match std::env::var_os("CI") {
         Some(_) => publish.run(),
         None => publish.arg("--allow-dirty").run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps() -> Vec<Step<'static>> {
+        vec![
+            ("format", Box::new(|| Ok(()))),
+            ("test", Box::new(|| Ok(()))),
+        ]
+    }
+
+    #[test]
+    fn all_steps_run_unless_some_are_named() {
+        assert_eq!(chosen(steps(), &[]).unwrap().len(), 2);
+        let named = chosen(steps(), &["test".to_owned()]).unwrap();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].0, "test");
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused() {
+        assert!(chosen(steps(), &["tests".to_owned()]).is_err());
     }
 }

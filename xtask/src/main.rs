@@ -38,7 +38,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [ARGS...]          set up what the tests need, then run them all
-  ci                      everything a change must pass, in order
+  ci [STEP...]            everything a change must pass, in order, or some of it
   deps                    the floors, the manifests and the source rules
   demo [ARGS...]          start the example back end and drive it through every control
   bench [AREA] [--smoke]  measure against peers; all areas unless one is named
