@@ -1,1 +1,29 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+pub mod json;
+
+mod algorithm;
+mod compact;
+mod encoding;
+mod error;
+mod file;
+mod jwk;
+mod key;
+mod provider;
+mod public_key;
+mod secret_key;
+mod set;
+mod source;
+
+pub use algorithm::Algorithm;
+pub use compact::{CompactJws, CompactLimits, SignatureValid};
+pub use error::{CompactError, KeyError, KeySetError};
+pub use file::{FileKeys, FileKeysBuilder, WatchHandle};
+pub use key::{KeyId, VerificationKey};
+#[cfg(feature = "aws-lc-rs")]
+pub use provider::AwsLcProvider;
+pub use provider::{RingProvider, SignatureMismatch, SignatureProvider, VerifySignature};
+pub use public_key::{Curve, PublicKey, PublicKeyParts};
+pub use secret_key::HmacSecret;
+pub use set::{KeySet, KeySetBuilder, RefusedKey};
+pub use source::{Health, KeySource, KeysUnavailable, StaticKeys};

@@ -1,0 +1,1 @@
+//! Both providers under the same cases.
