@@ -1,0 +1,83 @@
+//! What finds out who is calling.
+
+use std::sync::Arc;
+
+use ringwall_core::denial::Denial;
+use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::request::RequestView;
+use ringwall_core::step::Step;
+
+/// Whether, and where, a request carries a credential of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// It carries none.
+    No,
+    /// It carries one in the `Authorization` field. The gate refuses an `Authorization` that no
+    /// authenticator claims, so this answer is a claim.
+    InAuthorization,
+    /// It carries one somewhere else: another header field, the TLS connection.
+    Elsewhere,
+}
+
+/// Reads one kind of credential.
+///
+/// # Contract
+///
+/// - [`presented`](Self::presented) answers whether the caller *tried*: a malformed, empty or
+///   duplicated credential of this kind is presented. An authenticator that overlooks a bad
+///   credential turns it into an absent one, and a route with optional authentication would serve
+///   it as anonymous. It neither waits nor checks anything.
+/// - [`authenticate`](Self::authenticate) is called only after `presented` said yes, and never for
+///   a request that presents two credentials. It refuses what it does not fully understand, and
+///   answers [`Denial::Unavailable`] when no decision could be reached.
+/// - It emits its own [`AuthenticationSucceeded`] and [`AuthenticationFailed`] events, because it
+///   alone knows the precise cause. The gate emits everything else.
+/// - Calls may come from any thread at once.
+///
+/// [`AuthenticationSucceeded`]: ringwall_core::event::EventKind::AuthenticationSucceeded
+/// [`AuthenticationFailed`]: ringwall_core::event::EventKind::AuthenticationFailed
+pub trait Authenticator: Send + Sync + core::fmt::Debug {
+    /// Whether the request carries a credential of this kind, good or bad.
+    fn presented(&self, view: &RequestView<'_>) -> Presented;
+
+    /// Checks that credential. An answer that is already known costs no allocation.
+    fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>>;
+}
+
+impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        (**self).presented(view)
+    }
+
+    fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        (**self).authenticate(view)
+    }
+}
+
+/// A caller whose credential was verified, and what else the credential said.
+///
+/// It is made from a [`VerifiedPrincipal`], which is itself a proof; so there is no way to make
+/// one for a principal that nobody verified. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Authenticated(Evidence);
+
+#[derive(Clone, Debug)]
+enum Evidence {
+    Principal(VerifiedPrincipal),
+}
+
+impl Authenticated {
+    /// Who is calling.
+    #[must_use]
+    pub const fn principal(&self) -> &VerifiedPrincipal {
+        match &self.0 {
+            Evidence::Principal(principal) => principal,
+        }
+    }
+}
+
+impl From<VerifiedPrincipal> for Authenticated {
+    fn from(principal: VerifiedPrincipal) -> Self {
+        Self(Evidence::Principal(principal))
+    }
+}

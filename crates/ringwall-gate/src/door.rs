@@ -1,0 +1,461 @@
+//! The door of one route: where a request is decided about.
+
+use core::fmt;
+use core::net::IpAddr;
+use std::sync::Arc;
+
+use ringwall_core::audit::{AuditIntent, AuditOutcome, AuditSink, AuditTicket, AuditUnavailable};
+use ringwall_core::clock::Timestamp;
+use ringwall_core::denial::{BearerError, Challenge, Denial};
+use ringwall_core::event::EventKind;
+use ringwall_core::principal::{AuthenticationMethod, VerifiedPrincipal};
+use ringwall_core::request::{HeaderValues, RequestView};
+use ringwall_core::step::Step;
+
+use crate::admitted::{Admitted, Attempt};
+use crate::authenticator::{Authenticated, Authenticator, Presented};
+use crate::exit::Exit;
+use crate::gate::{Gate, RETRY_AFTER};
+use crate::path;
+use crate::policy::{Access, AuditScope, RoutePolicy};
+
+/// What a door answers: the proof for the handler and the way out, or the refusal.
+pub type Entry = Result<(Arc<Admitted>, Exit), Denial>;
+
+/// The door of one route: the gate and the route's policy. Cloning shares it.
+#[derive(Clone)]
+pub struct Door(Arc<Frame>);
+
+struct Frame {
+    gate: Gate,
+    policy: RoutePolicy,
+    /// The scopes as a challenge shows them, joined once.
+    scopes: Box<str>,
+}
+
+/// What is kept of a request while it is decided about.
+#[derive(Clone, Copy)]
+struct Arrival<'a> {
+    at: Option<Timestamp>,
+    path: &'a str,
+    source: Option<IpAddr>,
+    length: Option<u64>,
+}
+
+/// A refusal, with what the caller hears and what the operator hears.
+struct Refusal {
+    denial: Denial,
+    event: Option<EventKind>,
+    cause: &'static str,
+}
+
+impl Door {
+    pub(crate) fn new(gate: Gate, policy: RoutePolicy) -> Self {
+        let scopes: Vec<_> = policy
+            .access()
+            .scopes()
+            .iter()
+            .map(|scope| scope.as_str())
+            .collect();
+        let scopes = scopes.join(" ").into();
+        Self(Arc::new(Frame {
+            gate,
+            policy,
+            scopes,
+        }))
+    }
+
+    /// What the route demands.
+    #[must_use]
+    pub fn policy(&self) -> &RoutePolicy {
+        &self.0.policy
+    }
+
+    /// The gate it belongs to.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// Decides about one request: its form, who sends it, whether they may, how long it is; then
+    /// stores the audit intent. The order is part of the contract: whoever may not enter learns
+    /// nothing about the route but that.
+    ///
+    /// Call it before anything of the request's body is read, and call the handler only with the
+    /// answer's [`Admitted`]. When the answer is known at once (a cached token, a sink that does
+    /// not wait), nothing is boxed.
+    ///
+    /// # Errors
+    ///
+    /// The inner [`Denial`] is the answer to send; its event and its record are already made.
+    pub fn enter(&self, view: &RequestView<'_>) -> Step<Entry> {
+        let mut arrival = Arrival {
+            at: self.gate().now(),
+            path: view.raw_path,
+            source: view.socket_peer.map(|peer| peer.ip()),
+            length: None,
+        };
+        if arrival.at.is_none() && self.needs_time() {
+            return self.refuse(&arrival, None, Refusal::clock());
+        }
+        match self.check_form(view) {
+            Ok(length) => arrival.length = length,
+            Err(cause) => return self.refuse(&arrival, None, Refusal::form(cause)),
+        }
+        if self.policy().access == Access::Public {
+            return self.decide(&arrival, Attempt::NotAsked);
+        }
+        match self.choose(view) {
+            Ok(Some(authenticator)) => self.authenticate(&arrival, authenticator, view),
+            Ok(None) if self.policy().access == Access::Optional => {
+                self.decide(&arrival, Attempt::Anonymous)
+            }
+            Ok(None) => self.refuse(&arrival, None, self.missing()),
+            Err(refusal) => self.refuse(&arrival, None, refusal),
+        }
+    }
+
+    /// A public route that keeps no trail works without a clock; health checks are such routes.
+    fn needs_time(&self) -> bool {
+        self.policy().access != Access::Public || self.trail(AuditScope::All).is_some()
+    }
+
+    /// What must hold of any request, whoever sends it. Answers the stated body length.
+    fn check_form(&self, view: &RequestView<'_>) -> Result<Option<u64>, &'static str> {
+        path::check(view.method, view.raw_path, self.gate().encoded_slashes())?;
+        if matches!(view.header("host"), HeaderValues::Several(_)) {
+            return Err("the request has several Host fields");
+        }
+        match view.header("content-length") {
+            HeaderValues::Absent => Ok(None),
+            HeaderValues::One(text) => match length(text) {
+                Some(length) => Ok(Some(length)),
+                None => Err("the Content-Length is not a number"),
+            },
+            HeaderValues::Several(_) => Err("the request has several Content-Length fields"),
+        }
+    }
+
+    /// The one authenticator whose credential was presented.
+    fn choose(&self, view: &RequestView<'_>) -> Result<Option<&Arc<dyn Authenticator>>, Refusal> {
+        let authorization = view.header("authorization");
+        if matches!(authorization, HeaderValues::Several(_)) {
+            return Err(self.ambiguous("the request has several Authorization fields"));
+        }
+        let mut chosen = None;
+        let mut claimed = false;
+        for authenticator in self.gate().authenticators() {
+            let presented = authenticator.presented(view);
+            if presented == Presented::No {
+                continue;
+            }
+            claimed |= presented == Presented::InAuthorization;
+            if chosen.replace(authenticator).is_some() {
+                return Err(self.ambiguous("the request presents two credentials"));
+            }
+        }
+        let unclaimed = authorization != HeaderValues::Absent && !claimed;
+        match (unclaimed, chosen) {
+            (true, Some(_)) => {
+                Err(self.ambiguous("the request presents a credential beside its Authorization"))
+            }
+            (true, None) => Err(self.unclaimed()),
+            (false, chosen) => Ok(chosen),
+        }
+    }
+
+    fn authenticate(
+        &self,
+        arrival: &Arrival<'_>,
+        authenticator: &Arc<dyn Authenticator>,
+        view: &RequestView<'_>,
+    ) -> Step<Entry> {
+        match authenticator.authenticate(view) {
+            Step::Done(answer) => self.judge(arrival, answer),
+            Step::Wait(future) => {
+                let door = self.clone();
+                let path: Box<str> = arrival.path.into();
+                let Arrival {
+                    at, source, length, ..
+                } = *arrival;
+                Step::wait(async move {
+                    let answer = future.await;
+                    let path = &*path;
+                    let arrival = Arrival {
+                        at,
+                        path,
+                        source,
+                        length,
+                    };
+                    // The borrow of the path ends before the next wait: a step owns its future.
+                    let step = door.judge(&arrival, answer);
+                    step.await
+                })
+            }
+        }
+    }
+
+    fn judge(&self, arrival: &Arrival<'_>, answer: Result<Authenticated, Denial>) -> Step<Entry> {
+        let authenticated = match answer {
+            Ok(authenticated) => authenticated,
+            Err(denial) => return self.refuse(arrival, None, Refusal::credential(denial)),
+        };
+        let principal = authenticated.principal();
+        if principal.authentication.method == AuthenticationMethod::Unchecked
+            && !self.gate().profile().is_development()
+        {
+            let refusal = Refusal {
+                denial: Denial::unauthenticated(self.gate().realm()),
+                event: Some(EventKind::Misconfigured),
+                cause: "an unchecked principal was offered to a production gate",
+            };
+            return self.refuse(arrival, Some(principal), refusal);
+        }
+        if !self.policy().access.admits(principal) {
+            return self.refuse(arrival, Some(principal), self.insufficient());
+        }
+        self.decide(arrival, Attempt::Verified(authenticated))
+    }
+
+    /// The last checks and the intent, once it is settled who is calling.
+    fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
+        let limit = self.policy().body_limit;
+        if arrival.length.is_some_and(|length| length > limit) {
+            let refusal = Refusal {
+                denial: Denial::PayloadTooLarge { limit },
+                event: Some(EventKind::RequestRefused),
+                cause: "the stated length of the body is above the route's limit",
+            };
+            return self.refuse(arrival, attempt.principal(), refusal);
+        }
+        let Arrival { at, source, .. } = *arrival;
+        let (Some(sink), Some(time)) = (self.trail(AuditScope::All), at) else {
+            return Step::Done(Ok((
+                Arc::new(Admitted::new(self.clone(), attempt, at, source)),
+                Exit::unrecorded(),
+            )));
+        };
+        let intent = self.intent(arrival, time, attempt.principal());
+        match sink.intent(intent) {
+            Step::Done(answer) => Step::Done(self.admit(attempt, at, source, answer)),
+            Step::Wait(future) => {
+                let door = self.clone();
+                Step::wait(async move {
+                    let answer = future.await;
+                    door.admit(attempt, at, source, answer)
+                })
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        attempt: Attempt,
+        at: Option<Timestamp>,
+        source: Option<IpAddr>,
+        answer: Result<AuditTicket, AuditUnavailable>,
+    ) -> Entry {
+        match (answer, self.gate().audit()) {
+            (Ok(ticket), Some(sink)) => {
+                let exit = Exit::recorded(self.clone(), Arc::clone(sink), ticket);
+                let admitted = Admitted::new(self.clone(), attempt, at, source);
+                Ok((Arc::new(admitted), exit))
+            }
+            (Ok(_), None) => Err(Denial::Unavailable {
+                retry_after: RETRY_AFTER,
+            }),
+            (Err(AuditUnavailable { retry_after }), _) => {
+                let cause = "the intent could not be stored, so the request was refused";
+                let about = Some(self.policy().name());
+                let principal = attempt.principal();
+                self.gate()
+                    .emit(EventKind::AuditFailed, cause, at, source, principal, about);
+                Err(Denial::Unavailable { retry_after })
+            }
+        }
+    }
+
+    /// Makes the event and the record of a refusal. A record that cannot be stored changes nothing
+    /// for the caller: there is no effect that could go unrecorded.
+    fn refuse(
+        &self,
+        arrival: &Arrival<'_>,
+        principal: Option<&VerifiedPrincipal>,
+        refusal: Refusal,
+    ) -> Step<Entry> {
+        let Refusal {
+            denial,
+            event,
+            cause,
+        } = refusal;
+        if let Some(kind) = event {
+            let about = Some(self.policy().name());
+            let Arrival { at, source, .. } = *arrival;
+            self.gate().emit(kind, cause, at, source, principal, about);
+        }
+        let (Some(sink), Some(time)) = (self.trail(AuditScope::DenialsOnly), arrival.at) else {
+            return Step::Done(Err(denial));
+        };
+        let outcome = AuditOutcome::Denied {
+            status: denial.http_status(),
+            cause,
+        };
+        match sink.denied(self.intent(arrival, time, principal), outcome) {
+            Step::Done(answer) => {
+                self.denied(answer);
+                Step::Done(Err(denial))
+            }
+            Step::Wait(future) => {
+                let door = self.clone();
+                Step::wait(async move {
+                    door.denied(future.await);
+                    Err(denial)
+                })
+            }
+        }
+    }
+
+    fn denied(&self, answer: Result<(), AuditUnavailable>) {
+        if answer.is_err() {
+            self.report(EventKind::AuditFailed, "a denial could not be stored");
+        }
+    }
+
+    /// The sink, if the policy records what `least` records.
+    fn trail(&self, least: AuditScope) -> Option<&Arc<dyn AuditSink>> {
+        let recorded = match self.policy().audit {
+            AuditScope::All => true,
+            AuditScope::DenialsOnly => least == AuditScope::DenialsOnly,
+            AuditScope::Off => false,
+        };
+        self.gate().audit().filter(|_| recorded)
+    }
+
+    fn intent(
+        &self,
+        arrival: &Arrival<'_>,
+        at: Timestamp,
+        principal: Option<&VerifiedPrincipal>,
+    ) -> AuditIntent {
+        AuditIntent {
+            at,
+            principal: principal.cloned(),
+            action: Arc::clone(self.policy().name()),
+            target: arrival.path.into(),
+            source: arrival.source,
+        }
+    }
+
+    pub(crate) fn report(&self, kind: EventKind, cause: &'static str) {
+        self.gate().report(kind, cause, Some(self.policy().name()));
+    }
+
+    fn challenge(&self) -> Challenge {
+        Challenge::new(self.gate().realm())
+    }
+
+    fn missing(&self) -> Refusal {
+        Refusal {
+            denial: Denial::unauthenticated(self.gate().realm()),
+            event: Some(EventKind::CredentialsMissing),
+            cause: "no credential was presented",
+        }
+    }
+
+    /// RFC 6750 §3.1 has no error code for a scheme that is not ours: the bare challenge names
+    /// the one that is.
+    fn unclaimed(&self) -> Refusal {
+        Refusal {
+            denial: Denial::unauthenticated(self.gate().realm()),
+            event: Some(EventKind::AuthenticationFailed),
+            cause: "no authenticator reads this kind of Authorization",
+        }
+    }
+
+    /// RFC 6750 §3.1: more than one method of including a token is an `invalid_request`.
+    fn ambiguous(&self, cause: &'static str) -> Refusal {
+        let challenge = self.challenge().error(BearerError::InvalidRequest);
+        Refusal {
+            denial: Denial::Malformed {
+                challenge: Some(Box::new(challenge)),
+            },
+            event: Some(EventKind::CredentialsAmbiguous),
+            cause,
+        }
+    }
+
+    fn insufficient(&self) -> Refusal {
+        let challenge = self.challenge().error(BearerError::InsufficientScope);
+        let challenge = if self.0.scopes.is_empty() {
+            challenge
+        } else {
+            challenge.scope(&self.0.scopes)
+        };
+        Refusal {
+            denial: Denial::Forbidden {
+                challenge: Some(Box::new(challenge)),
+            },
+            event: Some(EventKind::AccessDenied),
+            cause: "the caller lacks a scope that the route demands",
+        }
+    }
+}
+
+impl Refusal {
+    const fn clock() -> Self {
+        Self {
+            denial: Denial::Unavailable {
+                retry_after: RETRY_AFTER,
+            },
+            event: Some(EventKind::ClockUnavailable),
+            cause: "the wall clock cannot tell the time",
+        }
+    }
+
+    const fn form(cause: &'static str) -> Self {
+        Self {
+            denial: Denial::Malformed { challenge: None },
+            event: Some(EventKind::RequestRefused),
+            cause,
+        }
+    }
+
+    /// The authenticator emitted the event, with the precise cause; the trail holds the kind.
+    const fn credential(denial: Denial) -> Self {
+        let cause = match denial {
+            Denial::Malformed { .. } => "the credential is malformed",
+            Denial::Unauthenticated { .. } => "the credential was refused",
+            Denial::RateLimited { .. } => "the credential was tried too often",
+            Denial::Unavailable { .. } => "the credential could not be checked",
+            Denial::Forbidden { .. }
+            | Denial::NotFound
+            | Denial::MethodNotAllowed { .. }
+            | Denial::ApprovalRequired { .. }
+            | Denial::Conflict
+            | Denial::Gone
+            | Denial::PreconditionFailed
+            | Denial::PayloadTooLarge { .. } => "the authenticator refused the request",
+        };
+        Self {
+            denial,
+            event: None,
+            cause,
+        }
+    }
+}
+
+/// RFC 9110 §8.6: digits alone; `str::parse` would also take a sign.
+fn length(text: &[u8]) -> Option<u64> {
+    if !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("policy", &self.0.policy)
+            .finish_non_exhaustive()
+    }
+}

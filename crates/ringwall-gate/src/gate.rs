@@ -1,0 +1,260 @@
+//! The gate itself: what all routes of a service share.
+
+use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use ringwall_core::audit::AuditSink;
+use ringwall_core::clock::{SystemClock, Timestamp, WallClock};
+use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
+use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::profile::Profile;
+
+use crate::authenticator::Authenticator;
+use crate::door::Door;
+use crate::error::Error;
+use crate::policy::RoutePolicy;
+use crate::tracing_events::TracingEvents;
+
+/// The longest realm, in bytes.
+const MAX_REALM: usize = 128;
+
+/// When a caller may come back after the clock or the audit trail failed: long enough not to
+/// hammer, short enough that nobody notices a failover.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What all routes of a service share: who can be authenticated and how, and where events and
+/// records go. Cloning shares it.
+///
+/// A gate is built once. Each route gets a [`Door`] from it where it is registered.
+#[derive(Clone)]
+pub struct Gate(Arc<Shared>);
+
+struct Shared {
+    realm: Box<str>,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    clock: Arc<dyn WallClock>,
+    events: Arc<dyn EventSink>,
+    audit: Option<Arc<dyn AuditSink>>,
+    profile: Profile,
+    encoded_slashes: bool,
+}
+
+impl Gate {
+    /// Begins a gate for `realm`, the name that challenges show to clients (RFC 9110 §11.5).
+    pub fn builder(realm: &str) -> GateBuilder {
+        GateBuilder {
+            realm: realm.into(),
+            authenticators: Vec::new(),
+            no_authenticators: false,
+            clock: Arc::new(SystemClock::new()),
+            events: Arc::new(TracingEvents),
+            audit: AuditChoice::Undecided,
+            profile: Profile::default(),
+            encoded_slashes: false,
+        }
+    }
+
+    /// The door of one route. Make it once, where the route is registered.
+    #[must_use]
+    pub fn door(&self, policy: RoutePolicy) -> Door {
+        Door::new(self.clone(), policy)
+    }
+
+    /// The realm that challenges show.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.0.realm
+    }
+
+    /// Whether this gate guards something real.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.0.profile
+    }
+
+    /// What the owner loosened by name, in words for the log of a start. Empty when nothing was.
+    #[must_use]
+    pub fn loosened(&self) -> Vec<&'static str> {
+        let shared = &*self.0;
+        let all = [
+            (
+                shared.audit.is_none(),
+                "no audit trail is kept (without_audit)",
+            ),
+            (
+                shared.encoded_slashes,
+                "encoded slashes in paths pass (permit_encoded_slashes)",
+            ),
+            (
+                shared.profile.is_development(),
+                "development conveniences are permitted (profile)",
+            ),
+        ];
+        all.into_iter()
+            .filter_map(|(loose, text)| loose.then_some(text))
+            .collect()
+    }
+
+    /// Emits one event. For what an adapter notices that the gate cannot.
+    pub fn report(&self, kind: EventKind, cause: &'static str, about: Option<&Arc<str>>) {
+        self.emit(kind, cause, self.now(), None, None, about);
+    }
+
+    pub(crate) fn emit(
+        &self,
+        kind: EventKind,
+        cause: &'static str,
+        at: Option<Timestamp>,
+        source: Option<IpAddr>,
+        principal: Option<&VerifiedPrincipal>,
+        about: Option<&Arc<str>>,
+    ) {
+        let mut event = SecurityEvent::new(kind, cause);
+        event.at = at;
+        event.source = source;
+        event.principal = principal.cloned();
+        event.about = about.cloned();
+        self.0.events.emit(event);
+    }
+
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        self.0.clock.now().ok()
+    }
+
+    pub(crate) fn authenticators(&self) -> &[Arc<dyn Authenticator>] {
+        &self.0.authenticators
+    }
+
+    pub(crate) fn audit(&self) -> Option<&Arc<dyn AuditSink>> {
+        self.0.audit.as_ref()
+    }
+
+    pub(crate) fn encoded_slashes(&self) -> bool {
+        self.0.encoded_slashes
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("realm", &self.0.realm)
+            .field("authenticators", &self.0.authenticators)
+            .field("audit", &self.0.audit)
+            .field("profile", &self.0.profile)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+enum AuditChoice {
+    Undecided,
+    Declined,
+    Given(Arc<dyn AuditSink>),
+}
+
+/// Collects what a [`Gate`] needs. Nothing that weakens it is a default.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct GateBuilder {
+    realm: Box<str>,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    no_authenticators: bool,
+    clock: Arc<dyn WallClock>,
+    events: Arc<dyn EventSink>,
+    audit: AuditChoice,
+    profile: Profile,
+    encoded_slashes: bool,
+}
+
+impl GateBuilder {
+    /// Adds one way to authenticate. Several may stand side by side; a request that presents two
+    /// credentials is refused, because which of them counts is not for us to guess.
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.authenticators.push(Arc::new(authenticator));
+        self
+    }
+
+    /// Declares that nobody can be authenticated here: every route but the public ones refuses.
+    pub const fn without_authenticators(mut self) -> Self {
+        self.no_authenticators = true;
+        self
+    }
+
+    /// Keeps the audit trail in `sink`.
+    pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
+        self.audit = AuditChoice::Given(sink);
+        self
+    }
+
+    /// Declares that no audit trail is kept. [`Gate::loosened`] reports it.
+    pub fn without_audit(mut self) -> Self {
+        self.audit = AuditChoice::Declined;
+        self
+    }
+
+    /// Sends events to `sink` instead of to `tracing` ([`TracingEvents`]).
+    pub fn events(mut self, sink: Arc<dyn EventSink>) -> Self {
+        self.events = sink;
+        self
+    }
+
+    /// Reads the time from `clock` instead of the machine's.
+    pub fn clock(mut self, clock: Arc<dyn WallClock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets the profile, which is production otherwise. In production a principal of which nothing
+    /// was checked ([`AuthenticationMethod::Unchecked`]) is refused, wherever it comes from.
+    ///
+    /// [`AuthenticationMethod::Unchecked`]: ringwall_core::principal::AuthenticationMethod::Unchecked
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Lets `%2F` pass in paths, for services whose ids hold slashes. Be sure that no proxy in
+    /// front decodes it: the route that is decided about here would not be the one it chose.
+    /// [`Gate::loosened`] reports it.
+    pub const fn permit_encoded_slashes(mut self) -> Self {
+        self.encoded_slashes = true;
+        self
+    }
+
+    /// Builds the gate, and logs at WARN each thing that was loosened.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what is missing.
+    pub fn build(self) -> Result<Gate, Error> {
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        if self.realm.is_empty() || self.realm.len() > MAX_REALM || !self.realm.bytes().all(plain) {
+            return Err(Error::InvalidRealm);
+        }
+        match (self.authenticators.is_empty(), self.no_authenticators) {
+            (true, false) => return Err(Error::NoAuthenticator),
+            (false, true) => return Err(Error::ContradictoryAuthenticators),
+            (true, true) | (false, false) => {}
+        }
+        let audit = match self.audit {
+            AuditChoice::Undecided => return Err(Error::AuditUndecided),
+            AuditChoice::Declined => None,
+            AuditChoice::Given(sink) => Some(sink),
+        };
+        let gate = Gate(Arc::new(Shared {
+            realm: self.realm,
+            authenticators: self.authenticators,
+            clock: self.clock,
+            events: self.events,
+            audit,
+            profile: self.profile,
+            encoded_slashes: self.encoded_slashes,
+        }));
+        for loosened in gate.loosened() {
+            tracing::warn!(target: "ringwall", realm = gate.realm(), loosened, "the gate is loosened");
+        }
+        Ok(gate)
+    }
+}

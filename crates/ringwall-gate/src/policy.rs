@@ -1,0 +1,176 @@
+//! What one route demands.
+
+use std::sync::Arc;
+
+use ringwall_core::principal::{InvalidName, Principal, Scope};
+
+/// Who may use a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody. Credentials are not even looked at, so that a health check answers while the key
+    /// source is down, and a stale token does not break a public page.
+    Public,
+    /// Anybody, and whoever presents credentials must present good ones: absent credentials are
+    /// an anonymous caller, wrong ones are refused.
+    Optional,
+    /// Whoever is authenticated.
+    Authenticated,
+    /// Whoever was granted every one of these scopes. An empty list demands authentication alone.
+    AllScopes(Arc<[Scope]>),
+    /// Whoever was granted at least one of these scopes. An empty list admits nobody.
+    AnyScope(Arc<[Scope]>),
+}
+
+impl Access {
+    /// Demands every one of `scopes`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidName`] when a text is not a scope (RFC 6749 §3.3).
+    pub fn all_scopes<I>(scopes: I) -> Result<Self, InvalidName>
+    where
+        I: IntoIterator<Item: Into<Box<str>>>,
+    {
+        Ok(Self::AllScopes(parse(scopes)?))
+    }
+
+    /// Demands at least one of `scopes`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidName`] when a text is not a scope (RFC 6749 §3.3).
+    pub fn any_scope<I>(scopes: I) -> Result<Self, InvalidName>
+    where
+        I: IntoIterator<Item: Into<Box<str>>>,
+    {
+        Ok(Self::AnyScope(parse(scopes)?))
+    }
+
+    /// The scopes named, if any are.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        match self {
+            Self::Public | Self::Optional | Self::Authenticated => &[],
+            Self::AllScopes(scopes) | Self::AnyScope(scopes) => scopes,
+        }
+    }
+
+    /// Whether `principal` was granted what this demands.
+    pub(crate) fn admits(&self, principal: &Principal) -> bool {
+        match self {
+            Self::Public | Self::Optional | Self::Authenticated => true,
+            Self::AllScopes(scopes) => scopes.iter().all(|scope| granted(principal, scope)),
+            Self::AnyScope(scopes) => scopes.iter().any(|scope| granted(principal, scope)),
+        }
+    }
+}
+
+/// Such as `public`, `all of cases:read cases:write`.
+impl core::fmt::Display for Access {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Optional => "optional",
+            Self::Authenticated => "authenticated",
+            Self::AllScopes(_) => "all of",
+            Self::AnyScope(_) => "any of",
+        })?;
+        for scope in self.scopes() {
+            write!(f, " {scope}")?;
+        }
+        Ok(())
+    }
+}
+
+fn granted(principal: &Principal, scope: &Scope) -> bool {
+    principal.has_scope(scope.as_str())
+}
+
+fn parse<I>(scopes: I) -> Result<Arc<[Scope]>, InvalidName>
+where
+    I: IntoIterator<Item: Into<Box<str>>>,
+{
+    scopes.into_iter().map(Scope::new).collect()
+}
+
+/// Which requests of a route are recorded in the audit trail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AuditScope {
+    /// Every request: the intent before the handler, the outcome after it, and every denial.
+    #[default]
+    All,
+    /// Denials alone. Right for routes that change nothing and that are asked often: probes,
+    /// published keys.
+    DenialsOnly,
+    /// Nothing. Events are still emitted.
+    Off,
+}
+
+/// What one route demands, and under which name it is recorded. It is bound to the route where
+/// the route is registered, and never found again by comparing paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePolicy {
+    pub(crate) name: Arc<str>,
+    pub(crate) access: Access,
+    pub(crate) body_limit: u64,
+    pub(crate) audit: AuditScope,
+}
+
+impl RoutePolicy {
+    /// The longest request body unless a route says otherwise: 1 MiB, which holds any ordinary
+    /// JSON document, and is little enough that a hundred at once do not hurt.
+    pub const DEFAULT_BODY_LIMIT: u64 = 1024 * 1024;
+
+    /// A policy with the default body limit, recorded in full.
+    ///
+    /// `name` says what the route does in the words of the audit trail and of events, such as
+    /// `GET /api/cases/{id}`. It is the route's template and never input.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, access: Access) -> Self {
+        Self {
+            name: name.into(),
+            access,
+            body_limit: Self::DEFAULT_BODY_LIMIT,
+            audit: AuditScope::All,
+        }
+    }
+
+    /// Sets the longest request body in bytes. A longer `Content-Length` is refused (413) before
+    /// anything is read; a body that turns out longer is cut off by the adapter.
+    #[must_use]
+    pub const fn with_body_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Sets which requests are recorded.
+    #[must_use]
+    pub const fn with_audit(mut self, audit: AuditScope) -> Self {
+        self.audit = audit;
+        self
+    }
+
+    /// The name under which the route is recorded.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Who may use the route.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The longest request body in bytes.
+    #[must_use]
+    pub const fn body_limit(&self) -> u64 {
+        self.body_limit
+    }
+
+    /// Which requests are recorded.
+    #[must_use]
+    pub const fn audit(&self) -> AuditScope {
+        self.audit
+    }
+}

@@ -1,0 +1,61 @@
+//! Events as log lines.
+
+use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
+use tracing::Level;
+
+/// Writes each event as one `tracing` event with the target `ringwall`.
+///
+/// The field names are stable: alerts are written against them.
+///
+/// | field | what |
+/// |---|---|
+/// | `kind` | the name of the [`EventKind`], such as `access_denied` |
+/// | `cause` | the precise cause, a fixed text |
+/// | `about` | the route or the issuer concerned |
+/// | `source` | the address of the socket peer |
+/// | `subject` | the subject of the authenticated caller |
+/// | `issuer` | who vouches for that subject |
+///
+/// A field that is not known is left out. The levels: `ERROR` when no decision could be reached or
+/// the service is put together wrongly, `WARN` when somebody was refused for what they presented or
+/// asked, `INFO` when keys changed or no credential was presented (any crawler does that), `DEBUG`
+/// for each success.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingEvents;
+
+impl EventSink for TracingEvents {
+    fn emit(&self, event: SecurityEvent) {
+        macro_rules! line {
+            ($level:expr) => {{
+                let principal = event.principal.as_ref();
+                tracing::event!(
+                    target: "ringwall",
+                    $level,
+                    kind = event.kind.as_str(),
+                    cause = event.cause,
+                    about = event.about.as_deref(),
+                    source = event.source.as_ref().map(tracing::field::display),
+                    subject = principal.map(|principal| principal.subject.as_str()),
+                    issuer = principal.and_then(|principal| principal.issuer.as_deref()),
+                    "security event"
+                );
+            }};
+        }
+        match event.kind {
+            EventKind::KeysUnavailable
+            | EventKind::RevocationUnavailable
+            | EventKind::ClockUnavailable
+            | EventKind::AuditFailed
+            | EventKind::Misconfigured => line!(Level::ERROR),
+            EventKind::CredentialsMissing | EventKind::KeysReloaded => line!(Level::INFO),
+            EventKind::AuthenticationSucceeded => line!(Level::DEBUG),
+            // A kind that is newer than this crate is loud rather than lost.
+            EventKind::AuthenticationFailed
+            | EventKind::CredentialsAmbiguous
+            | EventKind::AccessDenied
+            | EventKind::RequestRefused
+            | EventKind::KeysRefused
+            | _ => line!(Level::WARN),
+        }
+    }
+}
