@@ -1,7 +1,7 @@
 //! Compact JWS (RFC 7515 §3.1), strictly.
 
 use crate::algorithm::Algorithm;
-use crate::encoding;
+use crate::base64url;
 use crate::error::CompactError;
 use crate::json::{Document, Limits};
 use crate::key::{KeyId, VerificationKey};
@@ -66,7 +66,7 @@ impl<'t> CompactJws<'t> {
         {
             return Err(CompactError::Segments);
         }
-        let header = encoding::decode(header).ok_or(CompactError::Encoding)?;
+        let header = base64url::decode(header).ok_or(CompactError::Encoding)?;
         let limits = Limits {
             bytes: limits.header_bytes,
             depth: 8,
@@ -109,7 +109,7 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`CompactError::Encoding`].
     pub fn unverified_payload(&self) -> Result<Vec<u8>, CompactError> {
-        encoding::decode(self.payload).ok_or(CompactError::Encoding)
+        base64url::decode(self.payload).ok_or(CompactError::Encoding)
     }
 
     /// Verifies the signature under `key`, whose algorithm must be the header's.
@@ -123,7 +123,7 @@ impl<'t> CompactJws<'t> {
         }
         let mut buffer = [0; MAX_SIGNATURE_BYTES];
         let signature =
-            encoding::decode_into(self.signature, &mut buffer).ok_or(SignatureMismatch)?;
+            base64url::decode_into(self.signature, &mut buffer).ok_or(SignatureMismatch)?;
         key.verify(self.signing_input.as_bytes(), signature)?;
         Ok(SignatureValid(()))
     }

@@ -1,7 +1,7 @@
 //! One JSON Web Key (RFC 7517 §4), strictly.
 
 use crate::algorithm::Algorithm;
-use crate::encoding;
+use crate::base64url;
 use crate::error::KeyError;
 use crate::json::Value;
 use crate::key::{KeyId, VerificationKey};
@@ -92,6 +92,6 @@ fn text<'a>(jwk: Value<'a>, name: &str) -> Result<Option<&'a str>, KeyError> {
 
 fn bytes(jwk: Value<'_>, name: &str) -> Result<Vec<u8>, KeyError> {
     text(jwk, name)?
-        .and_then(encoding::decode)
+        .and_then(base64url::decode)
         .ok_or(KeyError::Malformed)
 }

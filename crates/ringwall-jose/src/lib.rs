@@ -2,9 +2,10 @@
 
 pub mod json;
 
+pub mod base64url;
+
 mod algorithm;
 mod compact;
-mod encoding;
 mod error;
 mod file;
 mod jwk;

@@ -5,7 +5,7 @@ use core::fmt;
 use ring::digest;
 
 use crate::algorithm::Algorithm;
-use crate::encoding;
+use crate::base64url;
 use crate::error::KeyError;
 
 /// An elliptic curve for ECDSA.
@@ -211,8 +211,8 @@ impl PublicKey {
             Parts::Rsa { modulus, exponent } => {
                 format!(
                     r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
-                    encoding::encode(exponent),
-                    encoding::encode(modulus)
+                    base64url::encode(exponent),
+                    base64url::encode(modulus)
                 )
             }
             Parts::Ec { curve, point } => {
@@ -220,7 +220,7 @@ impl PublicKey {
                     .get(1..)
                     .unwrap_or_default()
                     .split_at(curve.coordinate_bytes());
-                let (x, y) = (encoding::encode(x), encoding::encode(y));
+                let (x, y) = (base64url::encode(x), base64url::encode(y));
                 format!(
                     r#"{{"crv":"{}","kty":"EC","x":"{x}","y":"{y}"}}"#,
                     curve.name()
@@ -229,7 +229,7 @@ impl PublicKey {
             Parts::Ed25519 { point } => {
                 format!(
                     r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
-                    encoding::encode(point)
+                    base64url::encode(point)
                 )
             }
         }

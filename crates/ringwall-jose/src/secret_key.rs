@@ -6,7 +6,7 @@ use ring::hmac;
 use ringwall_core::profile::Profile;
 use ringwall_core::secret::SecretBytes;
 
-use crate::encoding;
+use crate::base64url;
 use crate::error::KeyError;
 
 /// A secret for HS256, HS384 or HS512. Development profile only: every service that can verify
@@ -60,7 +60,7 @@ impl HmacSecret {
                 other => other,
             })
             .collect();
-        let bytes = encoding::decode(&url_safe).ok_or(KeyError::Malformed)?;
+        let bytes = base64url::decode(&url_safe).ok_or(KeyError::Malformed)?;
         Self::new(bytes, profile)
     }
 

@@ -14,17 +14,22 @@ const STRICT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes of `text`; `None` when it is not exactly what [`encode`] would write.
+#[must_use]
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     STRICT.decode(text).ok()
 }
 
 /// Decodes into `buffer` and answers the part that was filled. `None` also when it does not fit.
-pub(crate) fn decode_into<'b>(text: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+#[must_use]
+pub fn decode_into<'b>(text: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let length = STRICT.decode_slice(text, buffer).ok()?;
     buffer.get(..length)
 }
 
-pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+/// The text of `bytes`.
+#[must_use]
+pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     STRICT.encode(bytes)
 }
 
