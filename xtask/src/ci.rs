@@ -9,6 +9,7 @@ use crate::{
     failure::{Failure, Result},
     features, fuzz, manifest,
     project::Project,
+    setup,
     steps::{Step, Steps},
     testing,
 };
@@ -71,6 +72,9 @@ fn format(project: &Project) -> Result<()> {
 }
 
 fn clippy(project: &Project) -> Result<()> {
+    // The lints of the fuzz targets build libFuzzer.
+    setup::compiler::c()?;
+    setup::compiler::cpp()?;
     for manifest in manifests() {
         project
             .cargo("clippy")
