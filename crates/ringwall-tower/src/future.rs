@@ -1,0 +1,192 @@
+//! The way of one request through a door, its service and the exit.
+
+use core::fmt;
+use core::future::{Future, IntoFuture};
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Limited;
+use pin_project_lite::pin_project;
+use ringwall_core::step::{Step, StepFuture};
+use ringwall_gate::{Admitted, Entry, Exit};
+use tower_service::Service;
+
+use crate::body::GateBody;
+use crate::layer::Refuse;
+
+pin_project! {
+    /// The way of one request through a door, its service and the exit. Nothing is boxed unless
+    /// the gate has to wait.
+    ///
+    /// Dropping it while the service runs drops the exit too, so the request is recorded as
+    /// cancelled.
+    pub struct GateFuture<S, B, R>
+    where
+        S: Service<Request<Limited<B>>, Response = Response<R>>,
+    {
+        #[pin]
+        state: State<S, B, R>,
+    }
+}
+
+pin_project! {
+    #[project = StateProject]
+    enum State<S, B, R>
+    where
+        S: Service<Request<Limited<B>>, Response = Response<R>>,
+    {
+        Entering {
+            step: StepFuture<Entry>,
+            waiting: Option<Waiting<S, B>>,
+        },
+        Running {
+            #[pin]
+            future: S::Future,
+            exit: Option<Exit>,
+        },
+        Settling {
+            step: StepFuture<()>,
+            response: Option<Response<R>>,
+        },
+        Refused {
+            response: Option<Response<Bytes>>,
+        },
+    }
+}
+
+struct Waiting<S, B> {
+    service: S,
+    request: Request<B>,
+    refuse: Refuse,
+    head: bool,
+}
+
+/// Hands the proof to the service, in place of any that stood there, and bounds the body.
+pub(crate) fn admit<B>(mut request: Request<B>, admitted: Arc<Admitted>) -> Request<Limited<B>> {
+    let limit = admitted.door().policy().body_limit();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    request.extensions_mut().insert(admitted);
+    request.map(|body| Limited::new(body, limit))
+}
+
+impl<S, B, R> GateFuture<S, B, R>
+where
+    S: Service<Request<Limited<B>>, Response = Response<R>>,
+{
+    pub(crate) const fn running(future: S::Future, exit: Exit) -> Self {
+        Self {
+            state: State::Running {
+                future,
+                exit: Some(exit),
+            },
+        }
+    }
+
+    pub(crate) const fn refused(response: Response<Bytes>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(crate) fn entering(
+        step: Step<Entry>,
+        service: S,
+        request: Request<B>,
+        refuse: Refuse,
+        head: bool,
+    ) -> Self {
+        Self {
+            state: State::Entering {
+                step: step.into_future(),
+                waiting: Some(Waiting {
+                    service,
+                    request,
+                    refuse,
+                    head,
+                }),
+            },
+        }
+    }
+}
+
+impl<S, B, R> Future for GateFuture<S, B, R>
+where
+    S: Service<Request<Limited<B>>, Response = Response<R>>,
+{
+    type Output = Result<Response<GateBody<R>>, S::Error>;
+
+    /// Like a fused future, it stays pending after its answer was taken.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProject::Entering { step, waiting } => {
+                    let entry = ready!(Pin::new(step).poll(context));
+                    let Some(Waiting {
+                        mut service,
+                        request,
+                        refuse,
+                        head,
+                    }) = waiting.take()
+                    else {
+                        return Poll::Pending;
+                    };
+                    match entry {
+                        Ok((admitted, exit)) => State::Running {
+                            future: service.call(admit(request, admitted)),
+                            exit: Some(exit),
+                        },
+                        Err(denial) => State::Refused {
+                            response: Some(refuse(&denial, head)),
+                        },
+                    }
+                }
+                StateProject::Running { future, exit } => {
+                    // On an error the exit is dropped with this future: no answer, so cancelled.
+                    let response = ready!(future.poll(context))?;
+                    match exit
+                        .take()
+                        .map(|exit| exit.finish(response.status().as_u16()))
+                    {
+                        Some(Step::Wait(step)) => State::Settling {
+                            step: Step::Wait(step).into_future(),
+                            response: Some(response),
+                        },
+                        Some(Step::Done(())) | None => {
+                            state.set(State::Refused { response: None });
+                            return Poll::Ready(Ok(response.map(GateBody::service)));
+                        }
+                    }
+                }
+                StateProject::Settling { step, response } => {
+                    ready!(Pin::new(step).poll(context));
+                    return match response.take() {
+                        Some(response) => Poll::Ready(Ok(response.map(GateBody::service))),
+                        None => Poll::Pending,
+                    };
+                }
+                StateProject::Refused { response } => {
+                    return match response.take() {
+                        Some(response) => Poll::Ready(Ok(response.map(GateBody::refusal))),
+                        None => Poll::Pending,
+                    };
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B, R> fmt::Debug for GateFuture<S, B, R>
+where
+    S: Service<Request<Limited<B>>, Response = Response<R>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GateFuture").finish_non_exhaustive()
+    }
+}
