@@ -109,25 +109,30 @@ fn lay_out(project: &Project, snapshot: &Path, repository: &Path) -> Result<()> 
         )));
     }
     println!("advisories: {count} from the snapshot that {VARIABLE} names, the newest of {newest}");
+    // Inside a git hook these variables name the repository that the hook runs in, and the commit
+    // would go there.
+    let hook_variables = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
     let git = || {
-        project.program("git").arg("-C").arg(repository).args([
-            "-c",
-            "user.name=snapshot",
-            "-c",
-            "user.email=snapshot@localhost",
-            "-c",
-            "commit.gpgsign=false",
-            "-c",
-            "core.hooksPath=",
-        ])
+        let git = project.program("git").arg("-C").arg(repository);
+        hook_variables
+            .iter()
+            .fold(git, |git, variable| git.env_remove(variable))
+            .args([
+                "-c",
+                "user.name=snapshot",
+                "-c",
+                "user.email=snapshot@localhost",
+            ])
+            .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath="])
     };
     git()
         .args(["init", "--quiet", "--initial-branch=main"])
-        .run()?;
+        .capture()?;
     git().args(["add", "--all"]).capture()?;
     git()
         .args(["commit", "--quiet", "--message", "snapshot"])
-        .run()
+        .capture()?;
+    Ok(())
 }
 
 /// The day on which an advisory was published, from its front matter.

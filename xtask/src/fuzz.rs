@@ -43,7 +43,7 @@ const DEFAULT_SECONDS: u64 = 60;
 /// The length of the short form: whichever bound is reached first.
 const SMOKE: Length = Length {
     seconds: 10,
-    runs: Some(50_000),
+    runs: Some(200_000),
 };
 
 /// How long a target runs.

@@ -1,6 +1,8 @@
 //! What a manifest must say, read from its text: `cargo metadata` shows values, but not whether
 //! they were inherited, and a copied version is one that a release forgets.
 
+use std::path::{Component, Path};
+
 use crate::{
     failure::Result,
     metadata::{Metadata, Package},
@@ -79,14 +81,23 @@ fn of_values(package: &Package) -> Vec<String> {
     if !filled(&package.license) {
         findings.push(format!("{} has no license", package.name));
     }
-    let readme = package
+    if !package
         .readme
-        .as_ref()
-        .map(|readme| package.folder().join(readme));
-    if !readme.is_some_and(|readme| readme.is_file() && readme.starts_with(package.folder())) {
+        .as_deref()
+        .is_some_and(|readme| is_own_file(package.folder(), readme))
+    {
         findings.push(format!("{} has no README.md of its own", package.name));
     }
     findings
+}
+
+/// Whether a path of a manifest names a file inside the package. One outside is shared with another
+/// crate and tells its readers about something else.
+fn is_own_file(folder: &Path, path: &Path) -> bool {
+    let stays = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    stays && folder.join(path).is_file()
 }
 
 fn of_bans(text: &str) -> Vec<String> {
@@ -163,6 +174,17 @@ mod tests {
         );
         assert_eq!(of_text("a", &text, false), [""; 0]);
         assert_eq!(of_text("a", &text, true).len(), 1);
+    }
+
+    #[test]
+    fn a_readme_outside_the_package_is_not_its_own() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(is_own_file(package, Path::new("Cargo.toml")));
+        assert!(!is_own_file(package, Path::new("../Cargo.toml")));
+        assert!(!is_own_file(
+            package,
+            Path::new("README-that-does-not-exist.md")
+        ));
     }
 
     #[test]
