@@ -19,7 +19,11 @@ struct Minter {
 }
 
 /// Every file outside tests that may mint proofs.
-const MINTERS: &[Minter] = &[];
+const MINTERS: &[Minter] = &[Minter {
+    file: "crates/ringwall-authn/src/verifier.rs",
+    calls: 1,
+    reason: "a token whose signature and claims were verified becomes a principal",
+}];
 
 /// Spellings of reading a clock.
 const CLOCK_READINGS: [&str; 5] = [
