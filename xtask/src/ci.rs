@@ -23,8 +23,8 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         .with_default("CARGO_TERM_COLOR", "never");
     let project = &project;
     let steps: Vec<Step<'_>> = vec![
-        ("format", Box::new(|| format(project))),
         ("deps", Box::new(|| deps::check(project))),
+        ("format", Box::new(|| format(project))),
         ("clippy", Box::new(|| clippy(project))),
         ("test", Box::new(|| testing::run(project.clone(), &[]))),
         ("docs", Box::new(|| docs(project))),

@@ -68,7 +68,7 @@ fn ships(relative: &Path) -> bool {
     }
 }
 
-/// The numbered lines outside comments and inline test modules. rustfmt, which CI runs first, puts
+/// The numbered lines outside comments and inline test modules. rustfmt, which CI demands, puts
 /// the closing brace of a module at the indentation of its `mod`, so no parser is needed.
 fn shipped_in(text: &str) -> Vec<(usize, &str)> {
     let mut shipped = Vec::new();
