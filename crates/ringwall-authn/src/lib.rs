@@ -1,1 +1,36 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod authenticator;
+mod bearer;
+mod cache;
+mod claim_path;
+mod error;
+mod evaluate;
+mod issuer;
+mod policy;
+mod profile;
+mod revocation;
+mod signing_key;
+mod token;
+mod verifier;
+
+pub use ringwall_jose as jose;
+
+pub use authenticator::{TokenAuthenticator, TokenAuthenticatorBuilder};
+pub use bearer::BearerSource;
+pub use cache::CacheUsage;
+pub use claim_path::ClaimPath;
+pub use error::{PolicyError, Refusal, TokenError, TokenErrorKind};
+pub use issuer::{IssueError, IssuedToken, TokenIssuer, TokenRequest};
+pub use policy::{
+    DEFAULT_CLOCK_SKEW, DEFAULT_MAX_LIFETIME, IssuerPolicy, IssuerPolicyBuilder, MAX_CLOCK_SKEW,
+    PrincipalMapping,
+};
+pub use profile::TokenProfile;
+pub use revocation::{
+    MemoryRevocations, NoRevocations, Revocations, RevocationsFull, RevocationsUnavailable,
+    TokenFacts,
+};
+pub use signing_key::{SigningKey, SigningKeyError};
+pub use token::{Claims, VerifiedToken};
+pub use verifier::{DEFAULT_CACHE_BYTES, MAX_ISSUERS, TokenVerifier, TokenVerifierBuilder};

@@ -6,7 +6,7 @@ use crate::json::JsonError;
 ///
 /// These are told to operators, about keys that they configured or that their provider
 /// publishes; no variant repeats key material.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// A member is missing, of the wrong type, or not strict base64url.
@@ -75,7 +75,7 @@ pub enum KeySetError {
 }
 
 /// Why a text is not a compact JWS (RFC 7515 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompactError {
     /// Longer than permitted.

@@ -48,7 +48,7 @@ impl Limits {
 }
 
 /// Why a text is not an acceptable document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
     /// Not JSON: broken syntax, a byte order mark, text after the end, a lone surrogate.

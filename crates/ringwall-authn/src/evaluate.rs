@@ -1,0 +1,329 @@
+//! The rules about claims, applied to claims whose signature was verified.
+
+use core::time::Duration;
+
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::{
+    Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, ProjectId, Role, Scope,
+    Subject, Tenant,
+};
+use ringwall_jose::json::Value;
+use ringwall_jose::{CompactJws, SignatureValid};
+
+use crate::error::Refusal;
+use crate::policy::{IssuerPolicy, PrincipalMapping};
+use crate::profile::TokenProfile;
+use crate::token::Times;
+
+/// The most scopes or roles of one token.
+const MAX_GRANTS: usize = 128;
+
+/// 9999-12-31T23:59:59Z: what is later is not a date but an attempt.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// Judges the claims. The signature comes first, as a proof: nothing below has to fear what an
+/// outsider wrote, and no outsider can learn from the answers which rule a forgery would meet.
+pub(crate) fn evaluate(
+    policy: &IssuerPolicy,
+    jws: &CompactJws<'_>,
+    claims: Value<'_>,
+    now: Timestamp,
+    _signature: &SignatureValid,
+) -> Result<(Principal, Times), Refusal> {
+    check_kind(&policy.profile, jws, claims)?;
+    check_audience(policy, claims)?;
+    if claims.get("cnf").is_some() {
+        // RFC 7800: the holder must prove possession. Accepting it as a bearer token would undo
+        // what the issuer asked for.
+        return Err(Refusal::SenderConstrained);
+    }
+    let times = read_times(policy, claims)?;
+    let principal = read_principal(policy, claims, times.expires_at)?;
+    // The expiry last: a caller is told to come back with a fresh token only if that would help.
+    check_times(policy, times, now)?;
+    Ok((principal, times))
+}
+
+fn check_kind(
+    profile: &TokenProfile,
+    jws: &CompactJws<'_>,
+    claims: Value<'_>,
+) -> Result<(), Refusal> {
+    let is_permitted = match jws.token_type() {
+        Some(kind) => {
+            // RFC 7515 §4.1.9: a media type, compared without case, `application/` left out.
+            let kind = match kind.get(..12) {
+                Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
+                    kind.get(12..).unwrap_or_default()
+                }
+                _ => kind,
+            };
+            profile
+                .types
+                .iter()
+                .any(|permitted| permitted.eq_ignore_ascii_case(kind))
+        }
+        None => profile.type_may_be_absent,
+    };
+    if !is_permitted {
+        return Err(Refusal::TokenType);
+    }
+    if profile
+        .forbidden
+        .iter()
+        .any(|name| claims.get(name).is_some())
+    {
+        return Err(Refusal::TokenKind);
+    }
+    for (name, text) in profile.markers {
+        if claims.get(name).and_then(Value::as_str) != Some(text) {
+            return Err(Refusal::TokenKind);
+        }
+    }
+    for name in profile.required {
+        if claims
+            .get(name)
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
+            return Err(Refusal::RequiredClaim);
+        }
+    }
+    if profile.issued_at_required && claims.get("iat").is_none() {
+        return Err(Refusal::RequiredClaim);
+    }
+    Ok(())
+}
+
+fn check_audience(policy: &IssuerPolicy, claims: Value<'_>) -> Result<(), Refusal> {
+    let audience = claims
+        .get(policy.profile.audience)
+        .ok_or(Refusal::AudienceMalformed)?;
+    let mut is_ours = false;
+    for_each_text(audience, Refusal::AudienceMalformed, |text| {
+        is_ours |= policy
+            .audiences
+            .iter()
+            .any(|permitted| **permitted == *text);
+        Ok(())
+    })?;
+    if is_ours {
+        Ok(())
+    } else {
+        Err(Refusal::AudienceMismatch)
+    }
+}
+
+/// A string, or an array of strings and of nothing else.
+fn for_each_text<'a>(
+    value: Value<'a>,
+    malformed: Refusal,
+    mut each: impl FnMut(&'a str) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if let Some(text) = value.as_str() {
+        return each(text);
+    }
+    for element in value.as_array().ok_or(malformed)? {
+        each(element.as_str().ok_or(malformed)?)?;
+    }
+    Ok(())
+}
+
+fn read_times(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Times, Refusal> {
+    let optional = |name, malformed| {
+        claims
+            .get(name)
+            .map(|value| timestamp(value).ok_or(malformed))
+            .transpose()
+    };
+    let expires_at = optional("exp", Refusal::ExpiryMalformed)?.ok_or(Refusal::ExpiryMalformed)?;
+    let not_before = optional("nbf", Refusal::NotBeforeMalformed)?;
+    let issued_at = optional("iat", Refusal::IssuedAtMalformed)?;
+    if let Some(issued_at) = issued_at
+        && expires_at.saturating_since(issued_at) > policy.max_lifetime
+    {
+        return Err(Refusal::LifetimeTooLong);
+    }
+    Ok(Times {
+        expires_at,
+        not_before,
+        issued_at,
+    })
+}
+
+/// RFC 7519 §2 permits fractions. No provider sends them, and a verifier that rounds differs
+/// from the next one: whole seconds only.
+fn timestamp(value: Value<'_>) -> Option<Timestamp> {
+    let seconds = value.as_u64().filter(|seconds| *seconds <= LAST_SECOND)?;
+    Timestamp::from_unix_seconds(i64::try_from(seconds).ok()?)
+}
+
+pub(crate) fn check_times(
+    policy: &IssuerPolicy,
+    times: Times,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let skew = policy.clock_skew;
+    let latest = now.checked_add(skew).ok_or(Refusal::ClockUnavailable)?;
+    if times.issued_at.is_some_and(|issued_at| issued_at > latest) {
+        return Err(Refusal::IssuedInFuture);
+    }
+    if times
+        .not_before
+        .is_some_and(|not_before| not_before > latest)
+    {
+        return Err(Refusal::NotYetValid);
+    }
+    // Without `iat` the life is counted from now; with it, this bounds what a future `iat` within
+    // the skew could add.
+    let longest = policy
+        .max_lifetime
+        .checked_add(skew)
+        .unwrap_or(Duration::MAX);
+    if times.expires_at.saturating_since(now) > longest {
+        return Err(Refusal::LifetimeTooLong);
+    }
+    // RFC 7519 §4.1.4: "on or after which the token must not be accepted".
+    let end = times
+        .expires_at
+        .checked_add(skew)
+        .ok_or(Refusal::ExpiryMalformed)?;
+    if now >= end {
+        Err(Refusal::Expired)
+    } else {
+        Ok(())
+    }
+}
+
+fn read_principal(
+    policy: &IssuerPolicy,
+    claims: Value<'_>,
+    expires_at: Timestamp,
+) -> Result<Principal, Refusal> {
+    let mapping = &policy.mapping;
+    let token_id = claims
+        .get("jti")
+        .map(|value| value.as_str().ok_or(Refusal::RequiredClaim))
+        .transpose()?;
+    let authentication = Authentication {
+        method: AuthenticationMethod::Token,
+        expires_at: Some(expires_at),
+        credential_id: token_id.map(Into::into),
+    };
+    let subject = read_subject(policy, claims)?;
+    let actor = read_actor(mapping, claims)?;
+    let is_client = claims.get("client_id").and_then(Value::as_str) == Some(subject.as_str());
+    let default_kind = match (&actor, is_client) {
+        (Some(_), _) => PrincipalKind::Agent,
+        (None, true) => PrincipalKind::Service,
+        (None, false) => PrincipalKind::User,
+    };
+    let (subject, on_behalf_of) = match actor {
+        Some(actor) => (actor, Some(subject)),
+        None => (subject, None),
+    };
+    let mut principal = Principal::new(
+        mapping.kind.unwrap_or(default_kind),
+        subject,
+        authentication,
+    );
+    principal.on_behalf_of = on_behalf_of;
+    principal.issuer = Some(std::sync::Arc::clone(&policy.issuer));
+    principal.tenant = read_tenant(mapping, claims)?;
+    for path in &mapping.scopes {
+        let Some(value) = path.find(claims) else {
+            continue;
+        };
+        for_each_text(value, Refusal::ScopesMalformed, |text| {
+            for scope in text.split(' ').filter(|scope| !scope.is_empty()) {
+                push(
+                    &mut principal.scopes,
+                    Scope::new(scope),
+                    Refusal::ScopesMalformed,
+                )?;
+            }
+            Ok(())
+        })?;
+    }
+    for path in &mapping.roles {
+        let Some(value) = path.find(claims) else {
+            continue;
+        };
+        for_each_text(value, Refusal::RolesMalformed, |text| {
+            push(
+                &mut principal.roles,
+                Role::new(text),
+                Refusal::RolesMalformed,
+            )
+        })?;
+    }
+    Ok(principal)
+}
+
+fn push<T, E>(list: &mut Vec<T>, item: Result<T, E>, malformed: Refusal) -> Result<(), Refusal> {
+    if list.len() >= MAX_GRANTS {
+        return Err(malformed);
+    }
+    list.push(item.map_err(|_| malformed)?);
+    Ok(())
+}
+
+fn read_subject(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Subject, Refusal> {
+    let value = match (
+        policy.mapping.subject.find(claims),
+        policy.profile.subject_from,
+    ) {
+        (Some(value), _) => Some(value),
+        (None, SubjectRule::OrClient(client)) => claims.get(client),
+        (None, SubjectRule::Required) => None,
+    };
+    let text = value
+        .and_then(Value::as_str)
+        .ok_or(Refusal::SubjectMalformed)?;
+    Subject::new(text).map_err(|_| Refusal::SubjectMalformed)
+}
+
+/// RFC 8693 §4.1: the outermost `act` is the party that acts now; nested ones are history and
+/// must not be considered.
+fn read_actor(mapping: &PrincipalMapping, claims: Value<'_>) -> Result<Option<Subject>, Refusal> {
+    let Some(actor) = claims.get("act") else {
+        return Ok(None);
+    };
+    if !mapping.accepts_actor {
+        return Err(Refusal::Delegation);
+    }
+    let text = actor
+        .get("sub")
+        .and_then(Value::as_str)
+        .ok_or(Refusal::Delegation)?;
+    Subject::new(text)
+        .map(Some)
+        .map_err(|_| Refusal::Delegation)
+}
+
+fn read_tenant(mapping: &PrincipalMapping, claims: Value<'_>) -> Result<Option<Tenant>, Refusal> {
+    let text = |path: &Option<crate::claim_path::ClaimPath>| match path
+        .as_ref()
+        .and_then(|path| path.find(claims))
+    {
+        Some(value) => value.as_str().map(Some).ok_or(Refusal::TenantMalformed),
+        None => Ok(None),
+    };
+    let claimed = text(&mapping.org)?
+        .map(|org| OrgId::new(org).map_err(|_| Refusal::TenantMalformed))
+        .transpose()?;
+    let project = text(&mapping.project)?
+        .map(|project| ProjectId::new(project).map_err(|_| Refusal::TenantMalformed))
+        .transpose()?;
+    let org = match (&mapping.fixed_org, claimed) {
+        (Some(fixed), Some(claimed)) if *fixed != claimed => return Err(Refusal::TenantMalformed),
+        (Some(fixed), _) => Some(fixed.clone()),
+        (None, claimed) => claimed,
+    };
+    match (org, project) {
+        (Some(org), project) => Ok(Some(Tenant { org, project })),
+        // A project means something within its organisation only.
+        (None, Some(_)) => Err(Refusal::TenantMalformed),
+        (None, None) => Ok(None),
+    }
+}

@@ -1,0 +1,217 @@
+//! What kind of token an issuer gives out, and the well-known providers.
+
+use std::sync::Arc;
+
+use ringwall_jose::KeySource;
+
+use crate::claim_path::ClaimPath;
+use crate::policy::{IssuerPolicy, IssuerPolicyBuilder, PrincipalMapping};
+
+/// What makes a token one of the kind that is accepted, and not an ID token, a logout token or a
+/// proof of the same issuer and key (RFC 8725 §3.11, §3.12).
+///
+/// Profiles are made by the constructors here. They cannot be loosened one check at a time: each
+/// provider leaves out other things, and what one provider forgot is no reason to accept less
+/// from the others.
+#[derive(Clone, Debug)]
+pub struct TokenProfile {
+    /// The accepted values of `typ`, compared without case and without `application/`.
+    pub(crate) types: &'static [&'static str],
+    pub(crate) type_may_be_absent: bool,
+    /// Claims that must be there as non-empty strings.
+    pub(crate) required: &'static [&'static str],
+    pub(crate) issued_at_required: bool,
+    /// Claims that must have exactly this text.
+    pub(crate) markers: &'static [(&'static str, &'static str)],
+    /// Claims that only other kinds of token have.
+    pub(crate) forbidden: &'static [&'static str],
+    /// The claim that holds the audience.
+    pub(crate) audience: &'static str,
+}
+
+/// Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11), logout tokens and security events
+/// (RFC 8417), request objects and DPoP proofs (RFC 9449).
+const NOT_ACCESS: &[&str] = &[
+    "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
+];
+
+const PLAIN: TokenProfile = TokenProfile {
+    types: &["jwt"],
+    type_may_be_absent: true,
+    required: &[],
+    issued_at_required: false,
+    markers: &[],
+    forbidden: NOT_ACCESS,
+    audience: "aud",
+};
+
+impl TokenProfile {
+    /// RFC 9068 access tokens: `typ` is `at+jwt`, and `sub`, `client_id`, `jti`, `iat` are there.
+    #[must_use]
+    pub const fn access_token() -> Self {
+        Self {
+            types: &["at+jwt"],
+            type_may_be_absent: false,
+            required: &["client_id", "jti"],
+            issued_at_required: true,
+            ..PLAIN
+        }
+    }
+
+    /// Tokens whose `typ` is `JWT` or absent: from issuers that follow no profile. What shows
+    /// itself as an ID token, a logout token or a proof is refused, but an issuer whose ID tokens
+    /// carry neither a `nonce` nor a hash, for the same audience, cannot be told apart: give the
+    /// API an audience of its own.
+    #[must_use]
+    pub const fn plain() -> Self {
+        PLAIN
+    }
+}
+
+/// The well-known providers. Each builder is a starting point with that provider's shapes of
+/// tokens; nothing in it is looser than the provider makes necessary.
+impl IssuerPolicy {
+    /// Keycloak access tokens: `typ` in the claims is `Bearer`; roles of the realm from
+    /// `realm_access.roles`. The issuer is `https://HOST/realms/REALM`. Keycloak adds an audience
+    /// for an API only where an audience mapper says so.
+    #[must_use]
+    pub fn keycloak(issuer: &str, audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            required: &["jti"],
+            issued_at_required: true,
+            markers: &[("typ", "Bearer")],
+            ..PLAIN
+        };
+        let mapping =
+            PrincipalMapping::default().roles([ClaimPath::fixed(&["realm_access", "roles"])]);
+        Self::builder(issuer, audience, keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+
+    /// Auth0 access tokens: scopes from `scope` and the `permissions` of role-based access
+    /// control, organisation from `org_id`. The issuer ends with a slash: `https://TENANT.auth0.com/`.
+    #[must_use]
+    pub fn auth0(issuer: &str, audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            types: &["jwt", "at+jwt"],
+            issued_at_required: true,
+            ..PLAIN
+        };
+        let mapping = PrincipalMapping::default()
+            .scopes([
+                ClaimPath::fixed(&["scope"]),
+                ClaimPath::fixed(&["permissions"]),
+            ])
+            .roles([]);
+        Self::builder(issuer, audience, keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+
+    /// Okta access tokens of a custom authorization server
+    /// (`https://HOST/oauth2/SERVER`): scopes from `scp`, roles from `groups`, no tenant.
+    #[must_use]
+    pub fn okta(issuer: &str, audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            types: &["jwt", "at+jwt"],
+            required: &["cid", "jti"],
+            issued_at_required: true,
+            ..PLAIN
+        };
+        let mapping = PrincipalMapping::default()
+            .scopes([ClaimPath::fixed(&["scp"])])
+            .roles([ClaimPath::fixed(&["groups"])])
+            .without_tenant();
+        Self::builder(issuer, audience, keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+
+    /// Microsoft Entra ID, version 2.0 access tokens of one directory
+    /// (`https://login.microsoftonline.com/DIRECTORY-ID/v2.0`): subject `oid`, organisation
+    /// `tid`, scopes `scp`, roles `roles`. `azp` is required, which Entra's ID tokens do not
+    /// have: they are for the same audience otherwise.
+    #[must_use]
+    pub fn entra_id(issuer: &str, audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            required: &["azp", "tid", "oid"],
+            issued_at_required: true,
+            markers: &[("ver", "2.0")],
+            ..PLAIN
+        };
+        let mut mapping = PrincipalMapping::default()
+            .subject(ClaimPath::fixed(&["oid"]))
+            .scopes([ClaimPath::fixed(&["scp"])])
+            .org(ClaimPath::fixed(&["tid"]));
+        mapping.project = None;
+        Self::builder(issuer, audience, keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+
+    /// Amazon Cognito access tokens of one user pool
+    /// (`https://cognito-idp.REGION.amazonaws.com/POOL`). They have no `aud`: the audience to
+    /// name here is the app client's id, which is compared with `client_id`. Roles from
+    /// `cognito:groups`, no tenant.
+    #[must_use]
+    pub fn cognito(issuer: &str, client_id: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            required: &["jti"],
+            issued_at_required: true,
+            markers: &[("token_use", "access")],
+            audience: "client_id",
+            ..PLAIN
+        };
+        let mut mapping = PrincipalMapping::default()
+            .roles([ClaimPath::fixed(&["cognito:groups"])])
+            .without_tenant();
+        // `client_id` and `sub` are the same for the client-credentials grant alone.
+        mapping.kind = None;
+        Self::builder(issuer, client_id, keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+
+    /// Google ID tokens (`https://accounts.google.com`), which is what Google gives to services
+    /// that call one another and to browsers that sign in: the audience is a client id or the
+    /// URL of the service called. They carry no scopes, roles or tenant.
+    #[must_use]
+    pub fn google(audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            issued_at_required: true,
+            required: &["azp"],
+            forbidden: &["events", "htm", "htu"],
+            ..PLAIN
+        };
+        let mapping = PrincipalMapping::default()
+            .scopes([])
+            .roles([])
+            .without_tenant();
+        Self::builder("https://accounts.google.com", audience, keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+
+    /// Supabase user tokens (`https://PROJECT.supabase.co/auth/v1`, audience `authenticated`):
+    /// roles, organisation and project from `app_metadata`, which only the service role writes;
+    /// never from `user_metadata`, which the user writes. The `anon` key is no user.
+    #[must_use]
+    pub fn supabase(issuer: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            required: &["session_id"],
+            issued_at_required: true,
+            markers: &[("role", "authenticated")],
+            ..PLAIN
+        };
+        let mapping = PrincipalMapping::default()
+            .scopes([])
+            .roles([ClaimPath::fixed(&["app_metadata", "roles"])])
+            .org(ClaimPath::fixed(&["app_metadata", "org_id"]))
+            .project(ClaimPath::fixed(&["app_metadata", "project_id"]))
+            .kind(ringwall_core::principal::PrincipalKind::User);
+        Self::builder(issuer, "authenticated", keys)
+            .profile(profile)
+            .mapping(mapping)
+    }
+}

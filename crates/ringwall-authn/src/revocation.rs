@@ -1,0 +1,294 @@
+//! Tokens that are taken back before they expire.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::Tenant;
+
+use crate::token::VerifiedToken;
+
+/// What a revocation can be about.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenFacts<'a> {
+    /// `iss`.
+    pub issuer: &'a str,
+    /// The subject, unique within the issuer.
+    pub subject: &'a str,
+    /// `jti`, if the token has one.
+    pub token_id: Option<&'a str>,
+    /// The id of the signing key, if the token names it.
+    pub key_id: Option<&'a str>,
+    /// `iat`, if the token has one.
+    pub issued_at: Option<Timestamp>,
+    /// The tenant, if the token has one.
+    pub tenant: Option<&'a Tenant>,
+}
+
+impl<'a> TokenFacts<'a> {
+    pub(crate) fn of(token: &'a VerifiedToken) -> Self {
+        Self {
+            issuer: token.issuer(),
+            subject: token.principal.subject.as_str(),
+            token_id: token.token_id(),
+            key_id: token.key_id(),
+            issued_at: token.times.issued_at,
+            tenant: token.principal.tenant.as_ref(),
+        }
+    }
+}
+
+/// Whether a token was revoked cannot be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the revocations are not available")]
+pub struct RevocationsUnavailable {
+    /// When to try again.
+    pub retry_after: Duration,
+}
+
+/// Says whether a token was taken back. It is asked for every token, cached ones too, so it
+/// answers from memory: a remote list is kept in step in the background, and its staleness is
+/// stated by whoever keeps it.
+pub trait Revocations: Send + Sync + fmt::Debug {
+    /// Whether the token was revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationsUnavailable`] when it cannot be said; the request is then answered 503.
+    fn is_revoked(&self, token: &TokenFacts<'_>) -> Result<bool, RevocationsUnavailable>;
+}
+
+/// Nothing is ever revoked: short-lived tokens are the whole answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRevocations;
+
+impl Revocations for NoRevocations {
+    fn is_revoked(&self, _token: &TokenFacts<'_>) -> Result<bool, RevocationsUnavailable> {
+        Ok(false)
+    }
+}
+
+/// There is no room for another revocation. The oldest are not dropped to make some: that would
+/// bring a revoked token back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no room for another revocation")]
+pub struct RevocationsFull;
+
+/// Revocations of this process, lost with it.
+///
+/// Each lasts until the last token it can concern has expired; those that are over make room for
+/// new ones.
+pub struct MemoryRevocations {
+    state: RwLock<State>,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    /// (issuer, jti) to the expiry of the token.
+    tokens: HashMap<(Box<str>, Box<str>), Timestamp>,
+    /// (issuer, subject) to the time up to which issued tokens are revoked, and the end of the
+    /// longest of them.
+    subjects: HashMap<(Box<str>, Box<str>), (Timestamp, Timestamp)>,
+}
+
+impl MemoryRevocations {
+    /// Room for `capacity` revocations.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            state: RwLock::default(),
+            capacity,
+        }
+    }
+
+    /// Revokes one token, which expires at `expires_at`.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationsFull`].
+    pub fn revoke_token(
+        &self,
+        issuer: &str,
+        token_id: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RevocationsFull> {
+        self.insert(now, |state| {
+            state
+                .tokens
+                .insert((issuer.into(), token_id.into()), expires_at);
+        })
+    }
+
+    /// Revokes all tokens of a subject that were issued at or before `issued_until`, and those
+    /// that do not say when they were. `last_expiry` is when the longest-lived of them ends.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationsFull`].
+    pub fn revoke_subject(
+        &self,
+        issuer: &str,
+        subject: &str,
+        issued_until: Timestamp,
+        last_expiry: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RevocationsFull> {
+        self.insert(now, |state| {
+            let entry = state
+                .subjects
+                .entry((issuer.into(), subject.into()))
+                .or_insert((issued_until, last_expiry));
+            // A later call never takes an earlier one back.
+            *entry = (entry.0.max(issued_until), entry.1.max(last_expiry));
+        })
+    }
+
+    fn insert(&self, now: Timestamp, add: impl FnOnce(&mut State)) -> Result<(), RevocationsFull> {
+        // Plain maps: after a panic elsewhere they are still whole.
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.len() >= self.capacity {
+            // Past the expiry and the longest skew, the token is refused without us.
+            let over = now
+                .checked_sub(crate::policy::MAX_CLOCK_SKEW)
+                .unwrap_or(now);
+            state.tokens.retain(|_, expires_at| *expires_at >= over);
+            state
+                .subjects
+                .retain(|_, (_, last_expiry)| *last_expiry >= over);
+        }
+        if state.len() >= self.capacity {
+            return Err(RevocationsFull);
+        }
+        add(&mut state);
+        Ok(())
+    }
+}
+
+impl State {
+    fn len(&self) -> usize {
+        self.tokens.len().saturating_add(self.subjects.len())
+    }
+}
+
+impl fmt::Debug for MemoryRevocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryRevocations")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Revocations for MemoryRevocations {
+    fn is_revoked(&self, token: &TokenFacts<'_>) -> Result<bool, RevocationsUnavailable> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        if state.len() == 0 {
+            return Ok(false);
+        }
+        let is_token_revoked = token
+            .token_id
+            .is_some_and(|id| state.tokens.contains_key(&(token.issuer.into(), id.into())));
+        let is_subject_revoked = state
+            .subjects
+            .get(&(token.issuer.into(), token.subject.into()))
+            .is_some_and(|(issued_until, _)| {
+                token
+                    .issued_at
+                    .is_none_or(|issued_at| issued_at <= *issued_until)
+            });
+        Ok(is_token_revoked || is_subject_revoked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds).expect("in range")
+    }
+
+    fn facts<'a>(
+        subject: &'a str,
+        token_id: Option<&'a str>,
+        issued_at: Option<i64>,
+    ) -> TokenFacts<'a> {
+        TokenFacts {
+            issuer: "https://issuer.example",
+            subject,
+            token_id,
+            key_id: None,
+            issued_at: issued_at.map(at),
+            tenant: None,
+        }
+    }
+
+    #[test]
+    fn revokes_one_token_of_one_issuer() {
+        let revocations = MemoryRevocations::new(8);
+        revocations
+            .revoke_token("https://issuer.example", "t1", at(100), at(0))
+            .unwrap();
+        assert_eq!(
+            revocations.is_revoked(&facts("u", Some("t1"), None)),
+            Ok(true)
+        );
+        assert_eq!(
+            revocations.is_revoked(&facts("u", Some("t2"), None)),
+            Ok(false)
+        );
+        assert_eq!(revocations.is_revoked(&facts("u", None, None)), Ok(false));
+        let other = TokenFacts {
+            issuer: "https://other.example",
+            ..facts("u", Some("t1"), None)
+        };
+        assert_eq!(revocations.is_revoked(&other), Ok(false));
+    }
+
+    #[test]
+    fn revokes_what_a_subject_was_given_so_far_and_nothing_later() {
+        let revocations = MemoryRevocations::new(8);
+        revocations
+            .revoke_subject("https://issuer.example", "u", at(50), at(500), at(50))
+            .unwrap();
+        revocations
+            .revoke_subject("https://issuer.example", "u", at(40), at(400), at(51))
+            .unwrap();
+        for (issued_at, revoked) in [
+            (Some(49), true),
+            (Some(50), true),
+            (Some(51), false),
+            (None, true),
+        ] {
+            assert_eq!(
+                revocations.is_revoked(&facts("u", None, issued_at)),
+                Ok(revoked),
+                "{issued_at:?}"
+            );
+        }
+        assert_eq!(revocations.is_revoked(&facts("v", None, None)), Ok(false));
+    }
+
+    #[test]
+    fn is_bounded_and_never_drops_a_live_revocation() {
+        let revocations = MemoryRevocations::new(2);
+        revocations.revoke_token("i", "a", at(100), at(0)).unwrap();
+        revocations.revoke_token("i", "b", at(5000), at(0)).unwrap();
+        assert_eq!(
+            revocations.revoke_token("i", "c", at(100), at(399)),
+            Err(RevocationsFull)
+        );
+        // 300 s after its expiry the first is over, whatever the skew.
+        assert_eq!(
+            revocations.revoke_token("i", "c", at(5000), at(401)),
+            Ok(())
+        );
+        assert_eq!(
+            revocations.revoke_token("i", "d", at(5000), at(401)),
+            Err(RevocationsFull)
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! A token that was verified.
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_jose::json::{Document, ShapeError, Value};
+use serde::de::DeserializeOwned;
+
+use crate::policy::IssuerPolicy;
+
+/// The claims of a verified token, parsed once.
+#[derive(Clone)]
+pub struct Claims(Document);
+
+impl Claims {
+    pub(crate) const fn new(document: Document) -> Self {
+        Self(document)
+    }
+
+    /// Reads the claims into a type of the service's own.
+    ///
+    /// The claims are those that were verified, walked again and not parsed again: there is no
+    /// second reading that could differ.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError`] when they do not fit. That is a fault of the issuer's or the service's
+    /// configuration rather than of the caller.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, ShapeError> {
+        self.0.root().deserialize()
+    }
+
+    /// The claim `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value<'_>> {
+        self.0.root().get(name)
+    }
+
+    pub(crate) fn footprint(&self) -> usize {
+        self.0.footprint()
+    }
+}
+
+impl fmt::Debug for Claims {
+    /// Shows no content: claims hold personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims([redacted])")
+    }
+}
+
+/// A token whose signature and claims were verified, with the principal it speaks for.
+///
+/// Only a [`TokenVerifier`](crate::TokenVerifier) makes one.
+pub struct VerifiedToken {
+    pub(crate) principal: VerifiedPrincipal,
+    pub(crate) claims: Claims,
+    pub(crate) times: Times,
+    pub(crate) key_id: Option<Box<str>>,
+    /// Under which policy and keys it was verified, so that a cache can tell when that no longer
+    /// holds.
+    pub(crate) issuer: Arc<IssuerState>,
+    pub(crate) generation: u64,
+}
+
+/// The times of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) expires_at: Timestamp,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) issued_at: Option<Timestamp>,
+}
+
+impl VerifiedToken {
+    /// Who the token speaks for.
+    #[must_use]
+    pub const fn principal(&self) -> &VerifiedPrincipal {
+        &self.principal
+    }
+
+    /// The claims.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.issuer.policy.issuer()
+    }
+
+    /// When the token ends. Streams end or are re-checked then.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.times.expires_at
+    }
+
+    /// When the token was issued, if it says so.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<Timestamp> {
+        self.times.issued_at
+    }
+
+    /// The id of the token (`jti`), if it has one.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.principal.authentication.credential_id.as_deref()
+    }
+
+    /// The id of the key that signed it, if the token names it.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The bytes it occupies, for the accounting of the cache.
+    pub(crate) fn footprint(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(self.principal.footprint())
+            .saturating_add(self.claims.footprint())
+            .saturating_add(self.key_id.as_ref().map_or(0, |id| id.len()))
+    }
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken")
+            .field("issuer", &self.issuer())
+            .field("subject", &self.principal.subject)
+            .field("expires_at", &self.times.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One configured issuer. When it is removed or replaced it is retired, and with it every cached
+/// token that was verified under it.
+#[derive(Debug)]
+pub(crate) struct IssuerState {
+    pub(crate) policy: IssuerPolicy,
+    retired: AtomicBool,
+}
+
+impl IssuerState {
+    pub(crate) const fn new(policy: IssuerPolicy) -> Self {
+        Self {
+            policy,
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,433 @@
+//! The verification of tokens.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use ringwall_core::attest::Attest;
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::profile::Profile;
+use ringwall_core::step::Step;
+use ringwall_jose::json::{Document, Limits};
+use ringwall_jose::{CompactJws, CompactLimits, Health, KeySource};
+
+use crate::cache::{CacheUsage, TokenCache};
+use crate::error::{PolicyError, Refusal, TokenError};
+use crate::evaluate::{check_times, evaluate};
+use crate::policy::IssuerPolicy;
+use crate::revocation::{NoRevocations, Revocations, TokenFacts};
+use crate::token::{Claims, IssuerState, VerifiedToken};
+
+/// The bytes of the verified-token cache unless set: about ten thousand tokens of usual size.
+pub const DEFAULT_CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// The most issuers of one verifier.
+pub const MAX_ISSUERS: usize = 100_000;
+
+/// How long to wait when the clock or the revocations cannot be had.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Verifies tokens of any number of issuers.
+///
+/// Verification is synchronous, does no I/O and takes the time as a value. Issuers can be added
+/// and removed while requests run; a removed issuer's tokens are refused at once, cached ones
+/// too. Cloning shares everything.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use ringwall_authn::{IssuerPolicy, TokenVerifier, jose::KeySource};
+/// # fn example(keys: Arc<dyn KeySource>, token: &str, now: ringwall_core::clock::Timestamp)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = TokenVerifier::builder()
+///     .issuer(IssuerPolicy::builder("https://issuer.example", "https://api.example", keys).build()?)
+///     .build()?;
+/// let verified = verifier.verify(token, now)?;
+/// assert!(verified.principal().has_scope("cases:read"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TokenVerifier(Arc<Inner>);
+
+struct Inner {
+    profile: Profile,
+    limits: CompactLimits,
+    issuers: ArcSwap<HashMap<Box<str>, Arc<IssuerState>>>,
+    /// Orders those who change `issuers`; readers never take it.
+    changing: Mutex<()>,
+    cache: Option<TokenCache>,
+    revocations: Arc<dyn Revocations>,
+}
+
+/// Collects the options of a [`TokenVerifier`].
+#[derive(Debug)]
+pub struct TokenVerifierBuilder {
+    profile: Profile,
+    limits: CompactLimits,
+    issuers: Vec<IssuerPolicy>,
+    cache_bytes: usize,
+    revocations: Arc<dyn Revocations>,
+}
+
+impl TokenVerifierBuilder {
+    /// Production unless set. In development, symmetric keys are accepted.
+    #[must_use]
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Accepts the tokens of an issuer. More can be added at run time.
+    #[must_use]
+    pub fn issuer(mut self, policy: IssuerPolicy) -> Self {
+        self.issuers.push(policy);
+        self
+    }
+
+    /// The bytes of the verified-token cache; zero for none. 16 MiB unless set.
+    #[must_use]
+    pub const fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Asked for every token, cached ones too. Nothing is revoked unless set.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
+        self.revocations = revocations;
+        self
+    }
+
+    /// The longest token and header.
+    #[must_use]
+    pub const fn limits(mut self, limits: CompactLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] when an issuer is there twice or the system gives no random bytes.
+    pub fn build(self) -> Result<TokenVerifier, PolicyError> {
+        let inner = Inner {
+            profile: self.profile,
+            limits: self.limits,
+            issuers: ArcSwap::from_pointee(HashMap::new()),
+            changing: Mutex::new(()),
+            cache: TokenCache::new(self.cache_bytes)?,
+            revocations: self.revocations,
+        };
+        let verifier = TokenVerifier(Arc::new(inner));
+        for policy in self.issuers {
+            verifier.add_issuer(policy)?;
+        }
+        Ok(verifier)
+    }
+}
+
+/// What came of a look at one token.
+enum Failure {
+    Refused(TokenError),
+    /// The issuer's keys do not have the one the token names: they may be out of date.
+    MissingKey {
+        keys: Arc<dyn KeySource>,
+        id: Box<str>,
+    },
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+impl Failure {
+    fn into_error(self) -> TokenError {
+        match self {
+            Self::Refused(error) => error,
+            Self::MissingKey { .. } => Refusal::KeyUnknown.into(),
+        }
+    }
+}
+
+impl TokenVerifier {
+    /// A builder without issuers: a verifier of it refuses every token until one is added.
+    #[must_use]
+    pub fn builder() -> TokenVerifierBuilder {
+        TokenVerifierBuilder {
+            profile: Profile::default(),
+            limits: CompactLimits::default(),
+            issuers: Vec::new(),
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            revocations: Arc::new(NoRevocations),
+        }
+    }
+
+    /// Verifies `token` at the time `now`, with the keys that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`].
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenError> {
+        self.0.look(token, now).map_err(Failure::into_error)
+    }
+
+    /// As [`TokenVerifier::verify`]; when the token names a key that its issuer's source does not
+    /// have, the source is asked once to look for it. With a cached token, or any other key that
+    /// is there, the answer is there at once.
+    pub fn verify_refreshing(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Step<Result<Arc<VerifiedToken>, TokenError>> {
+        let (keys, id) = match self.0.look(token, now) {
+            Ok(verified) => return Step::Done(Ok(verified)),
+            Err(Failure::Refused(error)) => return Step::Done(Err(error)),
+            Err(Failure::MissingKey { keys, id }) => (keys, id),
+        };
+        match keys.refresh(&id) {
+            Step::Done(true) => Step::Done(self.verify(token, now)),
+            Step::Done(false) => Step::Done(Err(Refusal::KeyUnknown.into())),
+            Step::Wait(refreshed) => {
+                let (verifier, token) = (self.clone(), zeroize::Zeroizing::new(token.to_owned()));
+                Step::wait(async move {
+                    if refreshed.await {
+                        verifier.verify(&token, now)
+                    } else {
+                        Err(Refusal::KeyUnknown.into())
+                    }
+                })
+            }
+        }
+    }
+
+    /// Accepts the tokens of another issuer from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::DuplicateIssuer`] when there is one of this name,
+    /// [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`].
+    pub fn add_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
+        self.change(|issuers| {
+            if issuers.contains_key(policy.issuer()) {
+                return Err(PolicyError::DuplicateIssuer);
+            }
+            if issuers.len() >= MAX_ISSUERS {
+                return Err(PolicyError::TooManyIssuers);
+            }
+            issuers.insert(policy.issuer().into(), Arc::new(IssuerState::new(policy)));
+            Ok(())
+        })
+    }
+
+    /// Replaces the policy of an issuer, or adds it. Tokens verified under the old policy are
+    /// judged again.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`].
+    pub fn replace_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
+        self.change(|issuers| {
+            if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(policy.issuer()) {
+                return Err(PolicyError::TooManyIssuers);
+            }
+            if let Some(old) =
+                issuers.insert(policy.issuer().into(), Arc::new(IssuerState::new(policy)))
+            {
+                old.retire();
+            }
+            Ok(())
+        })
+    }
+
+    /// Refuses the tokens of `issuer` from now on, cached ones too. Answers whether it was there.
+    pub fn remove_issuer(&self, issuer: &str) -> bool {
+        let removed = self.change(|issuers| {
+            let old = issuers.remove(issuer);
+            if let Some(old) = &old {
+                old.retire();
+            }
+            Ok::<_, PolicyError>(old.is_some())
+        });
+        removed.unwrap_or(false)
+    }
+
+    /// The issuers and how well each one's keys can be served, for a readiness probe.
+    #[must_use]
+    pub fn health(&self) -> Vec<(Arc<str>, Health)> {
+        let issuers = self.0.issuers.load();
+        issuers
+            .values()
+            .map(|state| (Arc::clone(&state.policy.issuer), state.policy.keys.health()))
+            .collect()
+    }
+
+    /// What the cache holds; `None` without a cache.
+    #[must_use]
+    pub fn cache_usage(&self) -> Option<CacheUsage> {
+        self.0.cache.as_ref().map(TokenCache::usage)
+    }
+
+    /// The profile.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.0.profile
+    }
+
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut HashMap<Box<str>, Arc<IssuerState>>) -> Result<T, PolicyError>,
+    ) -> Result<T, PolicyError> {
+        let _guard = self
+            .0
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut issuers = HashMap::clone(&self.0.issuers.load());
+        let answer = change(&mut issuers)?;
+        self.0.issuers.store(Arc::new(issuers));
+        Ok(answer)
+    }
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier")
+            .field("profile", &self.0.profile)
+            .field("issuers", &self.0.issuers.load().len())
+            .field("cache", &self.0.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn look(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Failure> {
+        // Before anything reads the text, the hash of the cache included.
+        if token.len() > self.limits.token_bytes {
+            return Err(Refusal::Form(ringwall_jose::CompactError::TooLong).into());
+        }
+        let Some(cache) = &self.cache else {
+            return self.verify(token, now).map(|(verified, _)| verified);
+        };
+        if let Some(verified) = cache.get(token) {
+            if self.still_holds(&verified, now)? {
+                return Ok(verified);
+            }
+            cache.remove(token);
+        }
+        let (verified, is_fresh) = self.verify(token, now)?;
+        if is_fresh {
+            cache.insert(token, Arc::clone(&verified));
+        }
+        Ok(verified)
+    }
+
+    /// What can change while a token is cached: time, keys, policy, revocation. `false` means
+    /// that the token has to be judged anew.
+    fn still_holds(&self, verified: &VerifiedToken, now: Timestamp) -> Result<bool, TokenError> {
+        let policy = &verified.issuer.policy;
+        if verified.issuer.is_retired() || now >= verified.times.expires_at {
+            return Ok(false);
+        }
+        if check_times(policy, verified.times, now).is_err() {
+            return Ok(false); // the clock went back behind `nbf` or `iat`
+        }
+        let generation = policy.keys.generation().map_err(|error| {
+            TokenError::unavailable(Refusal::KeysUnavailable, error.retry_after)
+        })?;
+        if generation != verified.generation {
+            return Ok(false);
+        }
+        self.check_revocation(verified)?;
+        Ok(true)
+    }
+
+    fn check_revocation(&self, verified: &VerifiedToken) -> Result<(), TokenError> {
+        match self.revocations.is_revoked(&TokenFacts::of(verified)) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Refusal::Revoked.into()),
+            Err(error) => Err(TokenError::unavailable(
+                Refusal::RevocationsUnavailable,
+                error.retry_after,
+            )),
+        }
+    }
+
+    /// Verifies from scratch. Also answers whether the token is within its life, without the
+    /// skew: only then may it be cached.
+    fn verify(&self, token: &str, now: Timestamp) -> Result<(Arc<VerifiedToken>, bool), Failure> {
+        let jws = CompactJws::parse(token, self.limits).map_err(Refusal::from)?;
+        let payload = jws.unverified_payload().map_err(Refusal::from)?;
+        let limits = Limits {
+            bytes: self.limits.token_bytes,
+            ..Limits::TOKEN
+        };
+        let document = Document::parse(payload, limits).map_err(Refusal::from)?;
+        let claims = document.root();
+        claims.as_object().ok_or(Refusal::NotClaims)?;
+
+        // The only claim that is used before the signature is verified, and only to find the
+        // keys under which it has to be.
+        let issuer = claims
+            .get("iss")
+            .and_then(ringwall_jose::json::Value::as_str)
+            .ok_or(Refusal::IssuerMalformed)?;
+        let state = self
+            .issuers
+            .load()
+            .get(issuer)
+            .cloned()
+            .ok_or(Refusal::IssuerUnknown)?;
+        let policy = &state.policy;
+        let keys = policy.keys.keys().map_err(|error| {
+            TokenError::unavailable(Refusal::KeysUnavailable, error.retry_after)
+        })?;
+        let Some(key) = keys.find(jws.key_id()) else {
+            return Err(match jws.key_id() {
+                Some(id) => Failure::MissingKey {
+                    keys: Arc::clone(&policy.keys),
+                    id: id.into(),
+                },
+                None => Refusal::KeyUnnamed.into(),
+            });
+        };
+        if key.algorithm() != jws.algorithm() {
+            return Err(Refusal::AlgorithmMismatch.into());
+        }
+        if key.algorithm().is_symmetric() && !self.profile.is_development() {
+            return Err(Refusal::SymmetricKey.into());
+        }
+        let signature = jws.verify(key).map_err(|_| Refusal::Signature)?;
+
+        let (principal, times) = match evaluate(policy, &jws, claims, now, &signature) {
+            Ok(accepted) => accepted,
+            Err(Refusal::ClockUnavailable) => {
+                return Err(TokenError::unavailable(Refusal::ClockUnavailable, RETRY_AFTER).into());
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let key_id = jws.key_id().map(Into::into);
+        let generation = keys.generation();
+        let verified = VerifiedToken {
+            principal: VerifiedPrincipal::attest(principal, Attest::i_have_verified_this()),
+            claims: Claims::new(document),
+            times,
+            key_id,
+            issuer: Arc::clone(&state),
+            generation,
+        };
+        self.check_revocation(&verified)?;
+        Ok((Arc::new(verified), now < times.expires_at))
+    }
+}
