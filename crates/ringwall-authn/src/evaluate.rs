@@ -269,15 +269,10 @@ fn push<T, E>(list: &mut Vec<T>, item: Result<T, E>, malformed: Refusal) -> Resu
 }
 
 fn read_subject(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Subject, Refusal> {
-    let value = match (
-        policy.mapping.subject.find(claims),
-        policy.profile.subject_from,
-    ) {
-        (Some(value), _) => Some(value),
-        (None, SubjectRule::OrClient(client)) => claims.get(client),
-        (None, SubjectRule::Required) => None,
-    };
-    let text = value
+    let text = policy
+        .mapping
+        .subject
+        .find(claims)
         .and_then(Value::as_str)
         .ok_or(Refusal::SubjectMalformed)?;
     Subject::new(text).map_err(|_| Refusal::SubjectMalformed)
