@@ -1,1 +1,21 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod endpoint;
+mod error;
+mod extract;
+mod guard;
+mod origin;
+mod rejection;
+mod router;
+mod routes;
+mod service;
+
+pub use endpoint::{
+    Endpoint, Endpoints, any, any_service, connect, delete, get, head, options, patch, post, put,
+    trace,
+};
+pub use error::Error;
+pub use extract::{CurrentPrincipal, CurrentTenant};
+pub use rejection::Rejection;
+pub use router::GuardedRouter;
+pub use routes::{RouteEntry, Routes};

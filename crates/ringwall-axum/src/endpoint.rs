@@ -1,0 +1,271 @@
+//! One method of one path, with its policy.
+
+use core::convert::Infallible;
+use core::fmt;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::IntoResponse;
+use axum::routing::{self, MethodFilter, MethodRouter};
+use ringwall_core::principal::Scope;
+use ringwall_gate::{Access, AuditScope, Door, RoutePolicy};
+use tower_service::Service;
+
+use crate::error::Error;
+use crate::guard::Guarded;
+use crate::service::Served;
+
+/// Makes the route once its door is known, which is when its whole path is.
+type Make<S> = Box<dyn FnOnce(Door, Verb) -> MethodRouter<S> + Send>;
+
+/// One method of one path: its handler and its policy.
+///
+/// Without another word the caller must be authenticated, the body may have
+/// [`RoutePolicy::DEFAULT_BODY_LIMIT`] bytes, and every request is recorded. Make it with [`get`],
+/// [`post`] and their like; join several with [`and`](Self::and).
+#[must_use = "an endpoint does nothing until it is given to a router"]
+pub struct Endpoint<S = ()> {
+    pub(crate) verb: Verb,
+    access: Result<Draft, Fault>,
+    body_limit: u64,
+    audit: AuditScope,
+    make: Make<S>,
+}
+
+/// The endpoints of one path.
+#[must_use = "endpoints do nothing until they are given to a router"]
+pub struct Endpoints<S = ()>(pub(crate) Vec<Endpoint<S>>);
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verb {
+    Any,
+    Only(MethodFilter, &'static str),
+}
+
+#[derive(Clone, Debug)]
+enum Draft {
+    Unsaid,
+    Said(Access),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Scope,
+    Contradiction,
+}
+
+impl Verb {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "ANY",
+            Self::Only(_, name) => name,
+        }
+    }
+}
+
+impl<S> Endpoint<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn new<H, T>(verb: Verb, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        Self {
+            verb,
+            access: Ok(Draft::Unsaid),
+            body_limit: RoutePolicy::DEFAULT_BODY_LIMIT,
+            audit: AuditScope::default(),
+            make: Box::new(move |door, verb| {
+                let guarded = Guarded::new(handler, door);
+                match verb {
+                    Verb::Any => routing::any(guarded),
+                    Verb::Only(filter, _) => routing::on(filter, guarded),
+                }
+            }),
+        }
+    }
+
+    pub(crate) fn with_state<S2>(self, state: S) -> Endpoint<S2> {
+        let make = self.make;
+        Endpoint {
+            verb: self.verb,
+            access: self.access,
+            body_limit: self.body_limit,
+            audit: self.audit,
+            make: Box::new(move |door, verb| make(door, verb).with_state(state)),
+        }
+    }
+}
+
+impl<S> Endpoint<S> {
+    /// Demands `scope`. Said again, it demands the other scope too.
+    pub fn require_scope(mut self, scope: &str) -> Self {
+        self.access = self.access.and_then(|draft| {
+            let scope = Scope::new(scope).map_err(|_| Fault::Scope)?;
+            let scopes = match draft {
+                Draft::Unsaid => [scope].into(),
+                Draft::Said(Access::AllScopes(scopes)) => {
+                    scopes.iter().cloned().chain([scope]).collect()
+                }
+                Draft::Said(_) => return Err(Fault::Contradiction),
+            };
+            Ok(Draft::Said(Access::AllScopes(scopes)))
+        });
+        self
+    }
+
+    /// Demands at least one of `scopes`.
+    pub fn require_any_scope<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        let access = Access::any_scope(scopes).map_err(|_| Fault::Scope);
+        self.access = self.access.and_then(|draft| draft.say(access?));
+        self
+    }
+
+    /// Serves callers without credentials too; wrong credentials are still refused.
+    pub fn optional(mut self) -> Self {
+        self.access = self.access.and_then(|draft| draft.say(Access::Optional));
+        self
+    }
+
+    /// Serves everybody, and looks at no credentials.
+    pub fn public(mut self) -> Self {
+        self.access = self.access.and_then(|draft| draft.say(Access::Public));
+        self
+    }
+
+    /// Sets the longest request body in bytes, for everything that reads the body, axum's own
+    /// extractors included.
+    pub const fn body_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Sets which requests are recorded in the audit trail.
+    pub const fn audit(mut self, audit: AuditScope) -> Self {
+        self.audit = audit;
+        self
+    }
+
+    /// Joins it with another method of the same path.
+    pub fn and(self, other: impl Into<Endpoints<S>>) -> Endpoints<S> {
+        Endpoints(vec![self]).and(other)
+    }
+
+    /// The policy under `name`, or why there is none.
+    pub(crate) fn policy(&self, name: String) -> Result<RoutePolicy, Error> {
+        let access = match &self.access {
+            Ok(Draft::Unsaid) => Access::Authenticated,
+            Ok(Draft::Said(access)) => access.clone(),
+            Err(Fault::Scope) => return Err(Error::InvalidScope { route: name }),
+            Err(Fault::Contradiction) => return Err(Error::Contradiction { route: name }),
+        };
+        Ok(RoutePolicy::new(name, access)
+            .with_body_limit(self.body_limit)
+            .with_audit(self.audit))
+    }
+
+    /// The route behind `door`.
+    pub(crate) fn make(self, door: Door) -> MethodRouter<S> {
+        (self.make)(door, self.verb)
+    }
+
+    /// The route behind `door`, for every method: what a fallback and a mount are.
+    pub(crate) fn make_for_any(self, door: Door) -> MethodRouter<S> {
+        (self.make)(door, Verb::Any)
+    }
+}
+
+impl Draft {
+    fn say(self, access: Access) -> Result<Self, Fault> {
+        match self {
+            Self::Unsaid => Ok(Self::Said(access)),
+            Self::Said(said) if said == access => Ok(Self::Said(said)),
+            Self::Said(_) => Err(Fault::Contradiction),
+        }
+    }
+}
+
+impl<S> Endpoints<S> {
+    /// Joins them with more methods of the same path.
+    pub fn and(mut self, other: impl Into<Self>) -> Self {
+        self.0.extend(other.into().0);
+        self
+    }
+
+    /// Serves everybody on each of them, and looks at no credentials.
+    pub fn public(self) -> Self {
+        Self(self.0.into_iter().map(Endpoint::public).collect())
+    }
+}
+
+impl<S> From<Endpoint<S>> for Endpoints<S> {
+    fn from(endpoint: Endpoint<S>) -> Self {
+        Self(vec![endpoint])
+    }
+}
+
+macro_rules! methods {
+    ($($name:ident $filter:ident $text:literal $what:literal,)+) => {$(
+        #[doc = concat!("Answers `", $text, "` with `handler`", $what)]
+        pub fn $name<H, T, S>(handler: H) -> Endpoint<S>
+        where
+            H: Handler<T, S>,
+            T: 'static,
+            S: Clone + Send + Sync + 'static,
+        {
+            Endpoint::new(Verb::Only(MethodFilter::$filter, $text), handler)
+        }
+    )+};
+}
+
+methods! {
+    get GET "GET" ", and `HEAD` too, under the same policy, unless the path has a `head` of its own.",
+    head HEAD "HEAD" ".",
+    post POST "POST" ".",
+    put PUT "PUT" ".",
+    patch PATCH "PATCH" ".",
+    delete DELETE "DELETE" ".",
+    options OPTIONS "OPTIONS" ". For CORS put a `CorsLayer` around the finished router instead: it answers preflights, which carry no credentials, before the gate.",
+    trace TRACE "TRACE" ".",
+    connect CONNECT "CONNECT" ".",
+}
+
+/// Answers every method that the path has no other endpoint for with `handler`.
+pub fn any<H, T, S>(handler: H) -> Endpoint<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    Endpoint::new(Verb::Any, handler)
+}
+
+/// Answers every method that the path has no other endpoint for with a tower service.
+pub fn any_service<T, S>(service: T) -> Endpoint<S>
+where
+    T: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    T::Response: IntoResponse,
+    T::Future: Send,
+    S: Clone + Send + Sync + 'static,
+{
+    Endpoint::new(Verb::Any, Served(service))
+}
+
+impl<S> fmt::Debug for Endpoint<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("method", &self.verb.name())
+            .field("access", &self.access)
+            .field("body_limit", &self.body_limit)
+            .field("audit", &self.audit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for Endpoints<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoints").field(&self.0).finish()
+    }
+}

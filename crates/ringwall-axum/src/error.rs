@@ -1,0 +1,37 @@
+//! Why a router cannot be built.
+
+/// Why a router cannot be built. Every variant is a fault of the program, found at start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text that was to be a scope is none (RFC 6749 §3.3).
+    #[error("the route {route} demands a scope that cannot exist")]
+    InvalidScope {
+        /// The route.
+        route: String,
+    },
+    /// A route was told two things that exclude each other, such as to be public and to demand a
+    /// scope.
+    #[error("the route {route} contradicts itself about who may use it")]
+    Contradiction {
+        /// The route.
+        route: String,
+    },
+    /// Two handlers were registered for the same method and path.
+    #[error("the route {route} is registered twice")]
+    Duplicate {
+        /// The route.
+        route: String,
+    },
+    /// A path does not begin with `/`, is a prefix that is `/` alone, or uses the `:name` and
+    /// `*name` captures of older routers, which would now match literally.
+    #[error("the path {path:?} is not a route template")]
+    InvalidPath {
+        /// The path.
+        path: String,
+    },
+    /// A router with a fallback of its own was nested, or two were merged. Set the one fallback on
+    /// the outermost router.
+    #[error("more than one router has a fallback of its own")]
+    SecondFallback,
+}

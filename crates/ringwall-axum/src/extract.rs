@@ -1,0 +1,106 @@
+//! What a handler asks for by its signature.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use ringwall_core::denial::Denial;
+use ringwall_core::event::EventKind;
+use ringwall_core::principal::{Tenant, VerifiedPrincipal};
+use ringwall_gate::{Admitted, Caller};
+
+use crate::rejection::Rejection;
+
+/// The proof that the request came through a door, or the mistake that it did not.
+fn admitted(parts: &Parts) -> Result<&Arc<Admitted>, Rejection> {
+    parts.extensions.get::<Arc<Admitted>>().ok_or_else(|| {
+        // There is no gate, so there is no event sink either.
+        tracing::error!(target: "ringwall", "a handler asks who is calling and stands behind no gate");
+        Rejection::Misconfigured
+    })
+}
+
+/// Who is calling; `None` when the route asks and no credential was presented.
+fn caller(parts: &Parts) -> Result<(&Arc<Admitted>, Option<&VerifiedPrincipal>), Rejection> {
+    let admitted = admitted(parts)?;
+    match admitted.caller() {
+        Caller::Verified(principal) => Ok((admitted, Some(principal))),
+        Caller::Anonymous => Ok((admitted, None)),
+        Caller::NotAsked => {
+            let cause = "a handler asks who is calling on a public route";
+            admitted.report(EventKind::Misconfigured, cause);
+            Err(Rejection::Misconfigured)
+        }
+    }
+}
+
+/// Who is calling, or the 401 of a route with optional authentication.
+fn required(parts: &Parts) -> Result<(&Arc<Admitted>, &VerifiedPrincipal), Rejection> {
+    let (admitted, principal) = caller(parts)?;
+    if let Some(principal) = principal {
+        return Ok((admitted, principal));
+    }
+    admitted.report(
+        EventKind::CredentialsMissing,
+        "the handler needs to know who is calling",
+    );
+    let realm = admitted.door().gate().realm();
+    Err(Rejection::Denied(Denial::unauthenticated(realm)))
+}
+
+/// Who is calling.
+///
+/// As `Option<CurrentPrincipal>`, on a route that was registered as `optional()`, it is `None` when
+/// credentials are absent, and never when they are wrong: those are refused at the door. On a
+/// public route, where nobody looked at the credentials, and behind no gate at all, both forms
+/// answer 500 and report the mistake; an `Option` that quietly said `None` there would make every
+/// caller anonymous.
+///
+/// ```
+/// use ringwall_axum::CurrentPrincipal;
+///
+/// async fn whoami(CurrentPrincipal(principal): CurrentPrincipal) -> String {
+///     principal.subject.to_string()
+/// }
+///
+/// async fn greet(caller: Option<CurrentPrincipal>) -> String {
+///     caller.map_or("hello".to_owned(), |caller| format!("hello {}", caller.0.subject))
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct CurrentPrincipal(pub VerifiedPrincipal);
+
+impl<S: Sync> FromRequestParts<S> for CurrentPrincipal {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+        let (_, principal) = required(parts)?;
+        Ok(Self(principal.clone()))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for CurrentPrincipal {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Rejection> {
+        let (_, principal) = caller(parts)?;
+        Ok(principal.cloned().map(Self))
+    }
+}
+
+/// The tenant the caller acts in. A caller without one is refused (403): data that belongs to
+/// tenants has no answer for somebody who belongs to none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentTenant(pub Tenant);
+
+impl<S: Sync> FromRequestParts<S> for CurrentTenant {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+        let (admitted, principal) = required(parts)?;
+        principal.tenant.clone().map(Self).ok_or_else(|| {
+            admitted.report(EventKind::AccessDenied, "the caller acts in no tenant");
+            Rejection::Denied(Denial::Forbidden { challenge: None })
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! Guarded routers on real sockets: what is refused, what is served, and what is recorded.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod ambiguity;
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod endings;
+#[cfg(test)]
+mod extractors;
+#[cfg(test)]
+mod methods;
+#[cfg(test)]
+mod nesting;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod registration;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod trail;

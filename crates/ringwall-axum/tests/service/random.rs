@@ -1,0 +1,201 @@
+//! Whatever is registered, and whatever is asked: a stranger gets an answer from nothing but what
+//! was registered as public.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use proptest::prelude::*;
+use ringwall_axum::{Endpoint, GuardedRouter, any, any_service, delete, get, post, put};
+use tower::ServiceExt as _;
+
+use crate::support::Bench;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Who {
+    Public,
+    Optional,
+    Authenticated,
+    Scoped,
+    AnyScope,
+}
+
+#[derive(Clone, Debug)]
+struct Route {
+    method: usize,
+    path: Vec<usize>,
+    who: Who,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Route(Route),
+    Nest(usize, Vec<Part>),
+    Merge(Vec<Part>),
+    Mount(usize, Who),
+}
+
+const SEGMENTS: [&str; 6] = ["a", "b", "{x}", "a.b", "health", "{*rest}"];
+const ASKED: [&str; 14] = [
+    "a",
+    "b",
+    "z",
+    "a.b",
+    "health",
+    "",
+    ".",
+    "..",
+    "%2e%2e",
+    "a%2fb",
+    "A",
+    "a;b",
+    "%61",
+    "health%00",
+];
+const METHODS: [&str; 8] = [
+    "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "FOO",
+];
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        1 => Just(Who::Public),
+        1 => Just(Who::Optional),
+        2 => Just(Who::Authenticated),
+        2 => Just(Who::Scoped),
+        1 => Just(Who::AnyScope),
+    ]
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let route = (
+        0..5_usize,
+        prop::collection::vec(0..SEGMENTS.len(), 0..4),
+        who(),
+    )
+        .prop_map(|(method, path, who)| Part::Route(Route { method, path, who }));
+    let mount = (0..SEGMENTS.len() - 1, who()).prop_map(|(at, who)| Part::Mount(at, who));
+    let leaf = prop_oneof![6 => route, 1 => mount];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            (
+                0..SEGMENTS.len() - 1,
+                prop::collection::vec(inner.clone(), 0..5)
+            )
+                .prop_map(|(at, parts)| Part::Nest(at, parts)),
+            prop::collection::vec(inner, 0..5).prop_map(Part::Merge),
+        ]
+    })
+}
+
+const OPEN: StatusCode = StatusCode::OK;
+/// What only a handler behind a closed route answers.
+const CLOSED: StatusCode = StatusCode::CREATED;
+
+fn handler(open: bool) -> impl axum::handler::Handler<((),), ()> {
+    let status = if open { OPEN } else { CLOSED };
+    move || std::future::ready(status)
+}
+
+fn endpoint(method: usize, who: Who) -> Endpoint {
+    let open = matches!(who, Who::Public | Who::Optional);
+    let endpoint = match method {
+        0 => get(handler(open)),
+        1 => post(handler(open)),
+        2 => put(handler(open)),
+        3 => delete(handler(open)),
+        _ => any(handler(open)),
+    };
+    say(endpoint, who)
+}
+
+fn say(endpoint: Endpoint, who: Who) -> Endpoint {
+    match who {
+        Who::Public => endpoint.public(),
+        Who::Optional => endpoint.optional(),
+        Who::Authenticated => endpoint,
+        Who::Scoped => endpoint.require_scope("cases:read"),
+        Who::AnyScope => endpoint.require_any_scope(["cases:read", "cases:write"]),
+    }
+}
+
+fn build(bench: &Bench, parts: &[Part]) -> GuardedRouter {
+    let mut router = GuardedRouter::new(bench.gate.clone());
+    for part in parts {
+        router = match part {
+            Part::Route(Route { method, path, who }) => {
+                let mut text = String::new();
+                for (index, segment) in path.iter().enumerate() {
+                    text.push('/');
+                    // Parameters need names of their own, or axum refuses the template.
+                    match SEGMENTS[*segment] {
+                        "{x}" => text.push_str(&format!("{{p{index}}}")),
+                        other => text.push_str(other),
+                    }
+                }
+                if text.is_empty() {
+                    text.push('/');
+                }
+                router.route(&text, endpoint(*method, *who))
+            }
+            Part::Nest(at, parts) => {
+                let prefix = format!("/{}", SEGMENTS[*at].replace('x', "outer"));
+                router.nest(&prefix, build(bench, parts))
+            }
+            Part::Merge(parts) => router.merge(build(bench, parts)),
+            Part::Mount(at, who) => {
+                let open = matches!(who, Who::Public | Who::Optional);
+                let inner = axum::Router::new().fallback(handler(open));
+                let prefix = format!("/m/{}", SEGMENTS[*at]);
+                router.nest_service(&prefix, say(any_service(inner), *who))
+            }
+        };
+    }
+    router
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(256)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn strangers_reach_nothing_but_what_is_registered_as_open(
+        parts in prop::collection::vec(part(), 0..8),
+        asked in prop::collection::vec(
+            (0..METHODS.len(), prop::collection::vec(0..ASKED.len(), 0..5), prop::bool::ANY),
+            1..24,
+        ),
+    ) {
+        let bench = Bench::new();
+        let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            build(&bench, &parts).into_router()
+        }));
+        // Templates that collide are refused at start, by us or by axum.
+        prop_assume!(matches!(built, Ok(Ok(_))));
+        let Ok(Ok(router)) = built else { unreachable!() };
+        let runtime = runtime();
+        for (method, path, wrong) in asked {
+            let path: String = path.iter().flat_map(|at| ["/", ASKED[*at]]).collect();
+            let path = if path.is_empty() { "/".to_owned() } else { path };
+            let mut request = Request::builder().method(METHODS[method]).uri(&path);
+            if wrong {
+                request = request.header("authorization", "Bearer mallory");
+            }
+            let Ok(request) = request.body(Body::empty()) else { continue };
+            let response = runtime.block_on(router.clone().oneshot(request));
+            let status = response.expect("infallible").status();
+            let allowed = [OPEN, StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST];
+            prop_assert!(allowed.contains(&status), "{} {path}: {status}", METHODS[method]);
+        }
+    }
+}
