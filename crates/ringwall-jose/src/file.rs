@@ -1,6 +1,7 @@
 //! A key set in a file that somebody else replaces.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs::File;
 use std::io::Read as _;
@@ -43,19 +44,16 @@ struct Inner {
     path: PathBuf,
     settings: Settings,
     keys: ArcSwap<KeySet>,
-    /// The content that was looked at last, good or bad, and whether it was good.
-    seen: Mutex<Seen>,
+    /// The content that was looked at last, good or bad. Held across I/O: only reloads take it.
+    seen: Mutex<Vec<u8>>,
+    /// Whether that content was good, for a readiness probe that must not wait for a slow disk.
+    good: AtomicBool,
 }
 
 struct Settings {
     set: Box<dyn Fn() -> KeySetBuilder + Send + Sync>,
     events: Arc<dyn EventSink>,
     about: Arc<str>,
-}
-
-struct Seen {
-    content: Vec<u8>,
-    good: bool,
 }
 
 /// Options of [`FileKeys`].
@@ -102,10 +100,8 @@ impl FileKeysBuilder {
             path: self.path,
             settings: self.settings,
             keys: ArcSwap::from_pointee(keys),
-            seen: Mutex::new(Seen {
-                content,
-                good: true,
-            }),
+            seen: Mutex::new(content),
+            good: AtomicBool::new(true),
         })))
     }
 }
@@ -136,29 +132,24 @@ impl FileKeys {
         let content = match read(&inner.path) {
             Ok(content) => content,
             Err(error) => {
-                if seen.good {
+                seen.clear();
+                if inner.good.swap(false, Ordering::Relaxed) {
                     inner.report(EventKind::KeysRefused, "the key file cannot be read");
                 }
-                *seen = Seen {
-                    content: Vec::new(),
-                    good: false,
-                };
                 return Err(error);
             }
         };
-        if seen.good && content == seen.content {
+        let is_new = content != *seen;
+        if !is_new && inner.good.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let is_new = content != seen.content;
         match (inner.settings.set)()
             .document(&content)
             .and_then(KeySetBuilder::build)
         {
             Ok(keys) => {
-                *seen = Seen {
-                    content,
-                    good: true,
-                };
+                *seen = content;
+                inner.good.store(true, Ordering::Relaxed);
                 report_refused(&inner.settings, &keys);
                 if keys.has_same_keys(&inner.keys.load()) {
                     return Ok(false);
@@ -168,10 +159,8 @@ impl FileKeys {
                 Ok(true)
             }
             Err(error) => {
-                *seen = Seen {
-                    content,
-                    good: false,
-                };
+                *seen = content;
+                inner.good.store(false, Ordering::Relaxed);
                 if is_new {
                     inner.report(EventKind::KeysRefused, "the key file has no usable content");
                 }
@@ -260,8 +249,7 @@ impl KeySource for FileKeys {
     }
 
     fn health(&self) -> Health {
-        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.good {
+        if self.0.good.load(Ordering::Relaxed) {
             Health::Fresh
         } else {
             Health::Stale
@@ -300,14 +288,19 @@ fn read(path: &Path) -> Result<Vec<u8>, KeySetError> {
             source: Some(Box::new(error)),
         }
     };
-    let file = File::open(path).map_err(failed("it cannot be opened"))?;
-    let metadata = file.metadata().map_err(failed("it cannot be inspected"))?;
-    if !metadata.is_file() {
-        return Err(KeySetError::File {
+    let regular = |metadata: std::fs::Metadata| {
+        if metadata.is_file() {
+            return Ok(metadata);
+        }
+        Err(KeySetError::File {
             reason: "it is not a regular file",
             source: None,
-        });
-    }
+        })
+    };
+    // Opening a pipe waits for its writer, so look first; what counts is the file that was opened.
+    regular(std::fs::metadata(path).map_err(failed("it cannot be opened"))?)?;
+    let file = File::open(path).map_err(failed("it cannot be opened"))?;
+    let metadata = regular(file.metadata().map_err(failed("it cannot be inspected"))?)?;
     // Whoever can write this file can sign in as anybody.
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o002 != 0 {

@@ -296,7 +296,7 @@ mod tests {
     fn refuses_weak_and_oversized_rsa_keys() {
         let modulus = |bits: usize| {
             let mut modulus = vec![0xff; bits.div_ceil(8)];
-            if bits % 8 != 0 {
+            if !bits.is_multiple_of(8) {
                 modulus[0] = (1 << (bits % 8)) - 1;
             }
             modulus

@@ -28,8 +28,9 @@ impl HmacSecret {
     ///
     /// - [`KeyError::DevelopmentOnly`] in [`Profile::Production`];
     /// - [`KeyError::Strength`] below 32 bytes;
-    /// - [`KeyError::NotASecret`] for PEM, DER and JWK texts, with or without leading white
-    ///   space: an HMAC keyed with a public key is the classic algorithm confusion.
+    /// - [`KeyError::NotASecret`] for PEM, DER, base64 of DER, JWK and SSH texts, with or without
+    ///   white space around them: an HMAC keyed with a public key is the classic algorithm
+    ///   confusion.
     pub fn new(bytes: Vec<u8>, profile: Profile) -> Result<Self, KeyError> {
         let secret = SecretBytes::new(bytes);
         if !profile.is_development() {
@@ -51,16 +52,7 @@ impl HmacSecret {
     ///
     /// [`KeyError::Malformed`] when the text is neither; otherwise as [`HmacSecret::new`].
     pub fn from_base64(text: &str, profile: Profile) -> Result<Self, KeyError> {
-        let unpadded = text.trim().trim_end_matches('=');
-        let url_safe: String = unpadded
-            .chars()
-            .map(|c| match c {
-                '+' => '-',
-                '/' => '_',
-                other => other,
-            })
-            .collect();
-        let bytes = base64url::decode(&url_safe).ok_or(KeyError::Malformed)?;
+        let bytes = decode_either(text).ok_or(KeyError::Malformed)?;
         Self::new(bytes, profile)
     }
 
@@ -94,19 +86,56 @@ fn looks_published(bytes: &[u8]) -> bool {
     let start = bytes.trim_ascii_start();
     let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     let is_pem = contains(b"-----BEGIN ");
-    // A DER SEQUENCE whose length field covers exactly the rest: a SubjectPublicKeyInfo, an
-    // RSAPublicKey or a certificate. Random bytes satisfy this once in 2^16 or less.
-    let is_der = match start {
-        [0x30, 0x82, high, low, rest @ ..] => {
-            usize::from(u16::from_be_bytes([*high, *low])) == rest.len()
-        }
-        [0x30, 0x81, length, rest @ ..] => usize::from(*length) == rest.len(),
-        [0x30, length, rest @ ..] if *length < 0x80 => usize::from(*length) == rest.len(),
-        _ => false,
-    };
+    // DER may end in a byte that looks like white space, and DER read from a file may be followed
+    // by some.
+    let is_der = is_der(start) || is_der(start.trim_ascii_end());
     let is_json = start.first() == Some(&b'{') && contains(b"\"kty\"");
     let is_ssh = start.starts_with(b"ssh-") || start.starts_with(b"ecdsa-sha2-");
-    is_pem || is_der || is_json || is_ssh
+    is_pem || is_der || is_pem_body(bytes) || is_json || is_ssh
+}
+
+/// Whether this is a DER SEQUENCE that covers exactly the bytes and begins with a SEQUENCE or an
+/// INTEGER: a SubjectPublicKeyInfo, an RSAPublicKey, a certificate or a private key. Random bytes
+/// satisfy this once in 2^23.
+fn is_der(bytes: &[u8]) -> bool {
+    let (length, content) = match bytes {
+        [0x30, 0x82, high, low, content @ ..] => {
+            (usize::from(u16::from_be_bytes([*high, *low])), content)
+        }
+        [0x30, 0x81, length, content @ ..] => (usize::from(*length), content),
+        [0x30, length, content @ ..] if *length < 0x80 => (usize::from(*length), content),
+        _ => return false,
+    };
+    length == content.len() && matches!(content, [0x30 | 0x02, ..])
+}
+
+/// Whether this is the inner text of a PEM block: configuration often keeps a key on one line
+/// without its frame.
+fn is_pem_body(bytes: &[u8]) -> bool {
+    // SEQUENCE in base64.
+    if bytes.trim_ascii_start().first() != Some(&b'M') {
+        return false;
+    }
+    str::from_utf8(bytes)
+        .ok()
+        .and_then(decode_either)
+        .is_some_and(|der| is_der(&der))
+}
+
+/// base64 or base64url, padded or not, on one line or several.
+fn decode_either(text: &str) -> Option<Vec<u8>> {
+    let url_safe: String = text
+        .trim_ascii_end()
+        .trim_end_matches('=')
+        .chars()
+        .filter(|c| !c.is_ascii_whitespace())
+        .map(|c| match c {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect();
+    base64url::decode(&url_safe)
 }
 
 #[cfg(test)]
@@ -157,7 +186,7 @@ mod tests {
     fn refuses_published_keys_as_secrets() {
         let pem = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----\n";
         let mut der = vec![0x30, 0x82, 0x01, 0x22];
-        der.extend([5; 0x122]);
+        der.extend([0x30; 0x122]);
         let jwk = br#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx","e":"AQAB"}"#;
         for key in [pem.as_bytes(), &der, jwk] {
             for prefix in ["", " ", "\n\t "] {

@@ -66,6 +66,3 @@ pub trait VerifySignature: Send + Sync {
     /// [`SignatureMismatch`], whatever the reason.
     fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch>;
 }
-
-#[cfg(test)]
-mod tests;

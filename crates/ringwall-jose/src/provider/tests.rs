@@ -1,1 +1,0 @@
-//! Both providers under the same cases.

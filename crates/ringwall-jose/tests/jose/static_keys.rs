@@ -1,0 +1,37 @@
+//! Keys set by hand.
+
+use ringwall_core::step::Step;
+use ringwall_jose::{Algorithm, Health, KeySource, StaticKeys};
+use serde_json::json;
+
+use crate::key_sets::set;
+use crate::keys::{jwk, with};
+
+fn one(id: &str) -> ringwall_jose::KeySet {
+    let key = with(jwk(Algorithm::Es256), &json!({ "kid": id }));
+    set(&json!({ "keys": [key] })).unwrap()
+}
+
+#[test]
+fn a_replacement_is_a_new_generation_and_the_old_key_is_gone() {
+    let keys = StaticKeys::new(one("old"));
+    let before = keys.generation().unwrap();
+    let held = keys.keys().unwrap();
+    assert_eq!(held.generation(), before);
+    assert_eq!(keys.health(), Health::Fresh);
+
+    keys.replace(one("new"));
+    let after = keys.keys().unwrap();
+    assert_ne!(keys.generation().unwrap(), before);
+    assert_eq!(keys.generation().unwrap(), after.generation());
+    assert!(after.find(Some("old")).is_none());
+    assert!(after.find(Some("new")).is_some());
+    // Whoever holds a set verifies to the end with what it holds.
+    assert!(held.find(Some("old")).is_some());
+}
+
+#[test]
+fn an_unknown_key_id_leads_nowhere() {
+    let keys = StaticKeys::new(one("x"));
+    assert!(matches!(keys.refresh("y"), Step::Done(false)));
+}
