@@ -88,7 +88,9 @@ fn is_token(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn present<'a>(source: &BearerSource, headers: &'a [(&'a str, &'a str)]) -> Presented<'a> {
+    type Headers<'a> = Vec<(&'a str, &'a str)>;
+
+    fn present<'a>(source: &BearerSource, headers: &'a Headers<'a>) -> Presented<'a> {
         let view = RequestView {
             method: "GET",
             scheme: None,
@@ -97,7 +99,7 @@ mod tests {
             raw_query: Some("access_token=abc"),
             socket_peer: None,
             tls_peer: None,
-            headers: &headers,
+            headers,
         };
         source.presented(&view)
     }
@@ -107,7 +109,7 @@ mod tests {
         let source = BearerSource::default();
         for value in ["Bearer abc.def", "bearer abc.def", "BEARER abc.def"] {
             assert_eq!(
-                present(&source, &[("Authorization", value)]),
+                present(&source, &vec![("Authorization", value)]),
                 Presented::Token("abc.def"),
                 "{value}"
             );
@@ -116,15 +118,18 @@ mod tests {
 
     #[test]
     fn a_query_parameter_is_no_credential() {
-        assert_eq!(present(&BearerSource::default(), &[]), Presented::Nothing);
+        assert_eq!(
+            present(&BearerSource::default(), &vec![]),
+            Presented::Nothing
+        );
     }
 
     #[test]
     fn line_35_refuses_two_authorization_headers_empty_and_joined_values() {
         let source = BearerSource::default();
-        let two = [("authorization", "Bearer a"), ("Authorization", "Bearer a")];
+        let two = vec![("authorization", "Bearer a"), ("Authorization", "Bearer a")];
         assert_eq!(present(&source, &two), Presented::Malformed);
-        let mixed = [("authorization", "Bearer a"), ("authorization", "Basic b")];
+        let mixed = vec![("authorization", "Bearer a"), ("authorization", "Basic b")];
         assert_eq!(present(&source, &mixed), Presented::Malformed);
         for value in [
             "Bearer",
@@ -142,7 +147,7 @@ mod tests {
             "Bearer ä",
         ] {
             assert_eq!(
-                present(&source, &[("authorization", value)]),
+                present(&source, &vec![("authorization", value)]),
                 Presented::Malformed,
                 "{value:?}"
             );
@@ -162,7 +167,7 @@ mod tests {
             "DPoP a",
         ] {
             assert_eq!(
-                present(&source, &[("authorization", value)]),
+                present(&source, &vec![("authorization", value)]),
                 Presented::OtherScheme,
                 "{value:?}"
             );
@@ -173,19 +178,19 @@ mod tests {
     fn another_header_can_hold_the_bare_token() {
         let source = BearerSource::header("X-Access-Token", None);
         assert_eq!(
-            present(&source, &[("x-access-token", "abc")]),
+            present(&source, &vec![("x-access-token", "abc")]),
             Presented::Token("abc")
         );
         assert_eq!(
-            present(&source, &[("authorization", "Bearer abc")]),
+            present(&source, &vec![("authorization", "Bearer abc")]),
             Presented::Nothing
         );
         assert_eq!(
-            present(&source, &[("x-access-token", "Bearer abc")]),
+            present(&source, &vec![("x-access-token", "Bearer abc")]),
             Presented::Malformed
         );
         assert_eq!(
-            present(&source, &[("x-access-token", "")]),
+            present(&source, &vec![("x-access-token", "")]),
             Presented::Malformed
         );
     }

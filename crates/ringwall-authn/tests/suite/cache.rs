@@ -1,0 +1,414 @@
+//! Threat line 40, and what else can change while a token is cached.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ringwall_authn::jose::{
+    Algorithm, Health, HmacSecret, KeyError, KeySet, KeySource, KeysUnavailable, PublicKey,
+    RingProvider, SignatureMismatch, SignatureProvider, StaticKeys, VerifySignature,
+};
+use ringwall_authn::{
+    IssuerPolicy, MemoryRevocations, Refusal, Revocations, RevocationsUnavailable, TokenErrorKind,
+    TokenFacts, TokenVerifier, TokenVerifierBuilder,
+};
+use ringwall_core::step::Step;
+use serde_json::json;
+
+use crate::support::*;
+
+/// Counts how often a signature is really verified.
+#[derive(Debug, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+struct CountingKey(Arc<AtomicUsize>, Arc<dyn VerifySignature>);
+
+impl SignatureProvider for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+
+    fn public_key(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+    ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+        let inner = RingProvider.public_key(algorithm, key)?;
+        Ok(Arc::new(CountingKey(Arc::clone(&self.0), inner)))
+    }
+
+    fn hmac_key(
+        &self,
+        algorithm: Algorithm,
+        secret: &HmacSecret,
+    ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+        RingProvider.hmac_key(algorithm, secret)
+    }
+}
+
+impl VerifySignature for CountingKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        self.1.verify(message, signature)
+    }
+}
+
+struct Bench {
+    key: Key,
+    keys: Arc<StaticKeys>,
+    verified: Arc<AtomicUsize>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let key = Key::new("k1", Algorithm::EdDsa);
+        let verified = Arc::new(AtomicUsize::new(0));
+        let keys = Arc::new(StaticKeys::new(Self::set(&verified, &[&key])));
+        Self {
+            key,
+            keys,
+            verified,
+        }
+    }
+
+    fn set(verified: &Arc<AtomicUsize>, keys: &[&Key]) -> KeySet {
+        let document =
+            json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() }).to_string();
+        let provider = Arc::new(Counting(Arc::clone(verified)));
+        KeySet::builder()
+            .provider(provider)
+            .document(document.as_bytes())
+            .unwrap()
+            .build()
+            .unwrap()
+    }
+
+    fn policy(&self) -> IssuerPolicy {
+        let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&self.keys);
+        IssuerPolicy::builder(ISSUER, AUDIENCE, keys)
+            .build()
+            .unwrap()
+    }
+
+    fn verifier(
+        &self,
+        options: impl FnOnce(TokenVerifierBuilder) -> TokenVerifierBuilder,
+    ) -> TokenVerifier {
+        options(TokenVerifier::builder().issuer(self.policy()))
+            .build()
+            .unwrap()
+    }
+
+    fn count(&self) -> usize {
+        self.verified.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_cached_token_is_not_verified_again_and_another_one_is() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let token = bench.key.token(&claims());
+    for _ in 0..10 {
+        accepted(&verifier, &token);
+    }
+    assert_eq!(bench.count(), 1);
+    accepted(&verifier, &bench.key.token(&with("jti", "token-2")));
+    assert_eq!(bench.count(), 2);
+    assert_eq!(verifier.cache_usage().unwrap().entries, 2);
+}
+
+#[test]
+fn without_a_cache_each_token_is_verified() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder.cache_bytes(0));
+    let token = bench.key.token(&claims());
+    for _ in 0..3 {
+        accepted(&verifier, &token);
+    }
+    assert_eq!((bench.count(), verifier.cache_usage()), (3, None));
+}
+
+#[test]
+fn a_text_that_differs_from_a_cached_token_in_one_character_is_another_token() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let token = bench.key.token(&claims());
+    accepted(&verifier, &token);
+    for (index, character) in token
+        .char_indices()
+        .filter(|(_, character)| *character != '.')
+    {
+        let other = if character == 'A' { 'B' } else { 'A' };
+        let mut text = token.clone();
+        text.replace_range(index..=index, &other.to_string());
+        refusal(&verifier, &text);
+    }
+    for text in [
+        format!("{token}A"),
+        format!("A{token}"),
+        token[..token.len() - 1].to_owned(),
+    ] {
+        refusal(&verifier, &text);
+    }
+}
+
+#[test]
+fn refused_tokens_are_never_cached() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let stranger = Key::new("k1", Algorithm::EdDsa);
+    for _ in 0..3 {
+        assert_eq!(
+            refusal(&verifier, &stranger.token(&claims())),
+            Refusal::Signature
+        );
+        assert_eq!(
+            refusal(&verifier, &bench.key.token(&with("aud", "other"))),
+            Refusal::AudienceMismatch
+        );
+    }
+    assert_eq!(verifier.cache_usage().unwrap().entries, 0);
+}
+
+#[test]
+fn line_40_a_token_revoked_while_cached_is_refused_at_once() {
+    let bench = Bench::new();
+    let revocations = Arc::new(MemoryRevocations::new(16));
+    let verifier = bench
+        .verifier(|builder| builder.revocations(Arc::<MemoryRevocations>::clone(&revocations)));
+    let (one, two) = (
+        bench.key.token(&claims()),
+        bench.key.token(&with("jti", "token-2")),
+    );
+    accepted(&verifier, &one);
+    accepted(&verifier, &two);
+    revocations
+        .revoke_token(ISSUER, "token-1", at(NOW + 600), now())
+        .unwrap();
+    assert_eq!(refusal(&verifier, &one), Refusal::Revoked);
+    accepted(&verifier, &two);
+    revocations
+        .revoke_subject(ISSUER, "user-1", now(), at(NOW + 600), now())
+        .unwrap();
+    assert_eq!(refusal(&verifier, &two), Refusal::Revoked);
+    // Not cached: the same.
+    let uncached = bench.verifier(|builder| builder.cache_bytes(0).revocations(revocations));
+    assert_eq!(refusal(&uncached, &one), Refusal::Revoked);
+}
+
+#[test]
+fn line_40_a_cached_token_is_refused_when_it_expires() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let token = bench.key.token(&claims());
+    for seconds in [NOW, NOW + 599] {
+        verifier.verify(&token, at(seconds)).unwrap();
+    }
+    assert_eq!(bench.count(), 1);
+    // Within the skew it is judged anew each time, and not cached any more.
+    for seconds in [NOW + 600, NOW + 659] {
+        verifier.verify(&token, at(seconds)).unwrap();
+    }
+    assert_eq!(bench.count(), 3);
+    assert_eq!(verifier.cache_usage().unwrap().entries, 0);
+    assert_eq!(refusal_at(&verifier, &token, NOW + 660), Refusal::Expired);
+}
+
+#[test]
+fn a_cached_token_is_refused_when_the_clock_goes_back_before_it() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let token = bench.key.token(&with("nbf", NOW));
+    accepted(&verifier, &token);
+    assert_eq!(
+        refusal_at(&verifier, &token, NOW - 61),
+        Refusal::IssuedInFuture
+    );
+}
+
+#[test]
+fn a_cached_token_is_refused_when_its_key_leaves() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let token = bench.key.token(&claims());
+    accepted(&verifier, &token);
+    let next = Key::new("k2", Algorithm::EdDsa);
+    // With an overlap nothing is refused, and the token is judged once more under the new set.
+    bench
+        .keys
+        .replace(Bench::set(&bench.verified, &[&bench.key, &next]));
+    accepted(&verifier, &token);
+    accepted(&verifier, &token);
+    assert_eq!(bench.count(), 2);
+    bench.keys.replace(Bench::set(&bench.verified, &[&next]));
+    assert_eq!(refusal(&verifier, &token), Refusal::KeyUnknown);
+    accepted(&verifier, &next.token(&claims()));
+}
+
+#[test]
+fn a_cached_token_is_judged_anew_when_its_issuer_changes_and_refused_when_it_goes() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder);
+    let token = bench.key.token(&claims());
+    accepted(&verifier, &token);
+    let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&bench.keys);
+    let stricter = IssuerPolicy::builder(ISSUER, "https://other.example", keys)
+        .build()
+        .unwrap();
+    verifier.replace_issuer(stricter).unwrap();
+    assert_eq!(refusal(&verifier, &token), Refusal::AudienceMismatch);
+    verifier.replace_issuer(bench.policy()).unwrap();
+    accepted(&verifier, &token);
+    assert!(verifier.remove_issuer(ISSUER));
+    assert_eq!(refusal(&verifier, &token), Refusal::IssuerUnknown);
+    assert!(!verifier.remove_issuer(ISSUER));
+    verifier.add_issuer(bench.policy()).unwrap();
+    accepted(&verifier, &token);
+}
+
+/// A source that can be switched off.
+#[derive(Debug)]
+struct Failing(StaticKeys, std::sync::atomic::AtomicBool);
+
+impl Failing {
+    fn check(&self) -> Result<(), KeysUnavailable> {
+        if self.1.load(Ordering::SeqCst) {
+            Err(KeysUnavailable {
+                retry_after: Duration::from_secs(7),
+            })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl KeySource for Failing {
+    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+        self.check().and_then(|()| self.0.keys())
+    }
+
+    fn generation(&self) -> Result<u64, KeysUnavailable> {
+        self.check().and_then(|()| self.0.generation())
+    }
+
+    fn refresh(&self, _missing: &str) -> Step<bool> {
+        Step::Done(false)
+    }
+
+    fn health(&self) -> Health {
+        if self.check().is_ok() {
+            Health::Fresh
+        } else {
+            Health::Unavailable
+        }
+    }
+}
+
+#[test]
+fn unavailable_keys_and_revocations_are_no_decision_whether_cached_or_not() {
+    #[derive(Debug)]
+    struct Down;
+    impl Revocations for Down {
+        fn is_revoked(&self, _token: &TokenFacts<'_>) -> Result<bool, RevocationsUnavailable> {
+            Err(RevocationsUnavailable {
+                retry_after: Duration::from_secs(9),
+            })
+        }
+    }
+
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let keys = Arc::new(Failing(StaticKeys::new(key_set(&[&key])), false.into()));
+    let shared: Arc<dyn KeySource> = Arc::<Failing>::clone(&keys);
+    let policy = || {
+        IssuerPolicy::builder(ISSUER, AUDIENCE, Arc::clone(&shared))
+            .build()
+            .unwrap()
+    };
+    let verifier = TokenVerifier::builder().issuer(policy()).build().unwrap();
+    let (cached, fresh) = (key.token(&claims()), key.token(&with("jti", "token-2")));
+    accepted(&verifier, &cached);
+    keys.1.store(true, Ordering::SeqCst);
+    for token in [&cached, &fresh] {
+        let error = verifier.verify(token, now()).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            TokenErrorKind::Unavailable {
+                retry_after: Duration::from_secs(7)
+            }
+        );
+        assert!(error.is_retryable());
+    }
+    keys.1.store(false, Ordering::SeqCst);
+    accepted(&verifier, &cached);
+
+    let blind = TokenVerifier::builder()
+        .issuer(policy())
+        .revocations(Arc::new(Down))
+        .build()
+        .unwrap();
+    let error = blind.verify(&cached, now()).unwrap_err();
+    assert_eq!(
+        error.kind(),
+        TokenErrorKind::Unavailable {
+            retry_after: Duration::from_secs(9)
+        }
+    );
+    assert_eq!(error.refusal(), Refusal::RevocationsUnavailable);
+}
+
+#[test]
+fn the_cache_is_bounded_in_bytes_and_keeps_what_is_used() {
+    let bench = Bench::new();
+    let bytes = 256 * 1024;
+    let verifier = bench.verifier(|builder| builder.cache_bytes(bytes));
+    let used = bench.key.token(&claims());
+    for n in 0..1_000 {
+        accepted(
+            &verifier,
+            &bench.key.token(&with("jti", format!("token-{n}"))),
+        );
+        accepted(&verifier, &used);
+        assert!(verifier.cache_usage().unwrap().bytes <= bytes);
+    }
+    let usage = verifier.cache_usage().unwrap();
+    assert!(usage.entries > 50 && usage.entries < 1_000, "{usage:?}");
+    // The one that was used all the time was hardly ever verified again.
+    assert!(bench.count() < 1_100, "{}", bench.count());
+}
+
+#[test]
+fn a_token_larger_than_a_part_of_the_cache_is_accepted_and_not_cached() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder.cache_bytes(16));
+    accepted(&verifier, &bench.key.token(&claims()));
+    assert_eq!(verifier.cache_usage().unwrap().entries, 0);
+}
+
+#[test]
+fn threads_agree_while_keys_and_issuers_change() {
+    let bench = Bench::new();
+    let verifier = bench.verifier(|builder| builder.cache_bytes(64 * 1024));
+    let tokens: Vec<_> = (0..50)
+        .map(|n| bench.key.token(&with("jti", format!("t{n}"))))
+        .collect();
+    let stranger = Key::new("k1", Algorithm::EdDsa).token(&claims());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for round in 0..200 {
+                    accepted(&verifier, &tokens[round % tokens.len()]);
+                    assert_eq!(refusal(&verifier, &stranger), Refusal::Signature);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..50 {
+                bench
+                    .keys
+                    .replace(Bench::set(&bench.verified, &[&bench.key]));
+                verifier.replace_issuer(bench.policy()).unwrap();
+            }
+        });
+    });
+}

@@ -1,0 +1,20 @@
+//! The tests of `ringwall-authn` that use its public API alone, in one program.
+
+#![expect(
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests, on texts that are ASCII"
+)]
+
+#[cfg(test)]
+mod cache;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod threats_claims;
+#[cfg(test)]
+mod threats_form;
+#[cfg(test)]
+mod threats_header;

@@ -1,0 +1,531 @@
+//! Threat lines 16 to 23: what signed claims can try.
+//!
+//! Every token here carries a good signature of the issuer's own key.
+
+use crate::support::*;
+
+use std::time::Duration;
+
+use ringwall_authn::jose::Algorithm;
+use ringwall_authn::jose::json::JsonError;
+use ringwall_authn::{PolicyError, Refusal, TokenErrorKind, TokenProfile, TokenVerifier};
+use ringwall_core::profile::Profile;
+use serde_json::{Value, json};
+
+#[track_caller]
+fn refuses(claims: &Value, expected: Refusal) {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    assert_eq!(
+        refusal(&verifier(&[&key]), &key.token(claims)),
+        expected,
+        "{claims}"
+    );
+}
+
+#[test]
+fn line_16_refuses_an_expiry_that_is_not_a_whole_number_in_range() {
+    for value in [
+        json!("1767226200"),
+        json!(1_767_226_200.0),
+        json!(1_767_226_200.5),
+        json!(1e300),
+        json!(-1),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(i64::MAX),
+        json!(253_402_300_800_u64),
+        Value::Null,
+        json!(true),
+        json!([NOW + 600]),
+        json!({}),
+    ] {
+        refuses(&with("exp", value), Refusal::ExpiryMalformed);
+    }
+    refuses(&without("exp"), Refusal::ExpiryMalformed);
+    // What JSON itself does not know.
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let verifier = verifier(&[&key]);
+    for literal in [
+        "NaN",
+        "Infinity",
+        "1e999",
+        "0x7fffffff",
+        "01767226200",
+        "+1767226200",
+    ] {
+        let claims = claims().to_string().replace(
+            &format!("\"exp\":{}", NOW + 600),
+            &format!("\"exp\":{literal}"),
+        );
+        assert!(claims.contains(literal));
+        let token = key.raw_token(&key.header().to_string(), &claims);
+        assert_eq!(
+            refusal(&verifier, &token),
+            Refusal::Json(JsonError::Syntax),
+            "{literal}"
+        );
+    }
+}
+
+#[test]
+fn line_16_refuses_an_expired_token_to_the_second() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let verifier = verifier(&[&key]);
+    let token = key.token(&claims());
+    let end = NOW + 600 + 60;
+    assert!(verifier.verify(&token, at(end - 1)).is_ok());
+    let error = verifier.verify(&token, at(end)).unwrap_err();
+    assert_eq!(
+        (error.refusal(), error.kind()),
+        (Refusal::Expired, TokenErrorKind::Expired)
+    );
+    // Whoever presents a token that is wrong in another way too is not told to refresh it.
+    let error = verifier
+        .verify(&key.token(&with("aud", "other")), at(end))
+        .unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::Rejected);
+}
+
+#[test]
+fn line_17_refuses_a_not_before_time_that_is_malformed_or_to_come() {
+    for value in [
+        json!("1767225600"),
+        json!(1.5),
+        json!(-1),
+        Value::Null,
+        json!([]),
+    ] {
+        refuses(&with("nbf", value), Refusal::NotBeforeMalformed);
+    }
+    refuses(&with("nbf", NOW + 61), Refusal::NotYetValid);
+    let key = Key::new("k1", Algorithm::EdDsa);
+    accepted(&verifier(&[&key]), &key.token(&with("nbf", NOW + 60)));
+}
+
+#[test]
+fn line_18_refuses_an_issue_time_that_is_malformed_or_in_the_future() {
+    for value in [json!("1767225600"), json!(1.5), json!(-1), json!([])] {
+        refuses(&with("iat", value), Refusal::IssuedAtMalformed);
+    }
+    refuses(&with("iat", NOW + 61), Refusal::IssuedInFuture);
+    refuses(&without("iat"), Refusal::RequiredClaim);
+    let key = Key::new("k1", Algorithm::EdDsa);
+    accepted(&verifier(&[&key]), &key.token(&with("iat", NOW + 60)));
+}
+
+#[test]
+fn line_19_refuses_a_life_beyond_the_policys() {
+    let day = 24 * 3600;
+    refuses(&with("exp", NOW + day + 1), Refusal::LifetimeTooLong);
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let token = key.token(&with("exp", NOW + day));
+    accepted(&verifier(&[&key]), &token);
+    let short = verifier_of(policy(&[&key]).max_lifetime(Duration::from_secs(3600)));
+    assert_eq!(refusal(&short, &token), Refusal::LifetimeTooLong);
+    // Without `iat` the life is counted from now.
+    let mut claims = with("exp", NOW + day + 61);
+    claims.as_object_mut().unwrap().remove("iat");
+    assert_eq!(
+        refusal(&plain_verifier(&[&key]), &key.plain_token(&claims)),
+        Refusal::LifetimeTooLong
+    );
+    claims["exp"] = (NOW + day + 60).into();
+    accepted(&plain_verifier(&[&key]), &key.plain_token(&claims));
+}
+
+#[test]
+fn line_20_refuses_every_audience_but_ours() {
+    for value in [
+        json!(1),
+        json!({"aud": AUDIENCE}),
+        json!([AUDIENCE, 1]),
+        json!([[AUDIENCE]]),
+        Value::Null,
+        json!(true),
+    ] {
+        refuses(&with("aud", value), Refusal::AudienceMalformed);
+    }
+    refuses(&without("aud"), Refusal::AudienceMalformed);
+    for value in [
+        json!([]),
+        json!(""),
+        json!("https://api.example/"),
+        json!("https://api.exampl"),
+        json!("https://api.example.attacker.example"),
+        json!("HTTPS://API.EXAMPLE"),
+        json!(" https://api.example"),
+        json!(["https://other.example", "https://api.example/v1"]),
+    ] {
+        refuses(&with("aud", value), Refusal::AudienceMismatch);
+    }
+    let key = Key::new("k1", Algorithm::EdDsa);
+    accepted(
+        &verifier(&[&key]),
+        &key.token(&with("aud", json!(["https://other.example", AUDIENCE]))),
+    );
+}
+
+#[test]
+fn line_21_refuses_every_issuer_but_ours() {
+    for value in [json!([ISSUER]), json!(1), Value::Null, json!({})] {
+        refuses(&with("iss", value), Refusal::IssuerMalformed);
+    }
+    refuses(&without("iss"), Refusal::IssuerMalformed);
+    for issuer in [
+        "https://issuer.example/",
+        "https://issuer.exampl",
+        "https://issuer.example.attacker.example",
+        "HTTPS://issuer.example",
+        "http://issuer.example",
+        "",
+    ] {
+        refuses(&with("iss", issuer), Refusal::IssuerUnknown);
+    }
+}
+
+#[test]
+fn line_22_refuses_a_token_of_one_issuers_key_that_claims_another() {
+    let (ours, theirs) = (
+        Key::new("k1", Algorithm::EdDsa),
+        Key::new("k1", Algorithm::EdDsa),
+    );
+    let other = "https://other.example";
+    let verifier = TokenVerifier::builder()
+        .issuer(policy(&[&ours]).build().unwrap())
+        .issuer(
+            ringwall_authn::IssuerPolicy::builder(other, AUDIENCE, source(&[&theirs]))
+                .build()
+                .unwrap(),
+        )
+        .build()
+        .unwrap();
+    accepted(&verifier, &ours.token(&claims()));
+    accepted(&verifier, &theirs.token(&with("iss", other)));
+    // The same key id, the other issuer's key.
+    assert_eq!(
+        refusal(&verifier, &theirs.token(&claims())),
+        Refusal::Signature
+    );
+    assert_eq!(
+        refusal(&verifier, &ours.token(&with("iss", other))),
+        Refusal::Signature
+    );
+    // A key id that only the other issuer has.
+    let third = Key::new("k3", Algorithm::EdDsa);
+    verifier
+        .replace_issuer(
+            ringwall_authn::IssuerPolicy::builder(other, AUDIENCE, source(&[&third]))
+                .build()
+                .unwrap(),
+        )
+        .unwrap();
+    assert_eq!(
+        refusal(&verifier, &third.token(&claims())),
+        Refusal::KeyUnknown
+    );
+}
+
+#[test]
+fn line_22_an_issuer_bound_to_one_tenant_cannot_speak_for_another() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let org = ringwall_core::principal::OrgId::new("org-1").unwrap();
+    let mapping = ringwall_authn::PrincipalMapping::default().only_org(org);
+    let verifier = verifier_of(policy(&[&key]).mapping(mapping));
+    assert_eq!(
+        accepted(&verifier, &key.token(&claims()))
+            .principal()
+            .tenant
+            .as_ref()
+            .unwrap()
+            .org,
+        "org-1"
+    );
+    assert_eq!(
+        refusal(&verifier, &key.token(&with("org_id", "org-2"))),
+        Refusal::TenantMalformed
+    );
+    let bound = accepted(&verifier, &key.token(&without("org_id")));
+    assert_eq!(bound.principal().tenant.as_ref().unwrap().org, "org-1");
+}
+
+#[test]
+fn line_23_refuses_tokens_of_another_kind_by_their_type() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let (strict, plain) = (verifier(&[&key]), plain_verifier(&[&key]));
+    let token = |kind: &str| {
+        let mut header = key.header();
+        header["typ"] = kind.into();
+        key.token_with_header(&header)
+    };
+    for kind in [
+        "dpop+jwt",
+        "logout+jwt",
+        "secevent+jwt",
+        "JWS",
+        "JOSE",
+        "id_token",
+        "",
+        "at+jwt ",
+        "at+jwt+x",
+        "application/",
+    ] {
+        assert_eq!(
+            refusal(&strict, &token(kind)),
+            Refusal::TokenType,
+            "{kind:?}"
+        );
+        assert_eq!(
+            refusal(&plain, &token(kind)),
+            Refusal::TokenType,
+            "{kind:?}"
+        );
+    }
+    // An ID token has `JWT`, which the RFC 9068 profile does not take; and the other way round.
+    assert_eq!(refusal(&strict, &token("JWT")), Refusal::TokenType);
+    assert_eq!(refusal(&plain, &token("at+jwt")), Refusal::TokenType);
+    for kind in [
+        "at+jwt",
+        "AT+JWT",
+        "application/at+jwt",
+        "Application/at+jwt",
+    ] {
+        accepted(&strict, &token(kind));
+    }
+    for kind in ["JWT", "jwt", "application/jwt"] {
+        accepted(&plain, &token(kind));
+    }
+    let mut header = key.header();
+    header.as_object_mut().unwrap().remove("typ");
+    assert_eq!(
+        refusal(&strict, &key.token_with_header(&header)),
+        Refusal::TokenType
+    );
+    accepted(&plain, &key.token_with_header(&header));
+    for value in [json!(1), json!(["at+jwt"]), Value::Null] {
+        header["typ"] = value;
+        let refused = refusal(&strict, &key.token_with_header(&header));
+        assert_eq!(
+            refused,
+            Refusal::Form(ringwall_authn::jose::CompactError::Type)
+        );
+    }
+}
+
+#[test]
+fn line_23_refuses_tokens_of_another_kind_by_their_claims() {
+    for name in [
+        "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
+    ] {
+        refuses(&with(name, "x"), Refusal::TokenKind);
+        let key = Key::new("k1", Algorithm::EdDsa);
+        let mut header = key.header();
+        header["typ"] = "JWT".into();
+        let token = key.raw_token(&header.to_string(), &with(name, json!({})).to_string());
+        assert_eq!(
+            refusal(&plain_verifier(&[&key]), &token),
+            Refusal::TokenKind,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn rfc_9068_requires_its_claims() {
+    for name in ["client_id", "jti", "iat"] {
+        refuses(&without(name), Refusal::RequiredClaim);
+    }
+    for name in ["client_id", "jti"] {
+        for value in [json!(1), json!(""), Value::Null, json!([])] {
+            refuses(&with(name, value), Refusal::RequiredClaim);
+        }
+    }
+    refuses(&without("sub"), Refusal::SubjectMalformed);
+    for value in [
+        json!(1),
+        json!(""),
+        json!("a\nb"),
+        json!(["user-1"]),
+        Value::Null,
+        json!("x".repeat(256)),
+    ] {
+        refuses(&with("sub", value), Refusal::SubjectMalformed);
+    }
+}
+
+#[test]
+fn grants_of_the_wrong_form_refuse_the_token_instead_of_being_dropped() {
+    for value in [
+        json!(1),
+        json!({"a": true}),
+        json!(["ok", 1]),
+        json!("a\"b"),
+        json!("a\tb"),
+        Value::Null,
+        json!(true),
+    ] {
+        refuses(&with("scope", value), Refusal::ScopesMalformed);
+    }
+    for value in [
+        json!(1),
+        json!({"a": true}),
+        json!(["ok", null]),
+        json!([""]),
+        json!("a\nb"),
+        Value::Null,
+    ] {
+        refuses(&with("roles", value), Refusal::RolesMalformed);
+    }
+    for name in ["org_id", "project_id"] {
+        for value in [
+            json!(1),
+            json!(["org-1"]),
+            json!(""),
+            json!("a b"),
+            Value::Null,
+        ] {
+            refuses(&with(name, value), Refusal::TenantMalformed);
+        }
+    }
+    // A project without its organisation.
+    refuses(&without("org_id"), Refusal::TenantMalformed);
+    let many: Vec<String> = (0..129).map(|n| format!("s{n}")).collect();
+    refuses(&with("scope", many.join(" ")), Refusal::ScopesMalformed);
+}
+
+#[test]
+fn no_grant_is_given_that_the_token_does_not_name() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let verifier = verifier(&[&key]);
+    let mut claims = claims();
+    for name in ["scope", "roles", "org_id", "project_id"] {
+        claims.as_object_mut().unwrap().remove(name);
+    }
+    let bare = accepted(&verifier, &key.token(&claims));
+    assert!(bare.principal().scopes.is_empty() && bare.principal().roles.is_empty());
+    assert_eq!(bare.principal().tenant, None);
+    claims["scope"] = "".into();
+    assert!(
+        accepted(&verifier, &key.token(&claims))
+            .principal()
+            .scopes
+            .is_empty()
+    );
+    // Neither by a claim that is not configured.
+    claims["permissions"] = json!(["admin"]);
+    claims["user_metadata"] = json!({ "roles": ["admin"], "org_id": "org-2" });
+    let user = accepted(&verifier, &key.token(&claims));
+    assert!(user.principal().roles.is_empty() && user.principal().tenant.is_none());
+}
+
+#[test]
+fn a_sender_constrained_token_is_no_bearer_token() {
+    refuses(
+        &with(
+            "cnf",
+            json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
+        ),
+        Refusal::SenderConstrained,
+    );
+    refuses(
+        &with(
+            "cnf",
+            json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        ),
+        Refusal::SenderConstrained,
+    );
+    refuses(&with("cnf", Value::Null), Refusal::SenderConstrained);
+}
+
+#[test]
+fn an_actor_is_accepted_only_where_the_policy_says_so_and_becomes_the_principal() {
+    let claims = with(
+        "act",
+        json!({ "sub": "agent-7", "act": { "sub": "earlier" } }),
+    );
+    refuses(&claims, Refusal::Delegation);
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let mapping = ringwall_authn::PrincipalMapping::default().accept_actor();
+    let verifier = verifier_of(policy(&[&key]).mapping(mapping));
+    let verified = accepted(&verifier, &key.token(&claims));
+    assert_eq!(verified.principal().subject, "agent-7");
+    assert_eq!(
+        verified.principal().on_behalf_of.as_ref().unwrap(),
+        &"user-1"
+    );
+    assert_eq!(
+        verified.principal().kind,
+        ringwall_core::principal::PrincipalKind::Agent
+    );
+    for value in [
+        json!({}),
+        json!("agent-7"),
+        json!({ "sub": 7 }),
+        json!({ "sub": "" }),
+        Value::Null,
+    ] {
+        assert_eq!(
+            refusal(&verifier, &key.token(&with("act", value))),
+            Refusal::Delegation
+        );
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_sound_is_not_built() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let build = |issuer: &str, audience: &str| {
+        ringwall_authn::IssuerPolicy::builder(issuer, audience, source(&[&key]))
+            .build()
+            .map(drop)
+    };
+    for issuer in [
+        "",
+        " ",
+        "https://issuer.example\n",
+        "https://ïssuer.example",
+        &"x".repeat(513),
+    ] {
+        assert_eq!(
+            build(issuer, AUDIENCE),
+            Err(PolicyError::Issuer),
+            "{issuer:?}"
+        );
+    }
+    for audience in ["", "a\nb", &"x".repeat(513)] {
+        assert_eq!(
+            build(ISSUER, audience),
+            Err(PolicyError::Audience),
+            "{audience:?}"
+        );
+    }
+    let skewed = policy(&[&key])
+        .clock_skew(Duration::from_secs(301))
+        .build()
+        .map(drop);
+    assert_eq!(skewed, Err(PolicyError::ClockSkew));
+    assert!(
+        policy(&[&key])
+            .clock_skew(Duration::from_secs(300))
+            .build()
+            .is_ok()
+    );
+    for lifetime in [0, 367 * 24 * 3600] {
+        let built = policy(&[&key])
+            .max_lifetime(Duration::from_secs(lifetime))
+            .build()
+            .map(drop);
+        assert_eq!(built, Err(PolicyError::Lifetime));
+    }
+    let twice = TokenVerifier::builder()
+        .profile(Profile::Development)
+        .issuer(policy(&[&key]).build().unwrap())
+        .issuer(
+            policy(&[&key])
+                .profile(TokenProfile::plain())
+                .build()
+                .unwrap(),
+        )
+        .build()
+        .map(drop);
+    assert_eq!(twice, Err(PolicyError::DuplicateIssuer));
+}
