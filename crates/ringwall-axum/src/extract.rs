@@ -8,6 +8,7 @@ use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Tenant, VerifiedPrincipal};
 use ringwall_gate::{Admitted, Caller};
+use serde::de::DeserializeOwned;
 
 use crate::rejection::Rejection;
 
@@ -102,5 +103,47 @@ impl<S: Sync> FromRequestParts<S> for CurrentTenant {
             admitted.report(EventKind::AccessDenied, "the caller acts in no tenant");
             Rejection::Denied(Denial::Forbidden { challenge: None })
         })
+    }
+}
+
+/// The claims of the caller's token, read into a type of the service's own.
+///
+/// Claims that do not fit the type are refused with 403, as is a caller who was authenticated by
+/// something else than a token. It is not 401 `invalid_token`, although a claim is missing: the
+/// token is genuine, and a client that is told otherwise fetches another one just like it, for ever.
+/// It is not 400 either: the request is well formed. What the token says does not suffice for this
+/// route, and the event says why.
+///
+/// ```
+/// use ringwall_axum::Claims;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Plan {
+///     plan: String,
+/// }
+///
+/// async fn limits(Claims(claims): Claims<Plan>) -> String {
+///     format!("limits of {}", claims.plan)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Claims<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+        let (admitted, _) = required(parts)?;
+        let refuse = |cause| {
+            admitted.report(EventKind::AccessDenied, cause);
+            Rejection::Denied(Denial::Forbidden { challenge: None })
+        };
+        let claims = admitted
+            .authenticated()
+            .and_then(|authenticated| authenticated.claims())
+            .ok_or_else(|| refuse("the route reads claims, and the caller has no token"))?;
+        let read = claims.deserialize();
+        read.map(Self)
+            .map_err(|_| refuse("the claims do not have the shape that the route reads"))
     }
 }

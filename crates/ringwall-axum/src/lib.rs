@@ -15,7 +15,7 @@ pub use endpoint::{
     trace,
 };
 pub use error::Error;
-pub use extract::{CurrentPrincipal, CurrentTenant};
+pub use extract::{Claims, CurrentPrincipal, CurrentTenant};
 pub use rejection::Rejection;
 pub use router::GuardedRouter;
 pub use routes::{RouteEntry, Routes};

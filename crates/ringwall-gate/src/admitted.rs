@@ -43,7 +43,7 @@ pub(crate) enum Attempt {
 }
 
 impl Attempt {
-    pub(crate) const fn principal(&self) -> Option<&VerifiedPrincipal> {
+    pub(crate) fn principal(&self) -> Option<&VerifiedPrincipal> {
         match self {
             Self::NotAsked | Self::Anonymous => None,
             Self::Verified(authenticated) => Some(authenticated.principal()),
@@ -68,7 +68,7 @@ impl Admitted {
 
     /// Who came through.
     #[must_use]
-    pub const fn caller(&self) -> Caller<'_> {
+    pub fn caller(&self) -> Caller<'_> {
         match &self.attempt {
             Attempt::NotAsked => Caller::NotAsked,
             Attempt::Anonymous => Caller::Anonymous,
@@ -79,7 +79,7 @@ impl Admitted {
     /// The authenticated caller, if there is one. [`caller`](Self::caller) tells the two ways in
     /// which there is none apart.
     #[must_use]
-    pub const fn principal(&self) -> Option<&VerifiedPrincipal> {
+    pub fn principal(&self) -> Option<&VerifiedPrincipal> {
         self.attempt.principal()
     }
 

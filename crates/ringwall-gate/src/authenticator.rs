@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use ringwall_authn::{Claims, TokenAuthenticator, VerifiedToken};
 use ringwall_core::denial::Denial;
 use ringwall_core::principal::VerifiedPrincipal;
-use ringwall_core::request::RequestView;
+use ringwall_core::request::{HeaderLookup, RequestView};
 use ringwall_core::step::Step;
 
 /// Whether, and where, a request carries a credential of one kind.
@@ -56,28 +57,84 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
 /// A caller whose credential was verified, and what else the credential said.
 ///
-/// It is made from a [`VerifiedPrincipal`], which is itself a proof; so there is no way to make
-/// one for a principal that nobody verified. Cloning shares it.
+/// It is made from a [`VerifiedPrincipal`] or a [`VerifiedToken`], which are themselves proofs; so
+/// there is no way to make one for a caller that nobody verified. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Authenticated(Evidence);
 
 #[derive(Clone, Debug)]
 enum Evidence {
     Principal(VerifiedPrincipal),
+    Token(Arc<VerifiedToken>),
 }
 
 impl Authenticated {
     /// Who is calling.
     #[must_use]
-    pub const fn principal(&self) -> &VerifiedPrincipal {
+    pub fn principal(&self) -> &VerifiedPrincipal {
         match &self.0 {
             Evidence::Principal(principal) => principal,
+            Evidence::Token(token) => token.principal(),
         }
+    }
+
+    /// The token, when the caller was authenticated by one.
+    #[must_use]
+    pub const fn token(&self) -> Option<&Arc<VerifiedToken>> {
+        match &self.0 {
+            Evidence::Principal(_) => None,
+            Evidence::Token(token) => Some(token),
+        }
+    }
+
+    /// The claims of that token.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
+        self.token().map(|token| token.claims())
     }
 }
 
 impl From<VerifiedPrincipal> for Authenticated {
     fn from(principal: VerifiedPrincipal) -> Self {
         Self(Evidence::Principal(principal))
+    }
+}
+
+impl From<Arc<VerifiedToken>> for Authenticated {
+    fn from(token: Arc<VerifiedToken>) -> Self {
+        Self(Evidence::Token(token))
+    }
+}
+
+impl Authenticator for TokenAuthenticator {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        let authorization = OnlyAuthorization(view.headers);
+        let narrowed = RequestView {
+            headers: &authorization,
+            ..*view
+        };
+        if Self::presented(self, &narrowed) {
+            Presented::InAuthorization
+        } else if Self::presented(self, view) {
+            Presented::Elsewhere
+        } else {
+            Presented::No
+        }
+    }
+
+    fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        Self::authenticate(self, view).map(|answer| answer.map(Authenticated::from))
+    }
+}
+
+/// Hides every field but `Authorization`. A token authenticator can be told to read another field,
+/// and then it does not claim an `Authorization` that stands beside it.
+struct OnlyAuthorization<'a>(&'a dyn HeaderLookup);
+
+impl HeaderLookup for OnlyAuthorization<'_> {
+    fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        if name.eq_ignore_ascii_case("authorization") {
+            self.0.visit(name, visit);
+        }
     }
 }

@@ -12,6 +12,9 @@ pub enum Error {
     /// Authenticators were given, and declined too.
     #[error("the gate was given authenticators and told to have none")]
     ContradictoryAuthenticators,
+    /// A token verifier of the development profile was given to a gate of the production profile.
+    #[error("a token verifier of the development profile cannot guard production")]
+    DevelopmentVerifier,
     /// No audit sink was given, and none was declined by name.
     #[error("the gate has no audit sink: give one, or call `without_audit` to keep no trail")]
     AuditUndecided,

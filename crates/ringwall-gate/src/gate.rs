@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
+use ringwall_authn::{BearerSource, TokenAuthenticator, TokenVerifier};
 use ringwall_core::audit::AuditSink;
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock};
 use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
@@ -46,6 +47,7 @@ impl Gate {
     pub fn builder(realm: &str) -> GateBuilder {
         GateBuilder {
             realm: realm.into(),
+            tokens: Vec::new(),
             authenticators: Vec::new(),
             no_authenticators: false,
             clock: Arc::new(SystemClock::new()),
@@ -159,6 +161,7 @@ enum AuditChoice {
 #[must_use = "a builder does nothing until `build`"]
 pub struct GateBuilder {
     realm: Box<str>,
+    tokens: Vec<(TokenVerifier, BearerSource)>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     no_authenticators: bool,
     clock: Arc<dyn WallClock>,
@@ -169,6 +172,18 @@ pub struct GateBuilder {
 }
 
 impl GateBuilder {
+    /// Authenticates by the token in `Authorization: Bearer`. The authenticator shares the gate's
+    /// realm, clock and event sink.
+    pub fn tokens(self, verifier: TokenVerifier) -> Self {
+        self.tokens_from(verifier, BearerSource::default())
+    }
+
+    /// Authenticates by a token that requests carry elsewhere.
+    pub fn tokens_from(mut self, verifier: TokenVerifier, source: BearerSource) -> Self {
+        self.tokens.push((verifier, source));
+        self
+    }
+
     /// Adds one way to authenticate. Several may stand side by side; a request that presents two
     /// credentials is refused, because which of them counts is not for us to guess.
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
@@ -233,7 +248,19 @@ impl GateBuilder {
         if self.realm.is_empty() || self.realm.len() > MAX_REALM || !self.realm.bytes().all(plain) {
             return Err(Error::InvalidRealm);
         }
-        match (self.authenticators.is_empty(), self.no_authenticators) {
+        let mut authenticators = self.authenticators;
+        for (verifier, source) in self.tokens {
+            if verifier.profile().is_development() && !self.profile.is_development() {
+                return Err(Error::DevelopmentVerifier);
+            }
+            let tokens = TokenAuthenticator::builder(verifier)
+                .source(source)
+                .realm(&self.realm)
+                .clock(Arc::clone(&self.clock))
+                .events(Arc::clone(&self.events));
+            authenticators.push(Arc::new(tokens.build()));
+        }
+        match (authenticators.is_empty(), self.no_authenticators) {
             (true, false) => return Err(Error::NoAuthenticator),
             (false, true) => return Err(Error::ContradictoryAuthenticators),
             (true, true) | (false, false) => {}
@@ -245,7 +272,7 @@ impl GateBuilder {
         };
         let gate = Gate(Arc::new(Shared {
             realm: self.realm,
-            authenticators: self.authenticators,
+            authenticators,
             clock: self.clock,
             events: self.events,
             audit,

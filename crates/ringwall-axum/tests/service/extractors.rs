@@ -126,3 +126,16 @@ async fn a_layer_around_a_handler_is_behind_the_door_and_sees_the_proof() {
     assert_eq!(site.get("/who").await.status, 401);
     assert_eq!(site.get_as("reader", "/who").await.body, "reader");
 }
+
+#[tokio::test]
+async fn typed_claims_deny_without_a_gate_and_on_public_routes_too() {
+    use ringwall_axum::Claims;
+    async fn read(Claims(()): Claims<()>) {}
+    let bench = Bench::new();
+    let public = GuardedRouter::new(bench.gate.clone()).public_route("/x", get(read));
+    let bare = Router::new().route("/x", axum::routing::get(read));
+    for router in [public.into_router().expect("a router"), bare] {
+        let answer = serve(router).await.get_as("reader", "/x").await;
+        assert_eq!((answer.status, answer.body.as_str()), (500, ""));
+    }
+}

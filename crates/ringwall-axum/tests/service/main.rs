@@ -23,4 +23,6 @@ mod registration;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod trail;

@@ -22,6 +22,7 @@ enum Who {
 struct Route {
     method: usize,
     path: Vec<usize>,
+    rest: bool,
     who: Who,
 }
 
@@ -33,7 +34,7 @@ enum Part {
     Mount(usize, Who),
 }
 
-const SEGMENTS: [&str; 6] = ["a", "b", "{x}", "a.b", "health", "{*rest}"];
+const SEGMENTS: [&str; 5] = ["a", "b", "{x}", "a.b", "health"];
 const ASKED: [&str; 14] = [
     "a",
     "b",
@@ -68,15 +69,23 @@ fn part() -> impl Strategy<Value = Part> {
     let route = (
         0..5_usize,
         prop::collection::vec(0..SEGMENTS.len(), 0..4),
+        prop::bool::weighted(0.2),
         who(),
     )
-        .prop_map(|(method, path, who)| Part::Route(Route { method, path, who }));
-    let mount = (0..SEGMENTS.len() - 1, who()).prop_map(|(at, who)| Part::Mount(at, who));
+        .prop_map(|(method, path, rest, who)| {
+            Part::Route(Route {
+                method,
+                path,
+                rest,
+                who,
+            })
+        });
+    let mount = (0..SEGMENTS.len(), who()).prop_map(|(at, who)| Part::Mount(at, who));
     let leaf = prop_oneof![6 => route, 1 => mount];
     leaf.prop_recursive(3, 24, 5, |inner| {
         prop_oneof![
             (
-                0..SEGMENTS.len() - 1,
+                0..SEGMENTS.len(),
                 prop::collection::vec(inner.clone(), 0..5)
             )
                 .prop_map(|(at, parts)| Part::Nest(at, parts)),
@@ -120,7 +129,12 @@ fn build(bench: &Bench, parts: &[Part]) -> GuardedRouter {
     let mut router = GuardedRouter::new(bench.gate.clone());
     for part in parts {
         router = match part {
-            Part::Route(Route { method, path, who }) => {
+            Part::Route(Route {
+                method,
+                path,
+                rest,
+                who,
+            }) => {
                 let mut text = String::new();
                 for (index, segment) in path.iter().enumerate() {
                     text.push('/');
@@ -130,7 +144,9 @@ fn build(bench: &Bench, parts: &[Part]) -> GuardedRouter {
                         other => text.push_str(other),
                     }
                 }
-                if text.is_empty() {
+                if *rest {
+                    text.push_str("/{*rest}");
+                } else if text.is_empty() {
                     text.push('/');
                 }
                 router.route(&text, endpoint(*method, *who))
