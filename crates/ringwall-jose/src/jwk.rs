@@ -36,7 +36,7 @@ pub(crate) fn key_id(jwk: Value<'_>) -> Result<Option<KeyId>, KeyError> {
         .transpose()
 }
 
-fn public_key(jwk: Value<'_>) -> Result<PublicKey, KeyError> {
+pub(crate) fn public_key(jwk: Value<'_>) -> Result<PublicKey, KeyError> {
     if text(jwk, "kty")? == Some("oct") || jwk.get("k").is_some() {
         return Err(KeyError::Symmetric);
     }

@@ -8,6 +8,8 @@ mod algorithm;
 mod compact;
 mod error;
 mod file;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod key;
 mod provider;

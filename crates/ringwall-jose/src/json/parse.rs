@@ -129,7 +129,7 @@ impl<'t> Builder<'t> {
     fn push_number<E: Error>(&mut self, literal: &str) -> Result<u32, E> {
         let node = if let Ok(number) = literal.parse::<u64>() {
             Node::Unsigned(number)
-        } else if let Ok(number) = literal.parse::<i64>() {
+        } else if let Some(number) = literal.parse().ok().filter(|_| literal != "-0") {
             Node::Signed(number)
         } else {
             match literal.parse::<f64>() {
@@ -209,6 +209,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let builder = self.0;
         let index = builder.push(Node::Object { next: 0 })?;
+        let unescaped = builder.unescaped.len();
         let first_name = builder.names.len();
         let mut len: u32 = 0;
         // A number in disguise is not a level of nesting, so the depth is counted at the first
@@ -218,6 +219,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             if len == 0 && builder.name(name) == NUMBER_MEMBER && numbers_come_as_maps() {
                 let Literal(literal) = map.next_value()?;
                 builder.nodes.truncate(index as usize);
+                builder.unescaped.truncate(unescaped);
                 return builder.push_number(&literal).map(drop);
             }
             if !descended {
@@ -286,8 +288,9 @@ impl<'de> serde::Deserialize<'de> for Literal<'de> {
 /// Whether numbers arrive as maps in this program.
 ///
 /// Features of a dependency are the union of what all crates of a program ask for, so somebody
-/// else's `arbitrary_precision` changes how `serde_json` hands numbers to every visitor. Without
-/// this, one such crate would turn each `exp` into an object and every token into a refusal.
+/// else's `arbitrary_precision` changes how `serde_json` hands numbers to every visitor: today
+/// those with a fraction, an exponent or too many digits, in earlier versions all of them. Without
+/// this, one such crate would turn numbers into objects.
 fn numbers_come_as_maps() -> bool {
     struct Probe;
 
@@ -298,7 +301,7 @@ fn numbers_come_as_maps() -> bool {
             f.write_str("a number")
         }
 
-        fn visit_u64<E: Error>(self, _: u64) -> Result<bool, E> {
+        fn visit_f64<E: Error>(self, _: f64) -> Result<bool, E> {
             Ok(false)
         }
 
@@ -309,7 +312,7 @@ fn numbers_come_as_maps() -> bool {
 
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
-        let mut deserializer = serde_json::Deserializer::from_str("1");
+        let mut deserializer = serde_json::Deserializer::from_str("0.5");
         (&mut deserializer).deserialize_any(Probe).unwrap_or(false)
     })
 }

@@ -135,6 +135,33 @@ fn an_object_that_imitates_a_number_is_an_object() {
     assert_eq!(plain.root().get("exp").unwrap().as_u64(), Some(7));
 }
 
+#[test]
+fn numbers_are_numbers_whatever_another_crate_switched_on_in_serde_json() {
+    for (text, expected) in [
+        ("0.5", 0.5),
+        ("-7.25", -7.25),
+        ("1e3", 1000.0),
+        ("1.7e9", 1.7e9),
+        ("18446744073709551616", 18_446_744_073_709_551_616.0),
+        ("-9223372036854775809", -9_223_372_036_854_775_808.0),
+    ] {
+        let document = parse(&format!("[{text},{text}]")).unwrap();
+        let numbers: Vec<f64> = document.root().deserialize().unwrap();
+        assert_eq!(numbers, [expected; 2]);
+        assert_eq!(document.nodes.len(), 3, "{text}");
+        assert!(document.unescaped.is_empty(), "{text}");
+        let first = document.root().as_array().unwrap().next().unwrap();
+        assert!(first.as_u64().is_none() && first.as_object().is_none());
+    }
+    let zero: f64 = parse("-0").unwrap().root().deserialize().unwrap();
+    assert!(zero.is_sign_negative());
+    for levels in [15, 16] {
+        // A number is not a level of nesting.
+        let text = format!("{}0.5{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(&text).is_ok());
+    }
+}
+
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Plan {

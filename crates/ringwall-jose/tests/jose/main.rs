@@ -13,6 +13,8 @@ mod ecdsa;
 mod ed25519;
 mod file_keys;
 mod headers;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod key_ids;
 mod key_sets;
 mod keys;
