@@ -1,6 +1,8 @@
 //! The tests of `ringwall-authn` that use its public API alone, in one program.
 
 #![expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_precision_loss,
     clippy::string_slice,
     clippy::wildcard_enum_match_arm,
     reason = "tests, on texts that are ASCII"
@@ -8,6 +10,12 @@
 
 #[cfg(test)]
 mod cache;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod pyjwt;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

@@ -20,6 +20,10 @@ pub(crate) const AUDIENCE: &str = "https://api.example";
 /// 2026-01-01T00:00:00Z.
 pub(crate) const NOW: i64 = 1_767_225_600;
 
+/// A shared secret for the HMAC algorithms.
+pub(crate) const SECRET: &[u8] =
+    b"an hmac secret of sixty-four bytes, which is enough for HS512 too";
+
 pub(crate) const RSA_PKCS8: &[u8] = include_bytes!("../vectors/keys/rsa2048.pkcs8.der");
 pub(crate) const RSA_PUBLIC_PEM: &[u8] = include_bytes!("../vectors/keys/rsa2048.public.pem");
 pub(crate) const RSA_PUBLIC_DER: &[u8] = include_bytes!("../vectors/keys/rsa2048.spki.der");
@@ -66,9 +70,7 @@ impl Key {
                         .unwrap(),
                 )
             }
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Pair::Hmac(
-                b"an hmac secret of sixty-four bytes, which is enough for HS512 too".to_vec(),
-            ),
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Pair::Hmac(SECRET.to_vec()),
             Algorithm::Rs256
             | Algorithm::Rs384
             | Algorithm::Rs512
