@@ -1,0 +1,8 @@
+//! Who runs: ours, the peers, the primitives beneath and the floors. Each takes keys that were
+//! parsed beforehand, as far as its interface lets keys be parsed.
+
+pub mod floors;
+pub mod jsonwebtoken;
+pub mod jwt_simple;
+pub mod ours;
+pub mod primitives;

@@ -1,0 +1,133 @@
+//! Contenders measured side by side, in many short rounds.
+
+use std::{hint::black_box, time::Duration};
+
+use ringwall_core::clock::{MonotonicClock as _, SystemClock};
+
+/// How long a contender runs at a stretch: short enough that many stretches fall between two
+/// interruptions by other programs, long enough that the clock's own cost vanishes.
+const STRETCH: Duration = Duration::from_micros(400);
+
+/// Runs an operation a number of times.
+type Run<'a> = Box<dyn FnMut(u32) + 'a>;
+
+/// Several contenders for one task.
+#[derive(Default)]
+pub struct Race<'a> {
+    contenders: Vec<(String, Run<'a>)>,
+}
+
+/// One contender's times, in nanoseconds per operation.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// Who.
+    pub name: String,
+    /// The fastest stretch: what the operation costs when nothing else interferes.
+    pub minimum: f64,
+    /// The stretch in the middle.
+    pub median: f64,
+}
+
+/// How long to race.
+#[derive(Clone, Copy, Debug)]
+pub struct Length {
+    rounds: usize,
+    stretch: Duration,
+}
+
+impl Length {
+    /// Rounds enough for minima that repeat within a per cent or two.
+    pub const FULL: Self = Self {
+        rounds: 1000,
+        stretch: STRETCH,
+    };
+
+    /// Every contender a few times.
+    pub const SMOKE: Self = Self {
+        rounds: 2,
+        stretch: Duration::ZERO,
+    };
+
+    /// Whether the times mean nothing.
+    #[must_use]
+    pub fn is_smoke(self) -> bool {
+        self.stretch.is_zero()
+    }
+}
+
+impl<'a> Race<'a> {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a contender. What the operation answers is dropped within the measured time.
+    pub fn add<T>(&mut self, name: &str, mut operation: impl FnMut() -> T + 'a) {
+        let run = move |times: u32| {
+            for _ in 0..times {
+                drop(black_box(operation()));
+            }
+        };
+        self.contenders.push((name.to_owned(), Box::new(run)));
+    }
+
+    /// Measures all of them. In every round each runs for one stretch; each round starts with
+    /// another contender, and every other one goes backwards, so that nobody always runs behind
+    /// the same neighbour.
+    #[must_use]
+    pub fn run(mut self, length: Length) -> Vec<Times> {
+        let clock = SystemClock::new();
+        let times: Vec<u32> = self
+            .contenders
+            .iter_mut()
+            .map(|(_, run)| calibrate(run, clock, length.stretch))
+            .collect();
+        let count = self.contenders.len();
+        let mut samples = vec![Vec::with_capacity(length.rounds); count];
+        for round in 0..length.rounds {
+            for step in 0..count {
+                let place = if round % 2 == 0 {
+                    (round / 2 + step) % count
+                } else {
+                    (round / 2 + count - step) % count
+                };
+                let start = clock.elapsed();
+                self.contenders[place].1(times[place]);
+                let elapsed = clock.elapsed() - start;
+                samples[place].push(elapsed.as_secs_f64() * 1e9 / f64::from(times[place]));
+            }
+        }
+        self.contenders
+            .into_iter()
+            .zip(samples)
+            .map(|((name, _), mut samples)| {
+                samples.sort_unstable_by(f64::total_cmp);
+                Times {
+                    name,
+                    minimum: samples[0],
+                    median: samples[samples.len() / 2],
+                }
+            })
+            .collect()
+    }
+}
+
+/// How many operations fill a stretch; also warms caches and branch predictors.
+fn calibrate(run: &mut Run<'_>, clock: SystemClock, stretch: Duration) -> u32 {
+    let mut times = 1_u32;
+    loop {
+        let start = clock.elapsed();
+        run(times);
+        let elapsed = clock.elapsed() - start;
+        if elapsed >= stretch || times >= 1 << 20 {
+            break;
+        }
+        times *= 2;
+    }
+    // The doubling overshoots; a second look at the full count gives the mean.
+    let start = clock.elapsed();
+    run(times);
+    let one = (clock.elapsed() - start).as_secs_f64() / f64::from(times);
+    ((stretch.as_secs_f64() / one) as u32).max(1)
+}
