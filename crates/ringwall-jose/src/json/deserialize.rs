@@ -93,6 +93,7 @@ impl<'de> de::Deserializer<'de> for Value<'de> {
                 start,
                 end,
                 escaped,
+                ..
             } => visitor.visit_borrowed_str(self.document.slice(start, end, escaped)),
             Node::Array { .. } => {
                 let mut sequence = SeqDeserializer::new(self.as_array().into_iter().flatten());

@@ -71,7 +71,8 @@ pub struct Document {
     text: Box<str>,
     /// Strings whose escapes had to be resolved, one after the other.
     unescaped: Box<str>,
-    nodes: Box<[Node]>,
+    /// With a little room to spare until [`Document::shrink`].
+    nodes: Vec<Node>,
 }
 
 /// One value in document order. Positions count bytes or nodes; [`Limits`] keep them far below
@@ -87,6 +88,8 @@ enum Node {
         start: u32,
         end: u32,
         escaped: bool,
+        /// For the name of a member, its [`mark`].
+        mark: u32,
     },
     /// The elements follow; `next` is the first node after them.
     Array {
@@ -96,6 +99,40 @@ enum Node {
     Object {
         next: u32,
     },
+}
+
+impl Node {
+    /// The index of the first node after this one, which is at `index`.
+    const fn after(self, index: u32) -> u32 {
+        match self {
+            Self::Array { next, .. } | Self::Object { next, .. } => next,
+            Self::Null
+            | Self::Bool(_)
+            | Self::Unsigned(_)
+            | Self::Signed(_)
+            | Self::Float(_)
+            | Self::Text { .. } => index.saturating_add(1),
+        }
+    }
+}
+
+/// Tells most names apart at a glance: the length, and the bytes at both ends and in the middle.
+/// Names of the same mark are compared whole, so nothing depends on who chose them.
+const fn mark(name: &str) -> u32 {
+    let bytes = name.as_bytes();
+    let [length, ..] = bytes.len().to_le_bytes();
+    match bytes {
+        [] => 0,
+        [only] => u32::from_le_bytes([length, *only, 0, 0]),
+        [first, .., last] => {
+            let (_, half) = bytes.split_at(bytes.len() / 2);
+            let middle = match half {
+                [middle, ..] => *middle,
+                [] => 0,
+            };
+            u32::from_le_bytes([length, *first, middle, *last])
+        }
+    }
 }
 
 impl Document {
@@ -133,7 +170,19 @@ impl Document {
         size_of::<Self>()
             .saturating_add(self.text.len())
             .saturating_add(self.unescaped.len())
-            .saturating_add(self.nodes.len().saturating_mul(size_of::<Node>()))
+            .saturating_add(self.nodes.capacity().saturating_mul(size_of::<Node>()))
+    }
+
+    /// Gives back what was allocated in advance. Worth its time for a document that is kept.
+    pub fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+    }
+
+    fn node(&self, index: u32) -> Node {
+        self.nodes
+            .get(index as usize)
+            .copied()
+            .unwrap_or(Node::Null)
     }
 
     fn slice(&self, start: u32, end: u32, escaped: bool) -> &str {
@@ -170,24 +219,12 @@ impl fmt::Debug for Value<'_> {
 
 impl<'a> Value<'a> {
     fn node(self) -> Node {
-        self.document
-            .nodes
-            .get(self.index as usize)
-            .copied()
-            .unwrap_or(Node::Null)
+        self.document.node(self.index)
     }
 
     /// The index of the first node after this value.
     fn after(self) -> u32 {
-        match self.node() {
-            Node::Array { next, .. } | Node::Object { next, .. } => next,
-            Node::Null
-            | Node::Bool(_)
-            | Node::Unsigned(_)
-            | Node::Signed(_)
-            | Node::Float(_)
-            | Node::Text { .. } => self.index.saturating_add(1),
-        }
+        self.node().after(self.index)
     }
 
     /// The text of a string.
@@ -197,6 +234,7 @@ impl<'a> Value<'a> {
             start,
             end,
             escaped,
+            ..
         } = self.node()
         else {
             return None;
@@ -251,9 +289,31 @@ impl<'a> Value<'a> {
     /// The member `name` of an object.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Value<'a>> {
-        self.as_object()?
-            .find(|(other, _)| *other == name)
-            .map(|(_, value)| value)
+        let document = self.document;
+        let Node::Object { next: end } = self.node() else {
+            return None;
+        };
+        let sought = mark(name);
+        let mut index = self.index.saturating_add(1);
+        while index < end {
+            let value = index.saturating_add(1);
+            if let Node::Text {
+                start,
+                end,
+                escaped,
+                mark,
+            } = document.node(index)
+                && mark == sought
+                && document.slice(start, end, escaped) == name
+            {
+                return Some(Value {
+                    document,
+                    index: value,
+                });
+            }
+            index = document.node(value).after(value);
+        }
+        None
     }
 }
 

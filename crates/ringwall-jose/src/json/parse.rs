@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{Document, JsonError, Limits, Node};
+use super::{Document, JsonError, Limits, Node, mark};
 
 /// The name under which `serde_json` hands over a number when some crate of the program has
 /// switched its feature `arbitrary_precision` on.
@@ -17,7 +17,6 @@ pub(super) fn parse(text: Box<str>, limits: Limits) -> Result<Document, JsonErro
         unescaped: String::new(),
         // A claim takes two nodes and about twenty bytes; a wrong guess costs a reallocation.
         nodes: Vec::with_capacity(text.len().div_euclid(8).clamp(8, 64)),
-        names: Vec::with_capacity(16),
         depth: 0,
         limits,
         fault: None,
@@ -30,7 +29,7 @@ pub(super) fn parse(text: Box<str>, limits: Limits) -> Result<Document, JsonErro
         return Err(builder.fault.unwrap_or(JsonError::Syntax));
     }
     let unescaped = builder.unescaped.into_boxed_str();
-    let nodes = builder.nodes.into_boxed_slice();
+    let nodes = builder.nodes;
     Ok(Document {
         text,
         unescaped,
@@ -42,8 +41,6 @@ struct Builder<'t> {
     text: &'t str,
     unescaped: String,
     nodes: Vec<Node>,
-    /// The positions of the names of all objects that are open, the innermost last.
-    names: Vec<u32>,
     depth: usize,
     limits: Limits,
     fault: Option<JsonError>,
@@ -77,6 +74,7 @@ impl<'t> Builder<'t> {
                 start: position(start),
                 end: position(end),
                 escaped: false,
+                mark: 0,
             });
         }
         self.push_unescaped(value)
@@ -91,7 +89,49 @@ impl<'t> Builder<'t> {
             start,
             end,
             escaped: true,
+            mark: 0,
         })
+    }
+
+    /// Notes that the string at `index` is the name of a member.
+    fn mark_name(&mut self, index: u32, name: &str) {
+        if let Some(Node::Text { mark: field, .. }) = self.nodes.get_mut(index as usize) {
+            *field = mark(name);
+        }
+    }
+
+    /// Whether the object at `object` has a member before `name` with the same name.
+    fn is_duplicate(&self, object: u32, name: u32) -> bool {
+        let Some(Node::Text {
+            start,
+            end,
+            escaped,
+            mark: sought,
+        }) = self.nodes.get(name as usize).copied()
+        else {
+            return false;
+        };
+        let text = self.slice(start, end, escaped);
+        let mut index = object.saturating_add(1);
+        while index < name {
+            if let Some(Node::Text {
+                start,
+                end,
+                escaped,
+                mark,
+            }) = self.nodes.get(index as usize).copied()
+                && mark == sought
+                && self.slice(start, end, escaped) == text
+            {
+                return true;
+            }
+            let value = index.saturating_add(1);
+            let Some(node) = self.nodes.get(value as usize) else {
+                return false;
+            };
+            index = node.after(value);
+        }
+        false
     }
 
     fn name(&self, index: u32) -> &str {
@@ -99,10 +139,15 @@ impl<'t> Builder<'t> {
             start,
             end,
             escaped,
+            ..
         }) = self.nodes.get(index as usize).copied()
         else {
             return "";
         };
+        self.slice(start, end, escaped)
+    }
+
+    fn slice(&self, start: u32, end: u32, escaped: bool) -> &str {
         let source = if escaped { &self.unescaped } else { self.text };
         source.get(start as usize..end as usize).unwrap_or_default()
     }
@@ -210,7 +255,6 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let builder = self.0;
         let index = builder.push(Node::Object { next: 0 })?;
         let unescaped = builder.unescaped.len();
-        let first_name = builder.names.len();
         let mut len: u32 = 0;
         // A number in disguise is not a level of nesting, so the depth is counted at the first
         // real member or at the end.
@@ -226,24 +270,18 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 builder.descend()?;
                 descended = true;
             }
-            let duplicate = builder.names.get(first_name..).unwrap_or_default();
-            if duplicate
-                .iter()
-                .any(|other| builder.name(*other) == builder.name(name))
-            {
+            if builder.is_duplicate(index, name) {
                 return Err(builder.fail(JsonError::DuplicateMember));
             }
             len = len.saturating_add(1);
             if len as usize > builder.limits.members {
                 return Err(builder.fail(JsonError::TooLarge));
             }
-            builder.names.push(name);
             map.next_value_seed(Seed(builder))?;
         }
         if !descended {
             builder.descend()?;
         }
-        builder.names.truncate(first_name);
         builder.ascend(index, |next| Node::Object { next });
         Ok(())
     }
@@ -268,11 +306,15 @@ impl<'de> Visitor<'de> for NameSeed<'_, '_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<u32, E> {
-        self.0.push_borrowed(value)
+        let index = self.0.push_borrowed(value)?;
+        self.0.mark_name(index, value);
+        Ok(index)
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<u32, E> {
-        self.0.push_unescaped(value)
+        let index = self.0.push_unescaped(value)?;
+        self.0.mark_name(index, value);
+        Ok(index)
     }
 }
 
