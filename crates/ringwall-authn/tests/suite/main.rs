@@ -11,7 +11,11 @@
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod issuing;
+#[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod presets;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

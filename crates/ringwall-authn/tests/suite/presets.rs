@@ -1,0 +1,291 @@
+//! The well-known providers: a token of each one's shape is accepted and read as documented, and
+//! its other kinds of token are refused.
+
+use ringwall_authn::jose::Algorithm;
+use ringwall_authn::{
+    ClaimPath, IssuerPolicy, IssuerPolicyBuilder, PolicyError, PrincipalMapping, Refusal,
+};
+use ringwall_core::principal::PrincipalKind;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+struct Provider {
+    key: Key,
+    verifier: ringwall_authn::TokenVerifier,
+    claims: Value,
+    /// `typ` of the header; `None` where the provider sends none.
+    kind: Option<&'static str>,
+}
+
+impl Provider {
+    fn new(
+        preset: impl FnOnce(std::sync::Arc<dyn ringwall_authn::jose::KeySource>) -> IssuerPolicyBuilder,
+        kind: Option<&'static str>,
+        claims: Value,
+    ) -> Self {
+        let key = Key::new("k1", Algorithm::Rs256);
+        let verifier = verifier_of(preset(source(&[&key])));
+        Self {
+            key,
+            verifier,
+            claims,
+            kind,
+        }
+    }
+
+    fn token(&self, edit: impl FnOnce(&mut Value)) -> String {
+        let mut claims = self.claims.clone();
+        edit(&mut claims);
+        let mut header = json!({ "alg": "RS256", "kid": "k1" });
+        if let Some(kind) = self.kind {
+            header["typ"] = kind.into();
+        }
+        self.key.raw_token(&header.to_string(), &claims.to_string())
+    }
+
+    #[track_caller]
+    fn accepts(&self) -> std::sync::Arc<ringwall_authn::VerifiedToken> {
+        accepted(&self.verifier, &self.token(|_| {}))
+    }
+
+    #[track_caller]
+    fn refuses(&self, expected: Refusal, edit: impl FnOnce(&mut Value)) {
+        assert_eq!(refusal(&self.verifier, &self.token(edit)), expected);
+    }
+}
+
+fn remove(claims: &mut Value, name: &str) {
+    claims.as_object_mut().unwrap().remove(name);
+}
+
+#[test]
+fn keycloak() {
+    let issuer = "https://sso.example/realms/main";
+    let provider = Provider::new(
+        |keys| IssuerPolicy::keycloak(issuer, "api", keys),
+        Some("JWT"),
+        json!({
+            "exp": NOW + 300, "iat": NOW, "jti": "onrtac:1", "iss": issuer, "aud": ["api", "account"],
+            "sub": "f1a2", "typ": "Bearer", "azp": "web", "sid": "s1", "acr": "1",
+            "realm_access": { "roles": ["analyst", "offline_access"] },
+            "resource_access": { "account": { "roles": ["view-profile"] } },
+            "scope": "openid cases:read", "preferred_username": "admin"
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert!(
+        principal.has_role("analyst")
+            && !principal.has_role("view-profile")
+            && principal.has_scope("cases:read")
+    );
+    provider.refuses(Refusal::TokenKind, |claims| claims["typ"] = "ID".into());
+    provider.refuses(Refusal::TokenKind, |claims| {
+        claims["typ"] = "Refresh".into()
+    });
+    provider.refuses(Refusal::TokenKind, |claims| remove(claims, "typ"));
+    provider.refuses(Refusal::AudienceMismatch, |claims| {
+        claims["aud"] = "account".into()
+    });
+}
+
+#[test]
+fn auth0() {
+    let issuer = "https://tenant.auth0.com/";
+    let provider = Provider::new(
+        |keys| IssuerPolicy::auth0(issuer, "https://api.example", keys),
+        Some("JWT"),
+        json!({
+            "iss": issuer, "sub": "auth0|5f7c", "aud": ["https://api.example", "https://tenant.auth0.com/userinfo"],
+            "iat": NOW, "exp": NOW + 86_400, "azp": "client", "scope": "openid profile", "org_id": "org_1",
+            "permissions": ["cases:read"]
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert!(
+        principal.has_scope("cases:read")
+            && principal.has_scope("openid")
+            && principal.roles.is_empty()
+    );
+    assert_eq!(principal.tenant.as_ref().unwrap().org, "org_1");
+    provider.refuses(Refusal::IssuerUnknown, |claims| {
+        claims["iss"] = "https://tenant.auth0.com".into()
+    });
+    provider.refuses(Refusal::TokenKind, |claims| claims["nonce"] = "n".into());
+}
+
+#[test]
+fn okta() {
+    let issuer = "https://org.okta.com/oauth2/default";
+    let provider = Provider::new(
+        |keys| IssuerPolicy::okta(issuer, "api://default", keys),
+        None,
+        json!({
+            "ver": 1, "jti": "AT.1", "iss": issuer, "aud": "api://default", "iat": NOW, "exp": NOW + 3600,
+            "cid": "0oa", "uid": "00u", "scp": ["openid", "cases:read"], "sub": "user@example.com", "groups": ["Analysts"]
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert!(
+        principal.has_scope("cases:read")
+            && principal.has_role("Analysts")
+            && principal.tenant.is_none()
+    );
+    provider.refuses(Refusal::RequiredClaim, |claims| remove(claims, "cid"));
+}
+
+#[test]
+fn entra_id() {
+    let issuer = "https://login.microsoftonline.com/9122040d-6c67-4c5b-b112-36a304b66dad/v2.0";
+    let provider = Provider::new(
+        |keys| IssuerPolicy::entra_id(issuer, "11111111-1111-1111-1111-111111111111", keys),
+        Some("JWT"),
+        json!({
+            "aud": "11111111-1111-1111-1111-111111111111", "iss": issuer, "iat": NOW, "nbf": NOW, "exp": NOW + 5000,
+            "azp": "22222222-2222-2222-2222-222222222222", "azpacr": "0", "oid": "00000000-0000-0000-66f3-3332eca7ea81",
+            "roles": ["Task.Read"], "scp": "access_as_user", "sub": "pairwise", "tid": "9122040d-6c67-4c5b-b112-36a304b66dad",
+            "ver": "2.0", "preferred_username": "admin@example.com"
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert_eq!(principal.subject, "00000000-0000-0000-66f3-3332eca7ea81");
+    assert_eq!(
+        principal.tenant.as_ref().unwrap().org,
+        "9122040d-6c67-4c5b-b112-36a304b66dad"
+    );
+    assert!(principal.has_scope("access_as_user") && principal.has_role("Task.Read"));
+    // Its ID tokens have the same audience and no `azp`; version 1.0 has another issuer.
+    provider.refuses(Refusal::RequiredClaim, |claims| remove(claims, "azp"));
+    provider.refuses(Refusal::TokenKind, |claims| claims["ver"] = "1.0".into());
+    provider.refuses(Refusal::IssuerUnknown, |claims| {
+        claims["iss"] = "https://login.microsoftonline.com/common/v2.0".into();
+    });
+}
+
+#[test]
+fn cognito() {
+    let issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc";
+    let provider = Provider::new(
+        |keys| IssuerPolicy::cognito(issuer, "client-1", keys),
+        None,
+        json!({
+            "sub": "aaaaaaaa-bbbb", "cognito:groups": ["analysts"], "iss": issuer, "version": 2, "client_id": "client-1",
+            "origin_jti": "o", "token_use": "access", "scope": "aws.cognito.signin.user.admin cases/read",
+            "auth_time": NOW, "exp": NOW + 3600, "iat": NOW, "jti": "j", "username": "admin"
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert!(principal.has_role("analysts") && principal.has_scope("cases/read"));
+    assert_eq!(principal.kind, PrincipalKind::User);
+    provider.refuses(Refusal::TokenKind, |claims| {
+        claims["token_use"] = "id".into()
+    });
+    provider.refuses(Refusal::AudienceMismatch, |claims| {
+        claims["client_id"] = "client-2".into()
+    });
+    provider.refuses(Refusal::AudienceMalformed, |claims| {
+        remove(claims, "client_id")
+    });
+}
+
+#[test]
+fn google() {
+    let provider = Provider::new(
+        |keys| IssuerPolicy::google("client.apps.googleusercontent.com", keys),
+        Some("JWT"),
+        json!({
+            "iss": "https://accounts.google.com", "azp": "client.apps.googleusercontent.com",
+            "aud": "client.apps.googleusercontent.com", "sub": "110169484474386276334", "at_hash": "HK6E",
+            "email": "admin@example.com", "email_verified": true, "hd": "example.com", "nonce": "n", "iat": NOW, "exp": NOW + 3600
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert!(
+        principal.scopes.is_empty() && principal.roles.is_empty() && principal.tenant.is_none()
+    );
+    provider.refuses(Refusal::IssuerUnknown, |claims| {
+        claims["iss"] = "accounts.google.com".into()
+    });
+}
+
+#[test]
+fn supabase() {
+    let issuer = "https://project.supabase.co/auth/v1";
+    let provider = Provider::new(
+        |keys| IssuerPolicy::supabase(issuer, keys),
+        Some("JWT"),
+        json!({
+            "iss": issuer, "sub": "3b7c", "aud": "authenticated", "exp": NOW + 3600, "iat": NOW, "role": "authenticated",
+            "session_id": "s", "email": "a@example.com", "is_anonymous": false,
+            "app_metadata": { "provider": "email", "roles": ["analyst"], "org_id": "org-1" },
+            "user_metadata": { "roles": ["owner"], "org_id": "org-2" }
+        }),
+    );
+    let principal = provider.accepts().principal().clone();
+    assert!(principal.has_role("analyst") && !principal.has_role("owner"));
+    assert_eq!(principal.tenant.as_ref().unwrap().org, "org-1");
+    provider.refuses(Refusal::TokenKind, |claims| claims["role"] = "anon".into());
+    provider.refuses(Refusal::TokenKind, |claims| {
+        claims["role"] = "service_role".into()
+    });
+    provider.refuses(Refusal::RequiredClaim, |claims| {
+        remove(claims, "session_id")
+    });
+}
+
+#[test]
+fn claims_are_read_where_the_mapping_says() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let mapping = PrincipalMapping::default()
+        .subject(ClaimPath::named("uid").unwrap())
+        .scopes([
+            ClaimPath::named("scp").unwrap(),
+            ClaimPath::named("scope").unwrap(),
+        ])
+        .roles([
+            ClaimPath::nested("realm_access.roles").unwrap(),
+            ClaimPath::named("https://example.com/roles").unwrap(),
+        ])
+        .org(ClaimPath::nested("ctx.org").unwrap())
+        .project(ClaimPath::nested("ctx.project").unwrap())
+        .kind(PrincipalKind::Agent);
+    let verifier = verifier_of(policy(&[&key]).mapping(mapping));
+    let mut claims = claims();
+    claims["uid"] = "u-7".into();
+    claims["scp"] = json!(["a b", "c"]);
+    claims["realm_access"] = json!({ "roles": ["one", "two"] });
+    claims["https://example.com/roles"] = "three".into();
+    claims["ctx"] = json!({ "org": "o", "project": "p" });
+    let principal = accepted(&verifier, &key.token(&claims)).principal().clone();
+    assert_eq!(principal.subject, "u-7");
+    assert_eq!(principal.kind, PrincipalKind::Agent);
+    let roles: Vec<_> = principal.roles.iter().map(|role| role.as_str()).collect();
+    assert_eq!(roles, ["one", "two", "three"]);
+    let scopes: Vec<_> = principal
+        .scopes
+        .iter()
+        .map(|scope| scope.as_str())
+        .collect();
+    assert_eq!(scopes, ["a", "b", "c", "cases:read", "cases:write"]);
+    let tenant = principal.tenant.as_ref().unwrap();
+    assert_eq!(
+        (
+            tenant.org.as_str(),
+            tenant.project.as_ref().unwrap().as_str()
+        ),
+        ("o", "p")
+    );
+    // A path through something that is no object finds nothing.
+    claims["realm_access"] = "x".into();
+    assert_eq!(
+        accepted(&verifier, &key.token(&claims))
+            .principal()
+            .roles
+            .len(),
+        1
+    );
+    assert_eq!(
+        ClaimPath::nested("user_metadata.org").map(drop),
+        Err(PolicyError::UserWritable)
+    );
+}
