@@ -32,9 +32,12 @@ fn chunked(path: &str, length: usize) -> String {
     let mut text = format!(
         "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\nauthorization: Bearer reader\r\ntransfer-encoding: chunked\r\n\r\n"
     );
-    for start in (0..length).step_by(4) {
-        let size = (length - start).min(4);
-        text.push_str(&format!("{size:x}\r\n{}\r\n", "x".repeat(size)));
+    for chunk in "x".repeat(length).as_bytes().chunks(4) {
+        text.push_str(&format!(
+            "{:x}\r\n{}\r\n",
+            chunk.len(),
+            "x".repeat(chunk.len())
+        ));
     }
     text + "0\r\n\r\n"
 }

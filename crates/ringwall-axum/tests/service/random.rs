@@ -197,8 +197,9 @@ proptest! {
             build(&bench, &parts).into_router()
         }));
         // Templates that collide are refused at start, by us or by axum.
-        prop_assume!(matches!(built, Ok(Ok(_))));
-        let Ok(Ok(router)) = built else { unreachable!() };
+        let Ok(Ok(router)) = built else {
+            return Err(TestCaseError::reject("no router"));
+        };
         let runtime = runtime();
         for (method, path, wrong) in asked {
             let path: String = path.iter().flat_map(|at| ["/", ASKED[*at]]).collect();

@@ -1,0 +1,10 @@
+//! Doors by themselves, without any web framework.
+
+#[cfg(test)]
+mod building;
+#[cfg(test)]
+mod deciding;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod waiting;
