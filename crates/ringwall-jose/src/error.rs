@@ -37,6 +37,9 @@ pub enum KeyError {
     /// The key id is empty, longer than 256 bytes, or not visible ASCII.
     #[error("the key id is not 1 to 256 visible ASCII characters")]
     InvalidKeyId,
+    /// A key without id stands among others: no token can mean it.
+    #[error("a key among several needs a key id")]
+    MissingKeyId,
     /// Different keys of one set share a key id: none of them is used.
     #[error("different keys share this key id")]
     DuplicateKeyId,

@@ -5,6 +5,7 @@ use core::fmt;
 use ring::hmac;
 use ringwall_core::profile::Profile;
 use ringwall_core::secret::SecretBytes;
+use zeroize::Zeroizing;
 
 use crate::base64url;
 use crate::error::KeyError;
@@ -119,12 +120,13 @@ fn is_pem_body(bytes: &[u8]) -> bool {
     str::from_utf8(bytes)
         .ok()
         .and_then(decode_either)
-        .is_some_and(|der| is_der(&der))
+        .is_some_and(|bytes| is_der(&Zeroizing::new(bytes)))
 }
 
 /// base64 or base64url, padded or not, on one line or several.
 fn decode_either(text: &str) -> Option<Vec<u8>> {
-    let url_safe: String = text
+    // A copy of the secret, which no allocator shall hand to somebody else.
+    let url_safe: Zeroizing<String> = text
         .trim_ascii_end()
         .trim_end_matches('=')
         .chars()
@@ -134,7 +136,8 @@ fn decode_either(text: &str) -> Option<Vec<u8>> {
             '/' => '_',
             other => other,
         })
-        .collect();
+        .collect::<String>()
+        .into();
     base64url::decode(&url_safe)
 }
 

@@ -239,7 +239,6 @@ impl KeySetBuilder {
             });
             false
         });
-        refused.sort_by_key(|key| key.index);
         // A token without `kid` may mean the only key, and only if there was never another one:
         // a set of which one key is broken is still a set of several.
         let is_sole = distinct.len() == 1 && refused.is_empty();
@@ -247,10 +246,21 @@ impl KeySetBuilder {
             .first()
             .filter(|_| is_sole)
             .map(|(_, key)| key.clone());
-        let named: HashMap<KeyId, VerificationKey> = distinct
-            .into_iter()
-            .filter_map(|(_, key)| Some((key.id()?.clone(), key)))
-            .collect();
+        let mut named = HashMap::with_capacity(distinct.len());
+        for (index, key) in distinct {
+            match key.id().cloned() {
+                Some(id) => {
+                    named.insert(id, key);
+                }
+                None if is_sole => {}
+                None => refused.push(RefusedKey {
+                    index,
+                    id: None,
+                    reason: KeyError::MissingKeyId,
+                }),
+            }
+        }
+        refused.sort_by_key(|key| key.index);
         if named.is_empty() && sole.is_none() {
             return Err(KeySetError::NoUsableKey);
         }

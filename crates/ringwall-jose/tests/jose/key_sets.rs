@@ -264,7 +264,11 @@ fn a_token_without_id_means_the_only_key_and_none_of_several() {
     let two = json!({ "keys": [named(Algorithm::Es256, "x"), named(Algorithm::EdDsa, "y")] });
     assert!(set(&two).unwrap().find(None).is_none());
     let one_unnamed = json!({ "keys": [named(Algorithm::Es256, "x"), jwk(Algorithm::EdDsa)] });
-    assert!(set(&one_unnamed).unwrap().find(None).is_none());
+    let one_unnamed = set(&one_unnamed).unwrap();
+    assert!(one_unnamed.find(None).is_none());
+    assert_eq!(one_unnamed.refused().len(), 1);
+    let refused = &one_unnamed.refused()[0];
+    assert_eq!((refused.index, refused.reason), (1, KeyError::MissingKeyId));
     let one_broken = json!({ "keys": [named(Algorithm::Es256, "x"), { "kty": "RSA" }] });
     assert!(set(&one_broken).unwrap().find(None).is_none());
     let no_name = json!({ "keys": [jwk(Algorithm::Es256), jwk(Algorithm::EdDsa)] });
