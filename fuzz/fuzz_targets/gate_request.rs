@@ -1,0 +1,100 @@
+//! Requests of any method, path and header fields: without a good token nobody passes a door that
+//! is not public, and no path that two parsers read differently passes any.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use ringwall_authn::jose::{KeySet, StaticKeys};
+use ringwall_authn::{IssuerPolicy, TokenVerifier};
+use ringwall_core::audit::MemoryAudit;
+use ringwall_core::request::RequestView;
+use ringwall_core::step::Step;
+use ringwall_gate::{Access, Door, Gate, RoutePolicy};
+
+struct Doors {
+    public: Door,
+    optional: Door,
+    authenticated: Door,
+}
+
+static DOORS: LazyLock<Doors> = LazyLock::new(|| {
+    // The key of RFC 8037, appendix A.2.
+    let document = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let keys = StaticKeys::new(
+        KeySet::builder()
+            .document(document)
+            .unwrap()
+            .build()
+            .unwrap(),
+    );
+    let policy = IssuerPolicy::builder(
+        "https://issuer.example",
+        "https://api.example",
+        Arc::new(keys),
+    );
+    let verifier = TokenVerifier::builder()
+        .issuer(policy.build().unwrap())
+        .build()
+        .unwrap();
+    let gate = Gate::builder("fuzz")
+        .tokens(verifier)
+        .audit(Arc::new(MemoryAudit::new(16)))
+        .build()
+        .unwrap();
+    Doors {
+        public: gate.door(RoutePolicy::new("public", Access::Public)),
+        optional: gate.door(RoutePolicy::new("optional", Access::Optional)),
+        authenticated: gate.door(RoutePolicy::new("authenticated", Access::Authenticated)),
+    }
+});
+
+fn admitted(door: &Door, view: &RequestView<'_>) -> bool {
+    match door.enter(view) {
+        Step::Done(answer) => answer.is_ok(),
+        Step::Wait(_) => panic!("nothing waits here"),
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let doors = &*DOORS;
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let mut lines = text.split('\n');
+    let (Some(method), Some(path)) = (lines.next(), lines.next()) else {
+        return;
+    };
+    let headers: Vec<(&str, &str)> = lines
+        .take(16)
+        .filter_map(|line| line.split_once(':'))
+        .collect();
+    let view = RequestView {
+        method,
+        scheme: None,
+        authority: None,
+        raw_path: path,
+        raw_query: None,
+        socket_peer: None,
+        tls_peer: None,
+        headers: &headers,
+    };
+    assert!(!admitted(&doors.authenticated, &view));
+    let has_authorization = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    if admitted(&doors.optional, &view) {
+        assert!(!has_authorization, "wrong credentials became none");
+    }
+    if admitted(&doors.public, &view) {
+        let lower = path.to_ascii_lowercase();
+        assert!(
+            path.starts_with('/') || (method == "OPTIONS" && path == "*"),
+            "{path:?}"
+        );
+        for part in ["//", "/./", "/../", "%2f", "%5c", "\\", "%2e", "%00"] {
+            assert!(!lower.contains(part), "{part} in {path:?}");
+        }
+    }
+});
