@@ -127,14 +127,21 @@ impl Authenticator for TokenAuthenticator {
     }
 }
 
-/// Hides every field but `Authorization`. A token authenticator can be told to read another field,
+/// How much of an `Authorization` is looked at to find out whose it is. The scheme is at its
+/// beginning, and reading a long token through here and again to verify it costs more than the
+/// look into the cache. With a scheme longer than this nothing would be claimed, and so refused.
+const SCHEME_BYTES: usize = 64;
+
+/// Hides every field but the beginning of `Authorization`. A token authenticator can be told to read another field,
 /// and then it does not claim an `Authorization` that stands beside it.
 struct OnlyAuthorization<'a>(&'a dyn HeaderLookup);
 
 impl HeaderLookup for OnlyAuthorization<'_> {
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         if name.eq_ignore_ascii_case("authorization") {
-            self.0.visit(name, visit);
+            self.0.visit(name, &mut |value| {
+                visit(value.get(..SCHEME_BYTES).unwrap_or(value));
+            });
         }
     }
 }

@@ -7,4 +7,6 @@ mod deciding;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod telling;
+#[cfg(test)]
 mod waiting;
