@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::Tenant;
@@ -87,11 +87,18 @@ pub struct MemoryRevocations {
 
 #[derive(Default)]
 struct State {
-    /// (issuer, jti) to the expiry of the token.
-    tokens: HashMap<(Box<str>, Box<str>), Timestamp>,
-    /// (issuer, subject) to the time up to which issued tokens are revoked, and the end of the
-    /// longest of them.
-    subjects: HashMap<(Box<str>, Box<str>), (Timestamp, Timestamp)>,
+    /// By issuer, so that a look-up borrows both names.
+    issuers: HashMap<Box<str>, OfIssuer>,
+    count: usize,
+}
+
+#[derive(Default)]
+struct OfIssuer {
+    /// `jti` to the expiry of the token.
+    tokens: HashMap<Box<str>, Timestamp>,
+    /// Subject to the time up to which issued tokens are revoked, and the end of the longest of
+    /// them.
+    subjects: HashMap<Box<str>, (Timestamp, Timestamp)>,
 }
 
 impl MemoryRevocations {
@@ -116,15 +123,20 @@ impl MemoryRevocations {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        self.insert(now, |state| {
-            state
-                .tokens
-                .insert((issuer.into(), token_id.into()), expires_at);
-        })
+        let mut state = self.room_for_one(now)?;
+        let tokens = &mut state.issuers.entry(issuer.into()).or_default().tokens;
+        let until = tokens
+            .get(token_id)
+            .map_or(expires_at, |known| expires_at.max(*known));
+        if tokens.insert(token_id.into(), until).is_none() {
+            state.count = state.count.saturating_add(1);
+        }
+        Ok(())
     }
 
     /// Revokes all tokens of a subject that were issued at or before `issued_until`, and those
-    /// that do not say when they were. `last_expiry` is when the longest-lived of them ends.
+    /// that do not say when they were. `last_expiry` is when the longest-lived of them ends. A
+    /// later call never takes an earlier one back.
     ///
     /// # Errors
     ///
@@ -137,40 +149,51 @@ impl MemoryRevocations {
         last_expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        self.insert(now, |state| {
-            let entry = state
-                .subjects
-                .entry((issuer.into(), subject.into()))
-                .or_insert((issued_until, last_expiry));
-            // A later call never takes an earlier one back.
-            *entry = (entry.0.max(issued_until), entry.1.max(last_expiry));
-        })
+        let mut state = self.room_for_one(now)?;
+        let subjects = &mut state.issuers.entry(issuer.into()).or_default().subjects;
+        let known = subjects.get(subject).copied();
+        let (until, last) = known.unwrap_or((issued_until, last_expiry));
+        let entry = (until.max(issued_until), last.max(last_expiry));
+        if subjects.insert(subject.into(), entry).is_none() {
+            state.count = state.count.saturating_add(1);
+        }
+        Ok(())
     }
 
-    fn insert(&self, now: Timestamp, add: impl FnOnce(&mut State)) -> Result<(), RevocationsFull> {
+    /// The state, with room for one more revocation.
+    fn room_for_one(&self, now: Timestamp) -> Result<RwLockWriteGuard<'_, State>, RevocationsFull> {
         // Plain maps: after a panic elsewhere they are still whole.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.len() >= self.capacity {
+        if state.count >= self.capacity {
             // Past the expiry and the longest skew, the token is refused without us.
             let over = now
                 .checked_sub(crate::policy::MAX_CLOCK_SKEW)
                 .unwrap_or(now);
-            state.tokens.retain(|_, expires_at| *expires_at >= over);
-            state
-                .subjects
-                .retain(|_, (_, last_expiry)| *last_expiry >= over);
+            state.drop_before(over);
         }
-        if state.len() >= self.capacity {
+        if state.count >= self.capacity {
             return Err(RevocationsFull);
         }
-        add(&mut state);
-        Ok(())
+        Ok(state)
     }
 }
 
 impl State {
-    fn len(&self) -> usize {
-        self.tokens.len().saturating_add(self.subjects.len())
+    fn drop_before(&mut self, over: Timestamp) {
+        let mut count: usize = 0;
+        self.issuers.retain(|_, of_issuer| {
+            of_issuer.tokens.retain(|_, expires_at| *expires_at >= over);
+            of_issuer
+                .subjects
+                .retain(|_, (_, last_expiry)| *last_expiry >= over);
+            let left = of_issuer
+                .tokens
+                .len()
+                .saturating_add(of_issuer.subjects.len());
+            count = count.saturating_add(left);
+            left > 0
+        });
+        self.count = count;
     }
 }
 
@@ -185,20 +208,15 @@ impl fmt::Debug for MemoryRevocations {
 impl Revocations for MemoryRevocations {
     fn is_revoked(&self, token: &TokenFacts<'_>) -> Result<bool, RevocationsUnavailable> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        if state.len() == 0 {
+        let Some(of_issuer) = state.issuers.get(token.issuer) else {
             return Ok(false);
-        }
+        };
         let is_token_revoked = token
             .token_id
-            .is_some_and(|id| state.tokens.contains_key(&(token.issuer.into(), id.into())));
-        let is_subject_revoked = state
-            .subjects
-            .get(&(token.issuer.into(), token.subject.into()))
-            .is_some_and(|(issued_until, _)| {
-                token
-                    .issued_at
-                    .is_none_or(|issued_at| issued_at <= *issued_until)
-            });
+            .is_some_and(|id| of_issuer.tokens.contains_key(id));
+        let revoked_until = of_issuer.subjects.get(token.subject);
+        let is_subject_revoked = revoked_until
+            .is_some_and(|(until, _)| token.issued_at.is_none_or(|issued_at| issued_at <= *until));
         Ok(is_token_revoked || is_subject_revoked)
     }
 }
