@@ -85,13 +85,17 @@ impl ClaimPath {
         if segments.len() > MAX_SEGMENTS || segments.iter().any(|segment| segment.is_empty()) {
             return Err(PolicyError::ClaimPath);
         }
-        // Also when a name space stands before it: "https://example.com/user_metadata".
+        // Also when a name space stands before it ("https://example.com/user_metadata",
+        // "urn:example:email"), and in every way to join its words ("userMetadata").
+        let letters = |text: &str| {
+            text.chars()
+                .filter(|c| !matches!(c, '_' | '-'))
+                .map(|c| c.to_ascii_lowercase())
+                .collect::<String>()
+        };
         let is_writable = |segment: &str| {
-            let last = segment.rsplit(['/', '#']).next().unwrap_or(segment);
-            segment.starts_with("custom:")
-                || USER_WRITABLE
-                    .iter()
-                    .any(|name| last.eq_ignore_ascii_case(name))
+            let last = letters(segment.rsplit(['/', '#', ':']).next().unwrap_or(segment));
+            segment.starts_with("custom:") || USER_WRITABLE.iter().any(|name| last == letters(name))
         };
         if segments.iter().any(|segment| is_writable(segment)) {
             return Err(PolicyError::UserWritable);
@@ -133,6 +137,10 @@ mod tests {
         for name in [
             "https://example.com/user_metadata",
             "urn:x#email",
+            "urn:x:email",
+            "userMetadata",
+            "user-metadata",
+            "unsafeMetadata",
             "custom:org",
         ] {
             assert_eq!(

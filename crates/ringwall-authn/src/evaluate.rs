@@ -18,6 +18,9 @@ use crate::token::Times;
 /// The most scopes or roles of one token.
 const MAX_GRANTS: usize = 128;
 
+/// The longest `jti` in bytes. Providers send 20 to 64.
+const MAX_TOKEN_ID_BYTES: usize = 256;
+
 /// 9999-12-31T23:59:59Z: what is later is not a date but an attempt.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -77,6 +80,15 @@ fn check_kind(
     }
     for (name, text) in profile.markers {
         if claims.get(name).and_then(Value::as_str) != Some(text) {
+            return Err(Refusal::TokenKind);
+        }
+    }
+    for name in profile.must_not_hold {
+        // Whatever is neither `false` nor absent.
+        if claims
+            .get(name)
+            .is_some_and(|value| value.as_bool() != Some(false))
+        {
             return Err(Refusal::TokenKind);
         }
     }
@@ -203,7 +215,12 @@ fn read_principal(
     let mapping = &policy.mapping;
     let token_id = claims
         .get("jti")
-        .map(|value| value.as_str().ok_or(Refusal::RequiredClaim))
+        .map(|value| {
+            value
+                .as_str()
+                .filter(|id| is_token_id(id))
+                .ok_or(Refusal::RequiredClaim)
+        })
         .transpose()?;
     let authentication = Authentication {
         method: AuthenticationMethod::Token,
@@ -211,7 +228,7 @@ fn read_principal(
         credential_id: token_id.map(Into::into),
     };
     let subject = read_subject(policy, claims)?;
-    let actor = read_actor(mapping, claims)?;
+    let actor = read_actor(policy, claims)?;
     let is_client = claims.get("client_id").and_then(Value::as_str) == Some(subject.as_str());
     let default_kind = match (&actor, is_client) {
         (Some(_), _) => PrincipalKind::Agent,
@@ -260,6 +277,12 @@ fn read_principal(
     Ok(principal)
 }
 
+/// The id goes into audit records and revocation lists, so it has to be one line of bounded
+/// length.
+fn is_token_id(text: &str) -> bool {
+    text.len() <= MAX_TOKEN_ID_BYTES && !text.chars().any(char::is_control)
+}
+
 fn push<T, E>(list: &mut Vec<T>, item: Result<T, E>, malformed: Refusal) -> Result<(), Refusal> {
     if list.len() >= MAX_GRANTS {
         return Err(malformed);
@@ -280,11 +303,19 @@ fn read_subject(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Subject, Ref
 
 /// RFC 8693 §4.1: the outermost `act` is the party that acts now; nested ones are history and
 /// must not be considered.
-fn read_actor(mapping: &PrincipalMapping, claims: Value<'_>) -> Result<Option<Subject>, Refusal> {
+///
+/// An actor whom another issuer names is refused: a subject is unique within its issuer only.
+fn read_actor(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Option<Subject>, Refusal> {
     let Some(actor) = claims.get("act") else {
         return Ok(None);
     };
-    if !mapping.accepts_actor {
+    if !policy.mapping.accepts_actor {
+        return Err(Refusal::Delegation);
+    }
+    if actor
+        .get("iss")
+        .is_some_and(|issuer| issuer.as_str() != Some(&*policy.issuer))
+    {
         return Err(Refusal::Delegation);
     }
     let text = actor

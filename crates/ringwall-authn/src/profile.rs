@@ -25,6 +25,8 @@ pub struct TokenProfile {
     pub(crate) markers: &'static [(&'static str, &'static str)],
     /// Claims that only other kinds of token have.
     pub(crate) forbidden: &'static [&'static str],
+    /// Claims that must be `false` or absent.
+    pub(crate) must_not_hold: &'static [&'static str],
     /// The claim that holds the audience.
     pub(crate) audience: &'static str,
 }
@@ -42,6 +44,7 @@ const PLAIN: TokenProfile = TokenProfile {
     issued_at_required: false,
     markers: &[],
     forbidden: NOT_ACCESS,
+    must_not_hold: &[],
     audience: "aud",
 };
 
@@ -195,13 +198,15 @@ impl IssuerPolicy {
 
     /// Supabase user tokens (`https://PROJECT.supabase.co/auth/v1`, audience `authenticated`):
     /// roles, organisation and project from `app_metadata`, which only the service role writes;
-    /// never from `user_metadata`, which the user writes. The `anon` key is no user.
+    /// never from `user_metadata`, which the user writes. The `anon` key is no user, and neither is
+    /// somebody who signed in anonymously (`is_anonymous`), whose role is `authenticated` too.
     #[must_use]
     pub fn supabase(issuer: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {
             required: &["session_id"],
             issued_at_required: true,
             markers: &[("role", "authenticated")],
+            must_not_hold: &["is_anonymous"],
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()

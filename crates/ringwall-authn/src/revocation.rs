@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use ringwall_core::clock::Timestamp;
-use ringwall_core::principal::Tenant;
+use ringwall_core::principal::{Subject, Tenant};
 
 use crate::token::VerifiedToken;
 
@@ -15,8 +15,12 @@ use crate::token::VerifiedToken;
 pub struct TokenFacts<'a> {
     /// `iss`.
     pub issuer: &'a str,
-    /// The subject, unique within the issuer.
+    /// The party that acts, unique within the issuer: the subject, or the actor of a delegated
+    /// token.
     pub subject: &'a str,
+    /// The subject for whom an actor acts. Whoever revokes a subject means what others do in its
+    /// name too.
+    pub on_behalf_of: Option<&'a str>,
     /// `jti`, if the token has one.
     pub token_id: Option<&'a str>,
     /// The id of the signing key, if the token names it.
@@ -32,6 +36,7 @@ impl<'a> TokenFacts<'a> {
         Self {
             issuer: token.issuer(),
             subject: token.principal.subject.as_str(),
+            on_behalf_of: token.principal.on_behalf_of.as_ref().map(Subject::as_str),
             token_id: token.token_id(),
             key_id: token.key_id(),
             issued_at: token.times.issued_at,
@@ -123,7 +128,8 @@ impl MemoryRevocations {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        let mut state = self.room_for_one(now)?;
+        let is_known = |of_issuer: &OfIssuer| of_issuer.tokens.contains_key(token_id);
+        let mut state = self.room_for_one(now, issuer, is_known)?;
         let tokens = &mut state.issuers.entry(issuer.into()).or_default().tokens;
         let until = tokens
             .get(token_id)
@@ -135,8 +141,12 @@ impl MemoryRevocations {
     }
 
     /// Revokes all tokens of a subject that were issued at or before `issued_until`, and those
-    /// that do not say when they were. `last_expiry` is when the longest-lived of them ends. A
-    /// later call never takes an earlier one back.
+    /// that do not say when they were; also those with which others act on its behalf.
+    /// `last_expiry` is when the longest-lived of them ends. A later call never takes an earlier
+    /// one back.
+    ///
+    /// An issuer whose clock is ahead dates its tokens later than they are: to be sure, add the
+    /// clock skew of its policy to `issued_until`.
     ///
     /// # Errors
     ///
@@ -149,7 +159,8 @@ impl MemoryRevocations {
         last_expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        let mut state = self.room_for_one(now)?;
+        let is_known = |of_issuer: &OfIssuer| of_issuer.subjects.contains_key(subject);
+        let mut state = self.room_for_one(now, issuer, is_known)?;
         let subjects = &mut state.issuers.entry(issuer.into()).or_default().subjects;
         let known = subjects.get(subject).copied();
         let (until, last) = known.unwrap_or((issued_until, last_expiry));
@@ -160,8 +171,13 @@ impl MemoryRevocations {
         Ok(())
     }
 
-    /// The state, with room for one more revocation.
-    fn room_for_one(&self, now: Timestamp) -> Result<RwLockWriteGuard<'_, State>, RevocationsFull> {
+    /// The state, with room for one more revocation. One that is known needs none.
+    fn room_for_one(
+        &self,
+        now: Timestamp,
+        issuer: &str,
+        is_known: impl Fn(&OfIssuer) -> bool,
+    ) -> Result<RwLockWriteGuard<'_, State>, RevocationsFull> {
         // Plain maps: after a panic elsewhere they are still whole.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.count >= self.capacity {
@@ -171,7 +187,7 @@ impl MemoryRevocations {
                 .unwrap_or(now);
             state.drop_before(over);
         }
-        if state.count >= self.capacity {
+        if state.count >= self.capacity && !state.issuers.get(issuer).is_some_and(is_known) {
             return Err(RevocationsFull);
         }
         Ok(state)
@@ -214,10 +230,15 @@ impl Revocations for MemoryRevocations {
         let is_token_revoked = token
             .token_id
             .is_some_and(|id| of_issuer.tokens.contains_key(id));
-        let revoked_until = of_issuer.subjects.get(token.subject);
-        let is_subject_revoked = revoked_until
-            .is_some_and(|(until, _)| token.issued_at.is_none_or(|issued_at| issued_at <= *until));
-        Ok(is_token_revoked || is_subject_revoked)
+        let is_subject_revoked = |subject: &str| {
+            let revoked_until = of_issuer.subjects.get(subject);
+            revoked_until.is_some_and(|(until, _)| {
+                token.issued_at.is_none_or(|issued_at| issued_at <= *until)
+            })
+        };
+        Ok(is_token_revoked
+            || is_subject_revoked(token.subject)
+            || token.on_behalf_of.is_some_and(is_subject_revoked))
     }
 }
 
@@ -237,6 +258,7 @@ mod tests {
         TokenFacts {
             issuer: "https://issuer.example",
             subject,
+            on_behalf_of: None,
             token_id,
             key_id: None,
             issued_at: issued_at.map(at),
@@ -288,6 +310,54 @@ mod tests {
             );
         }
         assert_eq!(revocations.is_revoked(&facts("v", None, None)), Ok(false));
+    }
+
+    #[test]
+    fn revokes_what_others_do_on_behalf_of_a_subject() {
+        let revocations = MemoryRevocations::new(8);
+        revocations
+            .revoke_subject("https://issuer.example", "u", at(50), at(500), at(50))
+            .unwrap();
+        for (issued_at, revoked) in [(Some(50), true), (Some(51), false), (None, true)] {
+            let delegated = TokenFacts {
+                on_behalf_of: Some("u"),
+                ..facts("agent", None, issued_at)
+            };
+            assert_eq!(revocations.is_revoked(&delegated), Ok(revoked));
+        }
+        assert_eq!(
+            revocations.is_revoked(&facts("agent", None, None)),
+            Ok(false)
+        );
+    }
+
+    #[test]
+    fn a_later_call_never_takes_an_earlier_one_back_and_needs_no_room() {
+        let revocations = MemoryRevocations::new(2);
+        revocations.revoke_token("i", "a", at(5000), at(0)).unwrap();
+        revocations
+            .revoke_subject("i", "u", at(10), at(5000), at(0))
+            .unwrap();
+        revocations.revoke_token("i", "a", at(100), at(0)).unwrap();
+        revocations
+            .revoke_subject("i", "u", at(20), at(100), at(0))
+            .unwrap();
+        // Both are still live long after the shorter expiry, so there is no room for a third.
+        assert_eq!(
+            revocations.revoke_token("i", "b", at(5000), at(1000)),
+            Err(RevocationsFull)
+        );
+        assert_eq!(
+            revocations.revoke_subject("i", "v", at(10), at(5000), at(1000)),
+            Err(RevocationsFull)
+        );
+        let of = |token_id, issued_at| TokenFacts {
+            issuer: "i",
+            ..facts("u", token_id, Some(issued_at))
+        };
+        assert_eq!(revocations.is_revoked(&of(Some("a"), 21)), Ok(true));
+        assert_eq!(revocations.is_revoked(&of(None, 20)), Ok(true));
+        assert_eq!(revocations.is_revoked(&of(None, 21)), Ok(false));
     }
 
     #[test]

@@ -85,7 +85,7 @@ macro_rules! names {
 /// break a log line or turn its direction.
 fn is_printable(c: char) -> bool {
     !c.is_control()
-        && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The visible ASCII characters, space excluded.
@@ -335,6 +335,8 @@ mod tests {
             "a\u{0}",
             "\u{202e}nimda",
             "a\u{2028}b",
+            "a\u{200f}b",
+            "a\u{61c}b",
             &"x".repeat(256),
         ] {
             assert!(Subject::new(text).is_err(), "{text:?}");

@@ -231,6 +231,14 @@ fn supabase() {
     provider.refuses(Refusal::RequiredClaim, |claims| {
         remove(claims, "session_id")
     });
+    // Who signs in anonymously has the role of a user.
+    for value in [json!(true), json!("true"), json!("false"), Value::Null] {
+        provider.refuses(Refusal::TokenKind, |claims| claims["is_anonymous"] = value);
+    }
+    accepted(
+        &provider.verifier,
+        &provider.token(|claims| remove(claims, "is_anonymous")),
+    );
 }
 
 #[test]

@@ -461,6 +461,9 @@ fn an_actor_is_accepted_only_where_the_policy_says_so_and_becomes_the_principal(
         json!("agent-7"),
         json!({ "sub": 7 }),
         json!({ "sub": "" }),
+        // A subject is unique within its issuer only.
+        json!({ "sub": "agent-7", "iss": "https://other.example" }),
+        json!({ "sub": "agent-7", "iss": [ISSUER] }),
         Value::Null,
     ] {
         assert_eq!(
@@ -468,6 +471,47 @@ fn an_actor_is_accepted_only_where_the_policy_says_so_and_becomes_the_principal(
             Refusal::Delegation
         );
     }
+    let named = json!({ "sub": "agent-7", "iss": ISSUER });
+    accepted(&verifier, &key.token(&with("act", named)));
+}
+
+#[test]
+fn revoking_a_subject_revokes_what_agents_do_on_its_behalf() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let mapping = ringwall_authn::PrincipalMapping::default().accept_actor();
+    let revocations = std::sync::Arc::new(ringwall_authn::MemoryRevocations::new(8));
+    let verifier = TokenVerifier::builder()
+        .issuer(policy(&[&key]).mapping(mapping).build().unwrap())
+        .revocations(std::sync::Arc::<ringwall_authn::MemoryRevocations>::clone(
+            &revocations,
+        ))
+        .build()
+        .unwrap();
+    let token = key.token(&with("act", json!({ "sub": "agent-7" })));
+    accepted(&verifier, &token);
+    revocations
+        .revoke_subject(ISSUER, "user-1", now(), at(NOW + 600), now())
+        .unwrap();
+    assert_eq!(refusal(&verifier, &token), Refusal::Revoked);
+}
+
+#[test]
+fn a_token_id_is_one_line_of_bounded_length() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let plain = plain_verifier(&[&key]);
+    for value in [
+        json!("a\nb"),
+        json!("\u{1b}[2J"),
+        json!("x".repeat(257)),
+        json!(7),
+        Value::Null,
+    ] {
+        refuses(&with("jti", value.clone()), Refusal::RequiredClaim);
+        let token = key.plain_token(&with("jti", value));
+        assert_eq!(refusal(&plain, &token), Refusal::RequiredClaim);
+    }
+    accepted(&plain, &key.plain_token(&with("jti", "x".repeat(256))));
+    accepted(&plain, &key.plain_token(&without("jti")));
 }
 
 #[test]
