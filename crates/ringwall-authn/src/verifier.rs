@@ -12,7 +12,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::profile::Profile;
 use ringwall_core::step::Step;
 use ringwall_jose::json::{Document, Limits};
-use ringwall_jose::{CompactJws, CompactLimits, Health, KeySource};
+use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource};
 
 use crate::cache::{CacheUsage, TokenCache};
 use crate::error::{PolicyError, Refusal, TokenError};
@@ -54,7 +54,7 @@ pub struct TokenVerifier(Arc<Inner>);
 
 struct Inner {
     profile: Profile,
-    limits: CompactLimits,
+    parser: CompactParser,
     issuers: ArcSwap<HashMap<Box<str>, Arc<IssuerState>>>,
     /// Orders those who change `issuers`; readers never take it.
     changing: Mutex<()>,
@@ -116,7 +116,7 @@ impl TokenVerifierBuilder {
     pub fn build(self) -> Result<TokenVerifier, PolicyError> {
         let inner = Inner {
             profile: self.profile,
-            limits: self.limits,
+            parser: CompactParser::new(self.limits),
             issuers: ArcSwap::from_pointee(HashMap::new()),
             changing: Mutex::new(()),
             cache: TokenCache::new(self.cache_bytes)?,
@@ -314,7 +314,7 @@ impl fmt::Debug for TokenVerifier {
 impl Inner {
     fn look(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Failure> {
         // Before anything reads the text, the hash of the cache included.
-        if token.len() > self.limits.token_bytes {
+        if token.len() > self.parser.limits().token_bytes {
             return Err(Refusal::Form(ringwall_jose::CompactError::TooLong).into());
         }
         let Some(cache) = &self.cache else {
@@ -367,13 +367,13 @@ impl Inner {
     /// Verifies from scratch. Also answers whether the token is within its life, without the
     /// skew: only then may it be cached.
     fn verify(&self, token: &str, now: Timestamp) -> Result<(Arc<VerifiedToken>, bool), Failure> {
-        let jws = CompactJws::parse(token, self.limits).map_err(Refusal::from)?;
+        let jws = self.parser.parse(token).map_err(Refusal::from)?;
         let payload = jws.unverified_payload().map_err(Refusal::from)?;
         let limits = Limits {
-            bytes: self.limits.token_bytes,
+            bytes: self.parser.limits().token_bytes,
             ..Limits::TOKEN
         };
-        let document = Document::parse(payload, limits).map_err(Refusal::from)?;
+        let mut document = Document::parse(payload, limits).map_err(Refusal::from)?;
         let claims = document.root();
         claims.as_object().ok_or(Refusal::NotClaims)?;
 
@@ -409,6 +409,7 @@ impl Inner {
             return Err(Refusal::SymmetricKey.into());
         }
         let signature = jws.verify(key).map_err(|_| Refusal::Signature)?;
+        self.parser.remember(&jws, &signature);
 
         let (principal, times) = match evaluate(policy, &jws, claims, now, &signature) {
             Ok(accepted) => accepted,
@@ -417,6 +418,9 @@ impl Inner {
             }
             Err(refusal) => return Err(refusal.into()),
         };
+        if self.cache.is_some() {
+            document.shrink();
+        }
         let key_id = jws.key_id().map(Into::into);
         let generation = keys.generation();
         let verified = VerifiedToken {

@@ -1,5 +1,10 @@
 //! Compact JWS (RFC 7515 §3.1), strictly.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::error::CompactError;
@@ -35,12 +40,109 @@ const MAX_SIGNATURE_BYTES: usize = 1024;
 /// extension.
 #[derive(Debug)]
 pub struct CompactJws<'t> {
-    header: Document,
-    algorithm: Algorithm,
+    header: Arc<Header>,
     /// `header.payload`, over which the signature is made.
     signing_input: &'t str,
     payload: &'t str,
     signature: &'t str,
+}
+
+/// A header that was checked.
+#[derive(Debug)]
+struct Header {
+    /// As it stood in the token.
+    encoded: Box<str>,
+    document: Document,
+    algorithm: Algorithm,
+}
+
+/// Parses tokens, and remembers the headers of good ones.
+///
+/// All tokens that one key signs have the same header as a rule, byte for byte, and what a text
+/// was parsed into once is what it is parsed into again. Only headers that a valid signature covers
+/// are remembered, so outsiders cannot push them out.
+#[derive(Debug)]
+pub struct CompactParser {
+    limits: CompactLimits,
+    remembered: [Slot; SLOTS],
+}
+
+/// Keys in use at the same time whose headers are remembered; with more of them, some are parsed
+/// anew each time.
+const SLOTS: usize = 16;
+
+/// How many tokens with another header it takes until a remembered one makes room: headers that
+/// alternate must not cost a replacement each.
+const PATIENCE: u32 = 64;
+
+#[derive(Debug, Default)]
+struct Slot {
+    header: ArcSwapOption<Header>,
+    /// Good tokens with another header of the same slot.
+    others: AtomicU32,
+}
+
+impl CompactParser {
+    /// Remembers nothing yet.
+    #[must_use]
+    pub fn new(limits: CompactLimits) -> Self {
+        Self {
+            limits,
+            remembered: core::array::from_fn(|_| Slot::default()),
+        }
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub const fn limits(&self) -> CompactLimits {
+        self.limits
+    }
+
+    /// As [`CompactJws::parse`].
+    ///
+    /// # Errors
+    ///
+    /// [`CompactError`].
+    pub fn parse<'t>(&self, token: &'t str) -> Result<CompactJws<'t>, CompactError> {
+        CompactJws::parse_with(token, self.limits, |encoded| {
+            let header = self.slot(encoded)?.header.load();
+            header
+                .as_ref()
+                .filter(|header| *header.encoded == *encoded)
+                .cloned()
+        })
+    }
+
+    /// Remembers the header of a token whose signature is valid.
+    pub fn remember(&self, jws: &CompactJws<'_>, _signature: &SignatureValid) {
+        let Some(slot) = self.slot(&jws.header.encoded) else {
+            return;
+        };
+        let present = slot.header.load();
+        if let Some(present) = &*present {
+            if Arc::ptr_eq(present, &jws.header) {
+                return;
+            }
+            let others = slot.others.fetch_add(1, Ordering::Relaxed);
+            if !others.is_multiple_of(PATIENCE) {
+                return;
+            }
+        }
+        slot.header.store(Some(Arc::clone(&jws.header)));
+    }
+
+    fn slot(&self, encoded: &str) -> Option<&Slot> {
+        // FNV-1a, eight bytes at a time: it only has to spread the headers of honest issuers.
+        let hash = encoded.as_bytes().chunks(8).fold(0, |hash: u64, chunk| {
+            let mut word = [0; 8];
+            word.iter_mut()
+                .zip(chunk)
+                .for_each(|(to, from)| *to = *from);
+            (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let index = usize::try_from(hash.wrapping_shr(56)).unwrap_or(0) % SLOTS;
+        self.remembered.get(index)
+    }
 }
 
 /// The proof that a signature was verified. Only [`CompactJws::verify`] makes it.
@@ -54,6 +156,14 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`CompactError`], which repeats nothing of the token.
     pub fn parse(token: &'t str, limits: CompactLimits) -> Result<Self, CompactError> {
+        Self::parse_with(token, limits, |_| None)
+    }
+
+    fn parse_with(
+        token: &'t str,
+        limits: CompactLimits,
+        remembered: impl FnOnce(&str) -> Option<Arc<Header>>,
+    ) -> Result<Self, CompactError> {
         // Before anything looks at the text: a megabyte of dots costs one comparison.
         if token.len() > limits.token_bytes {
             return Err(CompactError::TooLong);
@@ -66,18 +176,12 @@ impl<'t> CompactJws<'t> {
         {
             return Err(CompactError::Segments);
         }
-        let header = base64url::decode(header).ok_or(CompactError::Encoding)?;
-        let limits = Limits {
-            bytes: limits.header_bytes,
-            depth: 8,
-            members: 32,
-            nodes: 256,
+        let header = match remembered(header) {
+            Some(known) => known,
+            None => Arc::new(Header::parse(header, limits.header_bytes)?),
         };
-        let header = Document::parse(header, limits).map_err(|_| CompactError::Header)?;
-        let algorithm = check_header(&header)?;
         Ok(Self {
             header,
-            algorithm,
             signing_input,
             payload,
             signature,
@@ -86,20 +190,20 @@ impl<'t> CompactJws<'t> {
 
     /// The algorithm that the header claims. A key decides whether that is the right one.
     #[must_use]
-    pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    pub fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
     }
 
     /// The key id, if the header names one.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        self.header.root().get("kid")?.as_str()
+        self.header.document.root().get("kid")?.as_str()
     }
 
     /// The `typ` of the header, if it has one.
     #[must_use]
     pub fn token_type(&self) -> Option<&str> {
-        self.header.root().get("typ")?.as_str()
+        self.header.document.root().get("typ")?.as_str()
     }
 
     /// The payload, which nobody has vouched for yet. Until [`CompactJws::verify`] has answered,
@@ -118,7 +222,7 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`SignatureMismatch`], whatever the reason.
     pub fn verify(&self, key: &VerificationKey) -> Result<SignatureValid, SignatureMismatch> {
-        if key.algorithm() != self.algorithm {
+        if key.algorithm() != self.header.algorithm {
             return Err(SignatureMismatch);
         }
         let mut buffer = [0; MAX_SIGNATURE_BYTES];
@@ -126,6 +230,25 @@ impl<'t> CompactJws<'t> {
             base64url::decode_into(self.signature, &mut buffer).ok_or(SignatureMismatch)?;
         key.verify(self.signing_input.as_bytes(), signature)?;
         Ok(SignatureValid(()))
+    }
+}
+
+impl Header {
+    fn parse(encoded: &str, max_bytes: usize) -> Result<Self, CompactError> {
+        let bytes = base64url::decode(encoded).ok_or(CompactError::Encoding)?;
+        let limits = Limits {
+            bytes: max_bytes,
+            depth: 8,
+            members: 32,
+            nodes: 256,
+        };
+        let document = Document::parse(bytes, limits).map_err(|_| CompactError::Header)?;
+        let algorithm = check_header(&document)?;
+        Ok(Self {
+            encoded: encoded.into(),
+            document,
+            algorithm,
+        })
     }
 }
 
@@ -156,4 +279,66 @@ fn check_header(header: &Document) -> Result<Algorithm, CompactError> {
         }
     }
     algorithm.ok_or(CompactError::Algorithm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::RingProvider;
+    use crate::secret_key::HmacSecret;
+    use ring::hmac;
+    use ringwall_core::profile::Profile;
+
+    const SECRET: [u8; 32] = [7; 32];
+
+    fn token(header: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
+        let signed = format!("{}.{}", base64url::encode(header), base64url::encode("{}"));
+        let tag = hmac::sign(&key, signed.as_bytes());
+        format!("{signed}.{}", base64url::encode(tag))
+    }
+
+    fn key() -> VerificationKey {
+        let secret = HmacSecret::new(SECRET.to_vec(), Profile::Development).unwrap();
+        VerificationKey::symmetric(None, Algorithm::Hs256, &secret, &RingProvider).unwrap()
+    }
+
+    #[test]
+    fn a_remembered_header_says_what_it_said() {
+        let (parser, key) = (CompactParser::new(CompactLimits::default()), key());
+        // More headers than there are slots, in turns, so that some are replaced.
+        let tokens: Vec<_> = (0..40)
+            .map(|n| token(&format!(r#"{{"alg":"HS256","kid":"k{n}","typ":"t{n}"}}"#)))
+            .collect();
+        for _ in 0..PATIENCE {
+            for (n, token) in tokens.iter().enumerate() {
+                let jws = parser.parse(token).unwrap();
+                assert_eq!(jws.key_id(), Some(&*format!("k{n}")));
+                assert_eq!(jws.token_type(), Some(&*format!("t{n}")));
+                parser.remember(&jws, &jws.verify(&key).unwrap());
+            }
+        }
+        let slots = parser.remembered.iter();
+        assert!(slots.filter(|slot| slot.header.load().is_some()).count() > 1);
+    }
+
+    #[test]
+    fn a_header_is_parsed_once_and_only_for_its_very_text() {
+        let (parser, key) = (CompactParser::new(CompactLimits::default()), key());
+        let good = token(r#"{"alg":"HS256","kid":"a"}"#);
+        let first = parser.parse(&good).unwrap();
+        // Nothing is remembered before the signature is known to be valid.
+        assert!(!Arc::ptr_eq(
+            &first.header,
+            &parser.parse(&good).unwrap().header
+        ));
+        parser.remember(&first, &first.verify(&key).unwrap());
+        let again = parser.parse(&good).unwrap();
+        assert!(Arc::ptr_eq(&first.header, &again.header));
+        // A remembered header does not vouch for what follows it.
+        let forged = format!("{good}A");
+        assert!(parser.parse(&forged).unwrap().verify(&key).is_err());
+        let padded = good.replacen('.', "=.", 1);
+        assert_eq!(parser.parse(&padded).unwrap_err(), CompactError::Encoding);
+    }
 }

@@ -19,7 +19,7 @@ mod set;
 mod source;
 
 pub use algorithm::Algorithm;
-pub use compact::{CompactJws, CompactLimits, SignatureValid};
+pub use compact::{CompactJws, CompactLimits, CompactParser, SignatureValid};
 pub use error::{CompactError, KeyError, KeySetError};
 pub use file::{FileKeys, FileKeysBuilder, WatchHandle};
 pub use key::{KeyId, VerificationKey};

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{Document, JsonError, Limits, Node, mark};
+use super::{Document, JsonError, Limits, Node, mark, member_bit};
 
 /// The name under which `serde_json` hands over a number when some crate of the program has
 /// switched its feature `arbitrary_precision` on.
@@ -17,6 +17,7 @@ pub(super) fn parse(text: Box<str>, limits: Limits) -> Result<Document, JsonErro
         unescaped: String::new(),
         // A claim takes two nodes and about twenty bytes; a wrong guess costs a reallocation.
         nodes: Vec::with_capacity(text.len().div_euclid(8).clamp(8, 64)),
+        members: 0,
         depth: 0,
         limits,
         fault: None,
@@ -29,11 +30,12 @@ pub(super) fn parse(text: Box<str>, limits: Limits) -> Result<Document, JsonErro
         return Err(builder.fault.unwrap_or(JsonError::Syntax));
     }
     let unescaped = builder.unescaped.into_boxed_str();
-    let nodes = builder.nodes;
+    let (nodes, members) = (builder.nodes, builder.members);
     Ok(Document {
         text,
         unescaped,
         nodes,
+        members,
     })
 }
 
@@ -41,6 +43,8 @@ struct Builder<'t> {
     text: &'t str,
     unescaped: String,
     nodes: Vec<Node>,
+    /// See [`Document::members`].
+    members: u64,
     depth: usize,
     limits: Limits,
     fault: Option<JsonError>,
@@ -97,6 +101,11 @@ impl<'t> Builder<'t> {
     fn mark_name(&mut self, index: u32, name: &str) {
         if let Some(Node::Text { mark: field, .. }) = self.nodes.get_mut(index as usize) {
             *field = mark(name);
+            // The first name of an object within the outermost one counts too, since its depth is
+            // not counted yet. A bit too many costs a search, one too few would hide a member.
+            if self.depth <= 1 {
+                self.members |= member_bit(*field);
+            }
         }
     }
 
@@ -186,7 +195,8 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// Lengths are bounded by [`Limits::bytes`] long before they reach the range of `u32`.
+/// No text has more bytes than `u32` can count, and none has more nodes or more resolved escapes
+/// than bytes.
 fn position(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -241,7 +241,45 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+#[test]
+fn names_that_look_alike_at_a_glance_are_told_apart() {
+    // Same length, same bytes at both ends and in the middle; and lengths 256 apart.
+    let (short, long) = ("x".repeat(3), "x".repeat(259));
+    let text = format!(r#"{{"abcde":1,"axcye":2,"azcze":{{"abcde":4}},"{short}":5,"{long}":6}}"#);
+    let document = parse(&text).unwrap();
+    let root = document.root();
+    assert_eq!(mark("abcde"), mark("axcye"));
+    assert_eq!(mark(&short), mark(&long));
+    for (name, number) in [("abcde", 1), ("axcye", 2), (&*short, 5), (&*long, 6)] {
+        assert_eq!(root.get(name).unwrap().as_u64(), Some(number), "{name}");
+    }
+    let inner = root.get("azcze").unwrap();
+    assert_eq!(inner.get("abcde").unwrap().as_u64(), Some(4));
+    assert!(root.get("aucue").is_none() && inner.get("axcye").is_none());
+    assert_eq!(
+        parse(r#"{"abcde":1,"axcye":2,"abcde":3}"#).unwrap_err(),
+        JsonError::DuplicateMember
+    );
+}
+
 proptest! {
+    #[test]
+    fn finds_exactly_the_members_that_are_there(
+        members in prop::collection::btree_map("[a-c\u{e9}]{0,4}", json(), 0..12),
+        others in prop::collection::vec("[a-c\u{e9}]{0,4}", 0..12),
+    ) {
+        let text = serde_json::to_string(&members).unwrap();
+        let limits = Limits { bytes: 1 << 20, ..Limits::TOKEN };
+        let document = Document::parse(text.into_bytes(), limits).unwrap();
+        let root = document.root();
+        for name in members.keys().chain(&others) {
+            let listed = root.as_object().unwrap().find(|(other, _)| other == name);
+            let found = root.get(name).map(|value| value.index);
+            prop_assert_eq!(found, listed.map(|(_, value)| value.index));
+            prop_assert_eq!(found.is_some(), members.contains_key(name));
+        }
+    }
+
     #[test]
     fn agrees_with_serde_json_on_what_both_accept(value in json()) {
         let limits = Limits { bytes: 1 << 20, ..Limits::TOKEN };
