@@ -6,3 +6,4 @@ pub mod jsonwebtoken;
 pub mod jwt_simple;
 pub mod ours;
 pub mod primitives;
+pub mod services;

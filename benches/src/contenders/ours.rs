@@ -61,6 +61,11 @@ impl Ours {
     #[must_use]
     pub fn new(materials: &Materials, provider: Provider, cache_bytes: usize) -> Self {
         let provider = provider.provider();
+        // Shared secrets are for development only.
+        let profile = match &materials.public {
+            Public::Secret(_) => Profile::Development,
+            Public::Rsa { .. } | Public::Point(_) => Profile::Production,
+        };
         let id = KeyId::new(KEY_ID).expect("a key id");
         let key = match &materials.public {
             Public::Secret(secret) => {
@@ -83,7 +88,7 @@ impl Ours {
             .build()
             .expect("a policy");
         let verifier = TokenVerifier::builder()
-            .profile(Profile::Development)
+            .profile(profile)
             .issuer(policy)
             .cache_bytes(cache_bytes)
             .build()
