@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ringwall_core::audit::{AuditIntent, AuditOutcome, AuditSink, AuditTicket, AuditUnavailable};
 use ringwall_core::clock::Timestamp;
-use ringwall_core::denial::{BearerError, Challenge, Denial};
+use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{AuthenticationMethod, VerifiedPrincipal};
 use ringwall_core::request::{HeaderValues, RequestView};
@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::gate::{Gate, RETRY_AFTER};
 use crate::path;
 use crate::policy::{Access, AuditScope, RoutePolicy};
+use crate::refusal::Refusal;
 
 /// What a door answers: the proof for the handler and the way out, or the refusal.
 pub type Entry = Result<(Arc<Admitted>, Exit), Denial>;
@@ -40,13 +41,6 @@ struct Arrival<'a> {
     path: &'a str,
     source: Option<IpAddr>,
     length: Option<u64>,
-}
-
-/// A refusal, with what the caller hears and what the operator hears.
-struct Refusal {
-    denial: Denial,
-    event: Option<EventKind>,
-    cause: &'static str,
 }
 
 impl Door {
@@ -110,7 +104,7 @@ impl Door {
             Ok(None) if self.policy().access == Access::Optional => {
                 self.decide(&arrival, Attempt::Anonymous)
             }
-            Ok(None) => self.refuse(&arrival, None, self.missing()),
+            Ok(None) => self.refuse(&arrival, None, Refusal::missing(self)),
             Err(refusal) => self.refuse(&arrival, None, refusal),
         }
     }
@@ -140,7 +134,10 @@ impl Door {
     fn choose(&self, view: &RequestView<'_>) -> Result<Option<&Arc<dyn Authenticator>>, Refusal> {
         let authorization = view.header("authorization");
         if matches!(authorization, HeaderValues::Several(_)) {
-            return Err(self.ambiguous("the request has several Authorization fields"));
+            return Err(Refusal::ambiguous(
+                self,
+                "the request has several Authorization fields",
+            ));
         }
         let mut chosen = None;
         let mut claimed = false;
@@ -151,15 +148,19 @@ impl Door {
             }
             claimed |= presented == Presented::InAuthorization;
             if chosen.replace(authenticator).is_some() {
-                return Err(self.ambiguous("the request presents two credentials"));
+                return Err(Refusal::ambiguous(
+                    self,
+                    "the request presents two credentials",
+                ));
             }
         }
         let unclaimed = authorization != HeaderValues::Absent && !claimed;
         match (unclaimed, chosen) {
-            (true, Some(_)) => {
-                Err(self.ambiguous("the request presents a credential beside its Authorization"))
-            }
-            (true, None) => Err(self.unclaimed()),
+            (true, Some(_)) => Err(Refusal::ambiguous(
+                self,
+                "the request presents a credential beside its Authorization",
+            )),
+            (true, None) => Err(Refusal::unclaimed(self)),
             (false, chosen) => Ok(chosen),
         }
     }
@@ -204,15 +205,10 @@ impl Door {
         if principal.authentication.method == AuthenticationMethod::Unchecked
             && !self.gate().profile().is_development()
         {
-            let refusal = Refusal {
-                denial: Denial::unauthenticated(self.gate().realm()),
-                event: Some(EventKind::Misconfigured),
-                cause: "an unchecked principal was offered to a production gate",
-            };
-            return self.refuse(arrival, Some(principal), refusal);
+            return self.refuse(arrival, Some(principal), Refusal::unchecked(self));
         }
         if !self.policy().access.admits(principal) {
-            return self.refuse(arrival, Some(principal), self.insufficient());
+            return self.refuse(arrival, Some(principal), Refusal::insufficient(self));
         }
         self.decide(arrival, Attempt::Verified(authenticated))
     }
@@ -221,12 +217,7 @@ impl Door {
     fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
         let limit = self.policy().body_limit;
         if arrival.length.is_some_and(|length| length > limit) {
-            let refusal = Refusal {
-                denial: Denial::PayloadTooLarge { limit },
-                event: Some(EventKind::RequestRefused),
-                cause: "the stated length of the body is above the route's limit",
-            };
-            return self.refuse(arrival, attempt.principal(), refusal);
+            return self.refuse(arrival, attempt.principal(), Refusal::too_long(limit));
         }
         let Arrival { at, source, .. } = *arrival;
         let (Some(sink), Some(time)) = (self.trail(AuditScope::All), at) else {
@@ -346,101 +337,13 @@ impl Door {
         }
     }
 
+    /// The scopes that the policy names, as a challenge shows them.
+    pub(crate) fn scopes(&self) -> &str {
+        &self.0.scopes
+    }
+
     pub(crate) fn report(&self, kind: EventKind, cause: &'static str) {
         self.gate().report(kind, cause, Some(self.policy().name()));
-    }
-
-    fn challenge(&self) -> Challenge {
-        Challenge::new(self.gate().realm())
-    }
-
-    fn missing(&self) -> Refusal {
-        Refusal {
-            denial: Denial::unauthenticated(self.gate().realm()),
-            event: Some(EventKind::CredentialsMissing),
-            cause: "no credential was presented",
-        }
-    }
-
-    /// RFC 6750 §3.1 has no error code for a scheme that is not ours: the bare challenge names
-    /// the one that is.
-    fn unclaimed(&self) -> Refusal {
-        Refusal {
-            denial: Denial::unauthenticated(self.gate().realm()),
-            event: Some(EventKind::AuthenticationFailed),
-            cause: "no authenticator reads this kind of Authorization",
-        }
-    }
-
-    /// RFC 6750 §3.1: more than one method of including a token is an `invalid_request`.
-    fn ambiguous(&self, cause: &'static str) -> Refusal {
-        let challenge = self.challenge().error(BearerError::InvalidRequest);
-        Refusal {
-            denial: Denial::Malformed {
-                challenge: Some(Box::new(challenge)),
-            },
-            event: Some(EventKind::CredentialsAmbiguous),
-            cause,
-        }
-    }
-
-    fn insufficient(&self) -> Refusal {
-        let challenge = self.challenge().error(BearerError::InsufficientScope);
-        let challenge = if self.0.scopes.is_empty() {
-            challenge
-        } else {
-            challenge.scope(&self.0.scopes)
-        };
-        Refusal {
-            denial: Denial::Forbidden {
-                challenge: Some(Box::new(challenge)),
-            },
-            event: Some(EventKind::AccessDenied),
-            cause: "the caller lacks a scope that the route demands",
-        }
-    }
-}
-
-impl Refusal {
-    const fn clock() -> Self {
-        Self {
-            denial: Denial::Unavailable {
-                retry_after: RETRY_AFTER,
-            },
-            event: Some(EventKind::ClockUnavailable),
-            cause: "the wall clock cannot tell the time",
-        }
-    }
-
-    const fn form(cause: &'static str) -> Self {
-        Self {
-            denial: Denial::Malformed { challenge: None },
-            event: Some(EventKind::RequestRefused),
-            cause,
-        }
-    }
-
-    /// The authenticator emitted the event, with the precise cause; the trail holds the kind.
-    const fn credential(denial: Denial) -> Self {
-        let cause = match denial {
-            Denial::Malformed { .. } => "the credential is malformed",
-            Denial::Unauthenticated { .. } => "the credential was refused",
-            Denial::RateLimited { .. } => "the credential was tried too often",
-            Denial::Unavailable { .. } => "the credential could not be checked",
-            Denial::Forbidden { .. }
-            | Denial::NotFound
-            | Denial::MethodNotAllowed { .. }
-            | Denial::ApprovalRequired { .. }
-            | Denial::Conflict
-            | Denial::Gone
-            | Denial::PreconditionFailed
-            | Denial::PayloadTooLarge { .. } => "the authenticator refused the request",
-        };
-        Self {
-            denial,
-            event: None,
-            cause,
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod gate;
 mod path;
 mod policy;
 pub mod problem;
+mod refusal;
 mod tracing_events;
 
 pub use admitted::{Admitted, Caller};

@@ -1,0 +1,123 @@
+//! What is said to the caller of a refusal, and what to the operator.
+
+use ringwall_core::denial::{BearerError, Challenge, Denial};
+use ringwall_core::event::EventKind;
+
+use crate::door::Door;
+use crate::gate::RETRY_AFTER;
+
+/// A refusal, with what the caller hears and what the operator hears.
+pub(crate) struct Refusal {
+    pub(crate) denial: Denial,
+    pub(crate) event: Option<EventKind>,
+    pub(crate) cause: &'static str,
+}
+
+impl Refusal {
+    pub(crate) const fn clock() -> Self {
+        Self {
+            denial: Denial::Unavailable {
+                retry_after: RETRY_AFTER,
+            },
+            event: Some(EventKind::ClockUnavailable),
+            cause: "the wall clock cannot tell the time",
+        }
+    }
+
+    pub(crate) const fn form(cause: &'static str) -> Self {
+        Self {
+            denial: Denial::Malformed { challenge: None },
+            event: Some(EventKind::RequestRefused),
+            cause,
+        }
+    }
+
+    /// The authenticator emitted the event, with the precise cause; the trail holds the kind.
+    pub(crate) const fn credential(denial: Denial) -> Self {
+        let cause = match denial {
+            Denial::Malformed { .. } => "the credential is malformed",
+            Denial::Unauthenticated { .. } => "the credential was refused",
+            Denial::RateLimited { .. } => "the credential was tried too often",
+            Denial::Unavailable { .. } => "the credential could not be checked",
+            Denial::Forbidden { .. }
+            | Denial::NotFound
+            | Denial::MethodNotAllowed { .. }
+            | Denial::ApprovalRequired { .. }
+            | Denial::Conflict
+            | Denial::Gone
+            | Denial::PreconditionFailed
+            | Denial::PayloadTooLarge { .. } => "the authenticator refused the request",
+        };
+        Self {
+            denial,
+            event: None,
+            cause,
+        }
+    }
+
+    pub(crate) fn missing(door: &Door) -> Self {
+        Self {
+            denial: Denial::unauthenticated(door.gate().realm()),
+            event: Some(EventKind::CredentialsMissing),
+            cause: "no credential was presented",
+        }
+    }
+
+    /// RFC 6750 §3.1 has no error code for a scheme that is not ours: the bare challenge names
+    /// the one that is.
+    pub(crate) fn unclaimed(door: &Door) -> Self {
+        Self {
+            denial: Denial::unauthenticated(door.gate().realm()),
+            event: Some(EventKind::AuthenticationFailed),
+            cause: "no authenticator reads this kind of Authorization",
+        }
+    }
+
+    /// RFC 6750 §3.1: more than one method of including a token is an `invalid_request`.
+    pub(crate) fn ambiguous(door: &Door, cause: &'static str) -> Self {
+        let challenge = challenge(door).error(BearerError::InvalidRequest);
+        Self {
+            denial: Denial::Malformed {
+                challenge: Some(Box::new(challenge)),
+            },
+            event: Some(EventKind::CredentialsAmbiguous),
+            cause,
+        }
+    }
+
+    pub(crate) fn insufficient(door: &Door) -> Self {
+        let challenge = challenge(door).error(BearerError::InsufficientScope);
+        let challenge = if door.scopes().is_empty() {
+            challenge
+        } else {
+            challenge.scope(door.scopes())
+        };
+        Self {
+            denial: Denial::Forbidden {
+                challenge: Some(Box::new(challenge)),
+            },
+            event: Some(EventKind::AccessDenied),
+            cause: "the caller lacks a scope that the route demands",
+        }
+    }
+
+    pub(crate) fn unchecked(door: &Door) -> Self {
+        Self {
+            denial: Denial::unauthenticated(door.gate().realm()),
+            event: Some(EventKind::Misconfigured),
+            cause: "an unchecked principal was offered to a production gate",
+        }
+    }
+
+    pub(crate) const fn too_long(limit: u64) -> Self {
+        Self {
+            denial: Denial::PayloadTooLarge { limit },
+            event: Some(EventKind::RequestRefused),
+            cause: "the stated length of the body is above the route's limit",
+        }
+    }
+}
+
+fn challenge(door: &Door) -> Challenge {
+    Challenge::new(door.gate().realm())
+}
