@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ringwall_core::principal::{InvalidName, OrgId, ProjectId, Role, Scope, Subject};
+
+/// Where a development service keeps its data unless told otherwise.
+const DEV_DATA_DIR: &str = "agent-backend-data";
+
+/// The back end of an AI-agent product, protected by Ringwall.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve requests until SIGINT or SIGTERM
+    Serve(ServeArgs),
+    /// Print a token of the development issuer of a data folder
+    Token(TokenArgs),
+    /// Start the service on a free port and drive it through every control
+    Tour(TourArgs),
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct ServeArgs {
+    /// Need no set-up: make a development issuer in the data folder and trust it
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// The configuration (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen, such as 127.0.0.1:8080; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where the data is kept; with --dev ./agent-backend-data unless set
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Let --dev listen on addresses that other machines can reach
+    #[arg(long, requires = "dev")]
+    pub(crate) dev_beyond_loopback: bool,
+}
+
+impl ServeArgs {
+    /// The data folder of a development service.
+    pub(crate) fn dev_data_dir(&self) -> PathBuf {
+        self.data_dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DEV_DATA_DIR))
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenArgs {
+    /// The data folder of a service that was started with --dev
+    #[arg(long, value_name = "DIR", default_value = DEV_DATA_DIR)]
+    pub(crate) data_dir: PathBuf,
+    /// Who the token speaks for
+    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
+    pub(crate) sub: Subject,
+    /// The organisation
+    #[arg(long, value_parser = org)]
+    pub(crate) org: OrgId,
+    /// The project within the organisation
+    #[arg(long, value_parser = project)]
+    pub(crate) project: Option<ProjectId>,
+    /// A role; may be repeated
+    #[arg(long, value_parser = role)]
+    pub(crate) role: Vec<Role>,
+    /// A scope, such as cases:read; may be repeated
+    #[arg(long, value_parser = scope)]
+    pub(crate) scope: Vec<Scope>,
+    /// The agent that acts for the subject
+    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
+    pub(crate) actor: Option<Subject>,
+    /// How long the token lives; a day at most, which is what the service accepts
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) ttl: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TourArgs {
+    /// Write the result as a JSON list too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+fn subject(text: &str) -> Result<Subject, InvalidName> {
+    Subject::new(text)
+}
+
+fn org(text: &str) -> Result<OrgId, InvalidName> {
+    OrgId::new(text)
+}
+
+fn project(text: &str) -> Result<ProjectId, InvalidName> {
+    ProjectId::new(text)
+}
+
+fn role(text: &str) -> Result<Role, InvalidName> {
+    Role::new(text)
+}
+
+fn scope(text: &str) -> Result<Scope, InvalidName> {
+    Scope::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,94 @@
+//! The keys of the outside issuer, which are never those of a development issuer.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use ringwall_core::step::Step;
+use ringwall_jose::{FileKeys, Health, KeySet, KeySource, KeysUnavailable};
+
+use crate::dev_issuer;
+
+/// When a caller may come back while a development key lies among the outside ones.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Keys from a watched file, as long as no development key is among them.
+///
+/// A service does not start on such a file. When the key arrives later, with a copied file, it is
+/// too late to stop quietly: nobody's token is judged until the file is right again, every request
+/// is answered 503, and the readiness probe says so.
+#[derive(Clone, Debug)]
+pub(crate) struct OutsideKeys(FileKeys);
+
+impl OutsideKeys {
+    pub(crate) const fn new(keys: FileKeys) -> Self {
+        Self(keys)
+    }
+
+    fn checked(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let keys = self.0.keys()?;
+        if is_development(&keys) {
+            return Err(KeysUnavailable {
+                retry_after: RETRY_AFTER,
+            });
+        }
+        Ok(keys)
+    }
+}
+
+/// Whether the key of some development issuer is in the set, by the id that all of them have.
+pub(crate) fn is_development(keys: &KeySet) -> bool {
+    keys.find(Some(dev_issuer::KEY_ID)).is_some()
+}
+
+impl KeySource for OutsideKeys {
+    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+        self.checked()
+    }
+
+    fn generation(&self) -> Result<u64, KeysUnavailable> {
+        self.checked().map(|keys| keys.generation())
+    }
+
+    fn refresh(&self, missing: &str) -> Step<bool> {
+        self.0.refresh(missing)
+    }
+
+    fn health(&self) -> Health {
+        match self.checked() {
+            Ok(_) => self.0.health(),
+            Err(_) => Health::Unavailable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwall_authn::{SigningKey, TokenIssuer};
+    use ringwall_jose::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn a_development_key_that_arrives_later_stops_everything_until_it_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pkcs8 = SigningKey::generate_pkcs8(Algorithm::Es256).expect("random bytes");
+        let key = SigningKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("a key");
+        let outside = TokenIssuer::new("https://issuer.example", key).jwks();
+        let development = dev_issuer::open_or_create(dir.path()).expect("made").jwks();
+        let path = dir.path().join("jwks.json");
+        std::fs::write(&path, &outside).expect("written");
+        let file = FileKeys::builder(&path).open().expect("good keys");
+        let keys = OutsideKeys::new(file.clone());
+        assert_eq!(keys.health(), Health::Fresh);
+
+        std::fs::write(&path, &development).expect("written");
+        file.reload().expect("well-formed keys");
+        assert!(keys.keys().is_err() && keys.generation().is_err());
+        assert_eq!(keys.health(), Health::Unavailable);
+
+        std::fs::write(&path, &outside).expect("written");
+        file.reload().expect("good keys");
+        assert!(keys.keys().is_ok());
+        assert_eq!(keys.health(), Health::Fresh);
+    }
+}

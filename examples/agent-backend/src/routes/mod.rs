@@ -1,0 +1,76 @@
+//! What the service answers. Each route stands here with what it demands; what does not stand here
+//! is refused.
+
+mod audit;
+mod cases;
+mod health;
+mod json;
+mod key_set;
+mod problem;
+mod whoami;
+
+use std::sync::Arc;
+
+use axum::Router;
+use ringwall_authn::{TokenIssuer, TokenVerifier};
+use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post};
+use ringwall_core::audit::MemoryAudit;
+use ringwall_core::clock::WallClock;
+use ringwall_gate::{AuditScope, Gate};
+
+use crate::case_store::CaseStore;
+use crate::store::Store;
+
+/// The longest body that a route reads: a case of full length, every character of it escaped.
+const BODY_LIMIT: u64 = 128 * 1024;
+
+/// What the handlers work with. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) cases: CaseStore,
+    pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) audit: Arc<MemoryAudit>,
+    pub(crate) verifier: Arc<TokenVerifier>,
+    /// The development issuer, when there is one.
+    pub(crate) issuer: Option<Arc<TokenIssuer>>,
+}
+
+/// The routes of the service behind `gate`, and the list of them for the log of a start.
+pub(crate) fn router(gate: Gate, app: App) -> Result<(Router, Routes), Error> {
+    // Probes are asked every second; what they are refused for is still recorded.
+    let probe = AuditScope::DenialsOnly;
+    let mut routes = GuardedRouter::new(gate)
+        .public_route("/healthz", get(health::alive).audit(probe))
+        .public_route("/readyz", get(health::ready).audit(probe))
+        .route("/api/whoami", get(whoami::whoami))
+        .route("/api/audit", get(audit::list).require_scope("audit:read"))
+        .route(
+            "/api/cases",
+            get(cases::list).require_scope("cases:read").and(
+                post(cases::create)
+                    .require_scope("cases:write")
+                    .body_limit(BODY_LIMIT),
+            ),
+        )
+        .route(
+            "/api/cases/{id}",
+            get(cases::get)
+                .require_scope("cases:read")
+                .and(
+                    patch(cases::update)
+                        .require_scope("cases:write")
+                        .body_limit(BODY_LIMIT),
+                )
+                .and(delete(cases::delete).require_scope("cases:write")),
+        );
+    if app.issuer.is_some() {
+        routes = routes.public_route(
+            "/.well-known/jwks.json",
+            get(key_set::published).audit(probe),
+        );
+    }
+    let routes = routes.with_state(app);
+    let listed = routes.routes()?;
+    Ok((routes.into_router()?, listed))
+}

@@ -1,0 +1,78 @@
+//! How a handler says no.
+
+use core::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ringwall_axum::Rejection;
+use ringwall_core::clock::ClockUnavailable;
+use ringwall_core::denial::Denial;
+use ringwall_gate::problem::MEDIA_TYPE;
+
+use crate::store::StoreError;
+
+/// When a caller may come back after the database or the clock failed.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a handler refuses, as a problem document (RFC 9457).
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// What every Ringwall service says in the same words.
+    Denied(Denial),
+    /// The request is not what the route takes; the text says what to change. It may hold a name
+    /// that the caller sent, so it is shown as a JSON string and nowhere else.
+    Invalid(String),
+    /// The body is something else than JSON.
+    NotJson,
+}
+
+impl Problem {
+    pub(crate) const NOT_FOUND: Self = Self::Denied(Denial::NotFound);
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::Invalid(detail.into())
+    }
+
+    const fn unavailable() -> Self {
+        Self::Denied(Denial::Unavailable {
+            retry_after: RETRY_AFTER,
+        })
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// The caller hears that it failed, the operator why.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+        Self::unavailable()
+    }
+}
+
+impl From<ClockUnavailable> for Problem {
+    fn from(_: ClockUnavailable) -> Self {
+        tracing::error!("the clock cannot tell the time");
+        Self::unavailable()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, title, detail) = match self {
+            Self::Denied(denial) => return Rejection::Denied(denial).into_response(),
+            Self::Invalid(detail) => (StatusCode::BAD_REQUEST, "Bad Request", detail),
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported Media Type",
+                "send application/json".to_owned(),
+            ),
+        };
+        let document = serde_json::json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+        });
+        let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
+        (status, media_type, document.to_string()).into_response()
+    }
+}

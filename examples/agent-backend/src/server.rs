@@ -1,0 +1,126 @@
+//! Connections: how many, for how long, and how they end.
+
+use core::convert::Infallible;
+use core::future::Future;
+use core::pin::pin;
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use ringwall_tower::SocketPeer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_service::Service as _;
+
+use crate::config::Limits;
+
+/// The longest header of a request, in bytes: an 8 KiB token, an 8 KiB path, and room.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// The pause after a connection could not be accepted, which is when file descriptors ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `router` on `listener` until `stop` resolves and running requests have ended.
+///
+/// axum's own `serve` bounds neither connections nor the time that a header takes, and a few
+/// hundred silent clients would keep everybody else out.
+pub(crate) async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_time);
+    // What belongs to one tenant stays out of caches, unless its route says otherwise.
+    let no_store = HeaderValue::from_static("no-store");
+    let no_store = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store);
+    let router = router.layer(no_store).layer(timeout);
+    let connections = usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(connections));
+    let graceful = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let next = next(&listener, &places);
+        let (stream, peer, place) = tokio::select! {
+            () = &mut stop => break,
+            next = next => match next {
+                Some(next) => next,
+                None => continue,
+            },
+        };
+        let connection = serve_connection(stream, peer, router.clone(), limits);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, %error, "the connection ended early");
+            }
+            drop::<OwnedSemaphorePermit>(place);
+        });
+    }
+    drop(listener);
+    tracing::info!("stopping: running requests may end");
+    if tokio::time::timeout(limits.grace, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests took longer than the grace, and are cut off");
+    }
+}
+
+/// The next connection, once there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            // Answers are short, and waiting to fill a packet only delays them.
+            stream.set_nodelay(true).ok();
+            Some((stream, peer, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::Service<
+        Request<Incoming>,
+        Response = Response,
+        Error = Infallible,
+        Future: Send,
+    >,
+> {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        // What the kernel says about the other end, and never a header field.
+        request.extensions_mut().insert(SocketPeer(peer));
+        router.clone().call(request)
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+}

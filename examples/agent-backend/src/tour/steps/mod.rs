@@ -1,0 +1,14 @@
+//! The chapters of the tour. A new part of the service gets a chapter of its own here.
+
+pub(crate) mod audit;
+pub(crate) mod credentials;
+pub(crate) mod input;
+pub(crate) mod logs;
+pub(crate) mod outside;
+pub(crate) mod paths;
+pub(crate) mod public;
+pub(crate) mod routes;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod tenants;
+pub(crate) mod tokens;
