@@ -150,10 +150,11 @@ impl KeySetBuilder {
         Ok(self)
     }
 
-    /// The most keys a document may have (128 unless set, at most 1024).
+    /// The most keys a document may have (128 unless set). More than 1024 elements are refused as
+    /// JSON, by [`Limits::KEY_SET`].
     #[must_use]
     pub fn max_keys(mut self, max_keys: usize) -> Self {
-        self.max_keys = max_keys.min(Limits::KEY_SET.members);
+        self.max_keys = max_keys;
         self
     }
 

@@ -204,15 +204,21 @@ fn an_rsa_public_key_is_no_hmac_secret_in_any_form() {
         .collect();
     let lines = lines.join("\n");
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n");
+    let ssh = format!(
+        "ssh-rsa {} name@host",
+        body.replace('-', "+").replace('_', "/")
+    );
     let text = jwk.to_string();
     let set = json!({ "keys": [jwk] }).to_string();
-    let forms: [&[u8]; 8] = [
+    let forms: [&[u8]; 10] = [
         &pkcs1,
         &spki,
         body.as_bytes(),
         standard.as_bytes(),
         lines.as_bytes(),
         pem.as_bytes(),
+        ssh.as_bytes(),
+        b"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY= name@host",
         text.as_bytes(),
         set.as_bytes(),
     ];

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ring::signature::{ED25519, UnparsedPublicKey};
-use ringwall_jose::{Algorithm, KeyError, KeySet, PublicKey, base64url};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use ringwall_jose::{Algorithm, KeyError, KeySet, PublicKey, VerificationKey, base64url};
 use serde_json::json;
 
 use crate::keys::{providers, sign, verification_key};
@@ -113,14 +113,30 @@ fn refuses_a_key_of_small_order_in_a_set() {
 }
 
 #[test]
+fn takes_points_with_either_sign_of_x() {
+    let mut signs = [0, 0];
+    for seed in 0..32 {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let point = pair.public_key().as_ref();
+        signs[usize::from(point[31] >> 7)] += 1;
+        let public = PublicKey::ed25519(point).unwrap();
+        for provider in providers() {
+            let key = VerificationKey::public(None, Algorithm::EdDsa, &public, &*provider);
+            let signature = pair.sign(b"message");
+            assert!(key.unwrap().verify(b"message", signature.as_ref()).is_ok());
+        }
+    }
+    assert!(signs[0] > 0 && signs[1] > 0);
+}
+
+#[test]
 fn nothing_verifies_under_bytes_that_are_no_point() {
     // y = 2 is on no point of the curve. ring cannot tell at load; then no signature verifies.
     let mut bytes = [0; 32];
     bytes[0] = 2;
     let public = PublicKey::ed25519(&bytes).unwrap();
     for provider in providers() {
-        let key =
-            ringwall_jose::VerificationKey::public(None, Algorithm::EdDsa, &public, &*provider);
+        let key = VerificationKey::public(None, Algorithm::EdDsa, &public, &*provider);
         let Ok(key) = key else { continue };
         for signature in [
             sign(Algorithm::EdDsa, b"message"),

@@ -52,6 +52,8 @@ fn refuses_exponents_that_are_small_even_or_huge() {
         &[2, 0, 0, 0, 1],
         &[0xff, 0xff, 0xff, 0xff, 0xff],
         &[1, 0, 0, 0, 0, 1],
+        // 65537 in the lowest 64 bits.
+        &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1],
         &[0xff; 256],
     ] {
         assert_eq!(
