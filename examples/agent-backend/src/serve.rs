@@ -82,6 +82,9 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
     tracing::info!(%address, profile = %config.profile(), "listening");
+    if !address.ip().is_loopback() {
+        tracing::warn!("other machines can reach this address, and it speaks plain HTTP");
+    }
     greet(address, &config);
     server::run(listener, router, config.limits, stop()).await;
     store.close().await;

@@ -8,6 +8,7 @@ mod limits;
 mod section;
 mod tokens;
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,9 @@ impl Config {
         let data_dir = args.data_dir.clone().or(data_dir);
         check_realm(&realm, &mut faults);
         let limits = Limits::read(limits.unwrap_or_default(), &mut faults);
+        if let Some(data_dir) = &data_dir {
+            check_writers(data_dir, &mut faults);
+        }
         let (data_dir, trust) = if args.dev {
             check_development(args, listen, profile, tokens.is_some(), &mut faults);
             let data_dir = data_dir.unwrap_or_else(|| args.dev_data_dir());
@@ -99,6 +103,20 @@ impl Config {
             trust,
         })
     }
+}
+
+/// Whoever writes into the folder writes into every tenant's cases.
+fn check_writers(data_dir: &Path, faults: &mut Faults) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(data_dir).map(|metadata| metadata.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o002 != 0) {
+            faults.add("data_dir", "can be written by everybody", "chmod 700 it");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (data_dir, faults);
 }
 
 /// What the gate will ask of it, said here together with everything else.

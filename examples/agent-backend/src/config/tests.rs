@@ -1,5 +1,4 @@
 use super::*;
-use std::fs;
 
 /// A folder with the keys of an outside issuer in it.
 struct Folder(tempfile::TempDir);
@@ -197,18 +196,20 @@ fn a_file_that_is_no_configuration_is_one_fault_and_is_not_quoted() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_everybody_may_write_is_refused() {
+fn what_everybody_may_write_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let folder = Folder::new();
+    fs::create_dir(folder.path("data")).expect("made");
     for (name, field) in [
         ("agent-backend.toml", "--config"),
+        ("data", "data_dir"),
         ("jwks.json", "tokens.jwks_file"),
     ] {
         assert!(folder.load(Folder::GOOD, ServeArgs::default()).is_ok());
         let path = folder.path(name);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("set");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("set");
         folder.refuses(Folder::GOOD, &[field]);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
     }
 }

@@ -74,3 +74,6 @@ pub(crate) fn router(gate: Gate, app: App) -> Result<(Router, Routes), Error> {
     let listed = routes.routes()?;
     Ok((routes.into_router()?, listed))
 }
+
+#[cfg(test)]
+mod tests;

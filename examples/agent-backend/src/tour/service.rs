@@ -72,7 +72,7 @@ impl Service {
 
     /// Tells the service to stop, as an orchestrator does.
     #[cfg(unix)]
-    pub(crate) fn terminate(&self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn terminate(&mut self) -> Result<(), Box<dyn Error>> {
         let id = i32::try_from(self.child.id())?;
         let id = rustix::process::Pid::from_raw(id).ok_or("the service has no process id")?;
         rustix::process::kill_process(id, rustix::process::Signal::TERM)?;

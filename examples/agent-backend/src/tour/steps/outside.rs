@@ -21,7 +21,7 @@ pub(crate) async fn run(
     tour.area("Production: an issuer outside");
     let outside = Outside::new(&tour.folder)?;
     let config = outside.config.display().to_string();
-    let service = tour.serve(&["serve", "--config", &config]).await?;
+    let mut service = tour.serve(&["serve", "--config", &config]).await?;
     let client = Client::new(service.address());
     keys(tour, &client, &outside, dev_data, forge).await?;
     tour.area("Production: limits");

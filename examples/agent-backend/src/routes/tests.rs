@@ -1,0 +1,88 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+use ringwall_authn::{IssuerPolicy, SigningKey};
+use ringwall_core::clock::SystemClock;
+use ringwall_core::profile::Profile;
+use ringwall_jose::{Algorithm, StaticKeys};
+
+use super::*;
+
+async fn app(with_issuer: bool) -> App {
+    let pkcs8 = SigningKey::generate_pkcs8(Algorithm::EdDsa).expect("random bytes");
+    let key = SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).expect("a key");
+    let issuer = TokenIssuer::new("https://issuer.example", key);
+    let keys = Arc::new(StaticKeys::new(issuer.key_set().expect("a key")));
+    let policy = IssuerPolicy::builder("https://issuer.example", "https://api.example", keys);
+    let verifier = TokenVerifier::builder().issuer(policy.build().expect("sound"));
+    let store = Store::in_memory().await.expect("a database");
+    App {
+        cases: CaseStore::new(store.clone()),
+        store,
+        clock: Arc::new(SystemClock::new()),
+        audit: Arc::new(MemoryAudit::new(16)),
+        verifier: Arc::new(verifier.build().expect("sound")),
+        issuer: with_issuer.then(|| Arc::new(issuer)),
+    }
+}
+
+async fn table(with_issuer: bool) -> String {
+    let app = app(with_issuer).await;
+    let gate = Gate::builder("test")
+        .without_authenticators()
+        .audit(app.audit.clone())
+        .profile(Profile::Production)
+        .build()
+        .expect("sound");
+    let (_, routes) = router(gate, app).expect("sound");
+    routes.to_string()
+}
+
+/// A route that became public, or lost its scope, shows here.
+const PRODUCTION: &str = "\
+GET     /healthz        public
+GET     /readyz         public
+GET     /api/whoami     authenticated
+GET     /api/audit      all of audit:read
+GET     /api/cases      all of cases:read
+POST    /api/cases      all of cases:write
+GET     /api/cases/{id} all of cases:read
+PATCH   /api/cases/{id} all of cases:write
+DELETE  /api/cases/{id} all of cases:write
+ANY     (unknown path)  authenticated
+";
+
+#[tokio::test]
+async fn the_routes_are_these_and_no_others() {
+    assert_eq!(table(false).await, PRODUCTION);
+}
+
+#[tokio::test]
+async fn a_development_issuer_adds_its_keys_and_nothing_else() {
+    let development = table(true).await;
+    let added: Vec<_> = development
+        .lines()
+        .filter(|line| line.contains("/.well-known/jwks.json"))
+        .collect();
+    assert_eq!(added.len(), 1);
+    assert!(added.iter().all(|line| line.ends_with("public")));
+    assert_eq!(development.lines().count(), PRODUCTION.lines().count() + 1);
+}
+
+#[tokio::test]
+async fn without_a_database_or_an_issuer_the_service_is_not_ready() {
+    let whole = app(false).await;
+    let (status, answer) = health::ready(State(whole.clone())).await;
+    assert_eq!(status, StatusCode::OK, "{answer:?}");
+
+    let nobody = TokenVerifier::builder().build().expect("sound");
+    let closed = App {
+        verifier: Arc::new(nobody),
+        ..whole.clone()
+    };
+    let (status, answer) = health::ready(State(closed)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+
+    whole.store.close().await;
+    let (status, answer) = health::ready(State(whole)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+}
