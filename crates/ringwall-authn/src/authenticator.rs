@@ -105,10 +105,7 @@ impl TokenAuthenticator {
     /// Whether the request presents something that is meant for this authenticator, good or bad.
     #[must_use]
     pub fn presented(&self, view: &RequestView<'_>) -> bool {
-        match self.0.source.presented(view) {
-            Presented::Nothing | Presented::OtherScheme => false,
-            Presented::Malformed | Presented::Token(_) => true,
-        }
+        self.0.source.is_claimed(view)
     }
 
     /// The challenge for requests without credentials.

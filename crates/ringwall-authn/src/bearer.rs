@@ -46,6 +46,24 @@ impl BearerSource {
         }
     }
 
+    /// Whether there is something that is meant for this source, good or bad.
+    pub(crate) fn is_claimed(&self, view: &RequestView<'_>) -> bool {
+        match self.locate(view) {
+            Located::Nothing | Located::OtherScheme => false,
+            Located::Several | Located::Candidate(_) => true,
+        }
+    }
+
+    /// Whether the request presents something that is meant for this source, good or bad. It
+    /// does not look at the token.
+    pub(crate) fn is_meant(&self, view: &RequestView<'_>) -> bool {
+        match view.header(&self.header) {
+            HeaderValues::Absent => false,
+            HeaderValues::One(value) => self.strip_scheme(value).is_some(),
+            HeaderValues::Several(_) => true,
+        }
+    }
+
     pub(crate) fn presented<'a>(&self, view: &RequestView<'a>) -> Presented<'a> {
         let value = match view.header(&self.header) {
             HeaderValues::Absent => return Presented::Nothing,
@@ -53,35 +71,64 @@ impl BearerSource {
             // Which one counts? A proxy in front may have judged the other one.
             HeaderValues::Several(_) => return Presented::Malformed,
         };
-        let token = match &self.scheme {
-            None => value,
-            Some(scheme) => {
-                let end = value
-                    .iter()
-                    .position(|byte| *byte == b' ')
-                    .unwrap_or(value.len());
-                let (name, rest) = value.split_at_checked(end).unwrap_or((value, &[]));
-                if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
-                    return Presented::OtherScheme;
-                }
-                rest.strip_prefix(b" ").unwrap_or_default()
-            }
+        let Some(token) = self.strip_scheme(value) else {
+            return Presented::OtherScheme;
         };
-        match core::str::from_utf8(token) {
-            Ok(token) if is_token(token) => Presented::Token(token),
-            Ok(_) | Err(_) => Presented::Malformed,
+        if !is_token(token) {
+            return Presented::Malformed;
+        }
+        // A token is ASCII.
+        core::str::from_utf8(token).map_or(Presented::Malformed, Presented::Token)
+    }
+
+    /// What follows the scheme and one space; empty when nothing does. `None` under another
+    /// scheme.
+    fn strip_scheme<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+        let Some(scheme) = &self.scheme else {
+            return Some(value);
+        };
+        let (name, rest) = value.split_at_checked(scheme.len())?;
+        let is_ours = name.eq_ignore_ascii_case(scheme.as_bytes());
+        match rest {
+            [] if is_ours => Some(rest),
+            [b' ', token @ ..] if is_ours => Some(token),
+            _ => None,
         }
     }
 }
 
-/// RFC 6750 §2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-/// White space and commas, by which a second credential could ride along, are not among them.
-fn is_token(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    !body.is_empty()
-        && body.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+/// The characters of a token before its padding, by their byte. RFC 6750 §2.1:
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+const TOKEN_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    loop {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "a byte is an index of 256 entries; this runs at compile time"
+        )]
+        {
+            table[byte as usize] = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        }
+        match byte.checked_add(1) {
+            Some(next) => byte = next,
+            None => break table,
+        }
+    }
+};
+
+/// Whether the text has the form of a token. White space and commas, by which a second credential
+/// could ride along, are not in it.
+fn is_token(text: &[u8]) -> bool {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let (body, _) = text.split_at(text.len().saturating_sub(padding));
+    let is_listed = |byte: &u8| {
+        TOKEN_BYTES
+            .get(usize::from(*byte))
+            .is_some_and(|listed| *listed)
+    };
+    !body.is_empty() && body.iter().all(is_listed)
 }
 
 #[cfg(test)]
@@ -113,6 +160,21 @@ mod tests {
                 Presented::Token("abc.def"),
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn a_token_is_made_of_the_bytes_of_the_standard_wherever_they_stand() {
+        for byte in 0..=u8::MAX {
+            let permitted = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(is_token_byte(byte), permitted, "{byte:#x}");
+        }
+        let long = "a".repeat(200);
+        assert!(is_token(&long));
+        for place in 0..long.len() {
+            let mut bad = long.clone();
+            bad.replace_range(place..=place, ",");
+            assert!(!is_token(&bad), "{place}");
         }
     }
 
