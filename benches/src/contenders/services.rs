@@ -92,10 +92,8 @@ impl HelloService {
         let get = ringwall_axum::get(hello);
         let endpoint = match registration {
             Registration::Bare => {
-                return Self {
-                    router: Router::new().route(path, axum::routing::get(hello)),
-                    credentials,
-                };
+                let router = Router::new().route(path, axum::routing::get(hello));
+                return Self::ready(router, credentials);
             }
             Registration::Public => get.public().audit(AuditScope::DenialsOnly),
             Registration::AuditOff => get.audit(AuditScope::Off),
@@ -114,8 +112,14 @@ impl HelloService {
             .route(path, endpoint)
             .into_router()
             .expect("a router");
+        Self::ready(router, credentials)
+    }
+
+    /// With the state bound, as `axum::serve` binds it once: a router without makes its routes anew
+    /// for each request.
+    fn ready(router: Router, credentials: HeaderValue) -> Self {
         Self {
-            router,
+            router: router.with_state(()),
             credentials,
         }
     }
