@@ -173,6 +173,7 @@ impl KeySetBuilder {
     ///
     /// [`KeySetError`] when the document as a whole is unusable.
     pub fn document(mut self, bytes: &[u8]) -> Result<Self, KeySetError> {
+        // The same bound that parsing has, before megabytes are copied for it.
         if bytes.len() > Limits::KEY_SET.bytes {
             return Err(KeySetError::Json(crate::json::JsonError::TooLarge));
         }
