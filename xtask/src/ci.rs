@@ -28,7 +28,13 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         ("clippy", Box::new(|| clippy(project))),
         ("test", Box::new(|| testing::run(project.clone(), &[]))),
         ("docs", Box::new(|| docs(project))),
-        ("features", Box::new(|| features::check(project))),
+        (
+            "features",
+            Box::new(|| {
+                features::check(project)?;
+                testing::run_with_arbitrary_precision(project)
+            }),
+        ),
         ("deny", Box::new(|| cargo_deny::check(project))),
         ("advisories", Box::new(|| advisories::check(project))),
         ("publish", Box::new(|| publish_dry_run(project))),

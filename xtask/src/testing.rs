@@ -17,3 +17,16 @@ pub(crate) fn run(project: Project, more: &[String]) -> Result<()> {
         .args(more)
         .run()
 }
+
+/// The tests of the JSON reader again, as in a program of which some other crate switches this
+/// feature of `serde_json` on. Features are the union of what all crates ask for, so it is not
+/// ours to keep it off.
+pub(crate) fn run_with_arbitrary_precision(project: &Project) -> Result<()> {
+    let (name, seed) = SEED;
+    project
+        .cargo("test")
+        .args(["--quiet", "--locked", "--package", "ringwall-jose"])
+        .args(["--features", "serde_json/arbitrary_precision"])
+        .env(name, seed)
+        .run()
+}
