@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use ringwall_core::clock::Timestamp;
-use ringwall_core::principal::{Subject, Tenant};
+use ringwall_core::principal::{Principal, Subject, Tenant};
 
 use crate::token::VerifiedToken;
 
@@ -32,16 +32,30 @@ pub struct TokenFacts<'a> {
 }
 
 impl<'a> TokenFacts<'a> {
-    pub(crate) fn of(token: &'a VerifiedToken) -> Self {
+    pub(crate) fn new(
+        issuer: &'a str,
+        principal: &'a Principal,
+        key_id: Option<&'a str>,
+        issued_at: Option<Timestamp>,
+    ) -> Self {
         Self {
-            issuer: token.issuer(),
-            subject: token.principal.subject.as_str(),
-            on_behalf_of: token.principal.on_behalf_of.as_ref().map(Subject::as_str),
-            token_id: token.token_id(),
-            key_id: token.key_id(),
-            issued_at: token.times.issued_at,
-            tenant: token.principal.tenant.as_ref(),
+            issuer,
+            subject: principal.subject.as_str(),
+            on_behalf_of: principal.on_behalf_of.as_ref().map(Subject::as_str),
+            token_id: principal.authentication.credential_id.as_deref(),
+            key_id,
+            issued_at,
+            tenant: principal.tenant.as_ref(),
         }
+    }
+
+    pub(crate) fn of(token: &'a VerifiedToken) -> Self {
+        Self::new(
+            token.issuer(),
+            &token.principal,
+            token.key_id(),
+            token.issued_at(),
+        )
     }
 }
 

@@ -349,12 +349,12 @@ impl Inner {
         if generation != verified.generation {
             return Ok(false);
         }
-        self.check_revocation(verified)?;
+        self.check_revocation(&TokenFacts::of(verified))?;
         Ok(true)
     }
 
-    fn check_revocation(&self, verified: &VerifiedToken) -> Result<(), TokenError> {
-        match self.revocations.is_revoked(&TokenFacts::of(verified)) {
+    fn check_revocation(&self, facts: &TokenFacts<'_>) -> Result<(), TokenError> {
+        match self.revocations.is_revoked(facts) {
             Ok(false) => Ok(()),
             Ok(true) => Err(Refusal::Revoked.into()),
             Err(error) => Err(TokenError::unavailable(
@@ -418,6 +418,8 @@ impl Inner {
             }
             Err(refusal) => return Err(refusal.into()),
         };
+        let facts = TokenFacts::new(policy.issuer(), &principal, jws.key_id(), times.issued_at);
+        self.check_revocation(&facts)?;
         if self.cache.is_some() {
             document.shrink();
         }
@@ -431,7 +433,6 @@ impl Inner {
             issuer: Arc::clone(&state),
             generation,
         };
-        self.check_revocation(&verified)?;
         Ok((Arc::new(verified), now < times.expires_at))
     }
 }
