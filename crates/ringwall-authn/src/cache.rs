@@ -252,3 +252,115 @@ impl fmt::Debug for TokenCache {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IssuerPolicy, SigningKey, TokenIssuer, TokenRequest, TokenVerifier};
+    use ringwall_core::clock::Timestamp;
+    use ringwall_core::principal::Subject;
+    use ringwall_jose::{Algorithm, StaticKeys};
+
+    const BYTES: usize = 256 * 1024;
+
+    fn cache() -> TokenCache {
+        TokenCache::new(BYTES).unwrap().unwrap()
+    }
+
+    /// A verified token; what it says does not matter here.
+    fn verified() -> Arc<VerifiedToken> {
+        let pkcs8 = SigningKey::generate_pkcs8(Algorithm::EdDsa).unwrap();
+        let key = SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).unwrap();
+        let issuer = TokenIssuer::new("issuer", key);
+        let keys = Arc::new(StaticKeys::new(issuer.key_set().unwrap()));
+        let policy = IssuerPolicy::builder("issuer", "api", keys)
+            .build()
+            .unwrap();
+        let verifier = TokenVerifier::builder().issuer(policy).build().unwrap();
+        let now = Timestamp::from_unix_seconds(1_767_225_600).unwrap();
+        let request = TokenRequest::new(Subject::new("user-1").unwrap(), "api");
+        let issued = issuer.issue(&request, now).unwrap();
+        verifier.verify(issued.token.expose(), now).unwrap()
+    }
+
+    #[test]
+    fn a_token_of_the_same_hash_is_another_token() {
+        let verified = verified();
+        let token = "a token, of which another one has the hash";
+        let mut shard = Shard::new();
+        shard.add(Entry {
+            hash: 7,
+            token: Zeroizing::new(token.as_bytes().into()),
+            verified,
+            bytes: 100,
+            used: false,
+        });
+        assert!(shard.find(7, token.as_bytes()).is_some());
+        for index in 0..token.len() {
+            let mut other = token.as_bytes().to_vec();
+            other[index] ^= 1;
+            assert_eq!(shard.find(7, &other), None, "{index}");
+        }
+        let bytes = token.as_bytes();
+        for other in [&bytes[1..], &bytes[..bytes.len() - 1], &[]] {
+            assert_eq!(shard.find(7, other), None, "{}", other.len());
+        }
+    }
+
+    #[test]
+    fn each_cache_has_a_hash_of_its_own() {
+        assert_ne!(
+            cache().hasher.hash_one(b"token".as_slice()),
+            cache().hasher.hash_one(b"token".as_slice())
+        );
+    }
+
+    #[test]
+    fn two_threads_that_enter_the_same_token_make_one_entry() {
+        let (cache, verified) = (cache(), verified());
+        cache.insert("token", Arc::clone(&verified));
+        let once = cache.usage();
+        cache.insert("token", verified);
+        assert_eq!(cache.usage(), once);
+        assert_eq!(once.entries, 1);
+        cache.remove("token");
+        assert_eq!((cache.usage().entries, cache.usage().bytes), (0, 0));
+        assert!(cache.get("token").is_none());
+    }
+
+    #[test]
+    fn an_entry_that_cannot_fit_evicts_nothing() {
+        let (cache, verified) = (cache(), verified());
+        let tokens: Vec<String> = (0..64).map(|n| format!("token {n}")).collect();
+        for token in &tokens {
+            cache.insert(token, Arc::clone(&verified));
+        }
+        for n in 0..64 {
+            let large = format!("{n}{}", "x".repeat(BYTES / SHARDS));
+            cache.insert(&large, Arc::clone(&verified));
+            assert!(cache.get(&large).is_none());
+        }
+        assert!(tokens.iter().all(|token| cache.get(token).is_some()));
+    }
+
+    #[test]
+    fn the_content_of_an_entry_counts() {
+        let (cache, verified) = (cache(), verified());
+        cache.insert("token", Arc::clone(&verified));
+        assert!(cache.usage().bytes > verified.footprint());
+    }
+
+    #[test]
+    fn after_a_panic_under_its_lock_a_shard_is_empty_and_works() {
+        let (cache, verified) = (cache(), verified());
+        cache.insert("token", Arc::clone(&verified));
+        let poisoned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let guards: Vec<_> = cache.shards.iter().map(|shard| shard.lock()).collect();
+            assert!(guards.is_empty(), "on purpose");
+        }));
+        assert!(poisoned.is_err());
+        assert!(cache.get("token").is_none());
+        cache.insert("token", verified);
+        assert!(cache.get("token").is_some());
+    }
+}

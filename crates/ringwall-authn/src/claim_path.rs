@@ -153,6 +153,50 @@ mod tests {
     }
 
     #[test]
+    fn refuses_each_claim_that_users_commonly_write() {
+        let mut names = USER_WRITABLE.to_vec();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "address",
+                "birthdate",
+                "email",
+                "email_verified",
+                "family_name",
+                "gender",
+                "given_name",
+                "locale",
+                "login_hint",
+                "middle_name",
+                "name",
+                "nickname",
+                "phone_number",
+                "phone_number_verified",
+                "picture",
+                "preferred_username",
+                "profile",
+                "raw_user_meta_data",
+                "unique_name",
+                "unsafe_metadata",
+                "updated_at",
+                "upn",
+                "user_metadata",
+                "username",
+                "website",
+                "zoneinfo",
+            ]
+        );
+        for name in names {
+            assert_eq!(
+                ClaimPath::named(name),
+                Err(PolicyError::UserWritable),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn refuses_paths_that_lead_nowhere() {
         for path in ["", ".", "a.", ".a", "a..b", "a.b.c.d.e.f.g.h.i"] {
             assert_eq!(

@@ -389,6 +389,18 @@ mod tests {
             Ok(())
         );
         assert_eq!(
+            revocations.revoke_token("j", "c", at(9000), at(5301)),
+            Ok(())
+        );
+        assert_eq!(
+            revocations.state.read().unwrap().issuers.len(),
+            1,
+            "an issuer without revocations takes no room"
+        );
+        let revocations = MemoryRevocations::new(2);
+        revocations.revoke_token("i", "b", at(5000), at(0)).unwrap();
+        revocations.revoke_token("i", "c", at(5000), at(0)).unwrap();
+        assert_eq!(
             revocations.revoke_token("i", "d", at(5000), at(401)),
             Err(RevocationsFull)
         );

@@ -436,3 +436,34 @@ impl Inner {
         Ok((Arc::new(verified), now < times.expires_at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_jose::{Algorithm, StaticKeys};
+
+    #[test]
+    fn the_number_of_issuers_is_bounded() {
+        let pkcs8 = crate::SigningKey::generate_pkcs8(Algorithm::EdDsa).unwrap();
+        let key = crate::SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).unwrap();
+        let keys = crate::TokenIssuer::new("issuer", key).key_set().unwrap();
+        let keys = Arc::new(StaticKeys::new(keys));
+        let policy = |issuer: &str| {
+            let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&keys);
+            IssuerPolicy::builder(issuer, "api", keys).build().unwrap()
+        };
+        let verifier = TokenVerifier::builder().build().unwrap();
+        // Adding them one by one would take minutes.
+        let state = Arc::new(IssuerState::new(policy("issuer")));
+        let full = (0..MAX_ISSUERS)
+            .map(|n| (n.to_string().into(), Arc::clone(&state)))
+            .collect();
+        verifier.0.issuers.store(Arc::new(full));
+        let full = Err(PolicyError::TooManyIssuers);
+        assert_eq!(verifier.add_issuer(policy("new")), full);
+        assert_eq!(verifier.replace_issuer(policy("new")), full);
+        assert_eq!(verifier.replace_issuer(policy("7")), Ok(()));
+        assert!(verifier.remove_issuer("8"));
+        assert_eq!(verifier.add_issuer(policy("new")), Ok(()));
+    }
+}

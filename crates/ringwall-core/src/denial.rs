@@ -285,6 +285,14 @@ mod tests {
     }
 
     #[test]
+    fn a_hostile_scope_cannot_leave_its_quotes() {
+        let challenge = Challenge::new("api").scope("a\", error=\"none\r\nSet-Cookie: x=\\");
+        let shown = challenge.to_string();
+        assert_eq!(shown.matches('"').count(), 4, "{shown}");
+        assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
+    }
+
+    #[test]
     fn a_hostile_realm_cannot_leave_its_quotes() {
         let challenge = Challenge::new("a\", error=\"none\r\nSet-Cookie: x=\\");
         let shown = challenge.to_string();

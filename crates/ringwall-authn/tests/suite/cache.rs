@@ -373,8 +373,8 @@ fn the_cache_is_bounded_in_bytes_and_keeps_what_is_used() {
     }
     let usage = verifier.cache_usage().unwrap();
     assert!(usage.entries > 50 && usage.entries < 1_000, "{usage:?}");
-    // The one that was used all the time was hardly ever verified again.
-    assert!(bench.count() < 1_100, "{}", bench.count());
+    // The one that was used all the time was never verified again.
+    assert!(bench.count() <= 1_001, "{}", bench.count());
 }
 
 #[test]

@@ -94,6 +94,28 @@ fn an_issued_token_says_what_was_asked_for() {
 }
 
 #[test]
+fn an_issued_token_is_a_users_own_unless_it_says_otherwise() {
+    let issuer = TokenIssuer::new(ISSUER, signing_key());
+    let (keys, verifier) = published(&issuer);
+    let plain = issuer.issue(&request(), now()).unwrap();
+    let plain = accepted(&verifier, plain.token.expose());
+    assert_eq!(plain.principal().kind, PrincipalKind::User);
+    assert_eq!(plain.principal().on_behalf_of, None);
+    // An actor cannot get lost on the way: who does not accept one refuses the token.
+    let delegated = request().actor(Subject::new("agent-7").unwrap());
+    let delegated = issuer.issue(&delegated, now()).unwrap();
+    let delegated = delegated.token.expose();
+    assert_eq!(refusal(&verifier, delegated), Refusal::Delegation);
+    let mapping = ringwall_authn::PrincipalMapping::default().accept_actor();
+    let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys).mapping(mapping);
+    let accepting = verifier_of(policy);
+    let principal = accepted(&accepting, delegated).principal().clone();
+    assert_eq!(principal.kind, PrincipalKind::Agent);
+    assert_eq!(principal.subject, "agent-7");
+    assert_eq!(principal.on_behalf_of.as_ref().unwrap(), &"user-1");
+}
+
+#[test]
 fn token_ids_are_never_the_same() {
     let issuer = TokenIssuer::new(ISSUER, signing_key());
     let mut ids: Vec<_> = (0..200)

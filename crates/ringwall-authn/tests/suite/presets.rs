@@ -49,11 +49,42 @@ impl Provider {
         accepted(&self.verifier, &self.token(|_| {}))
     }
 
+    /// What every preset has: required claims, `iat`, and the other kinds of token.
+    #[track_caller]
+    fn refuses_what_is_not_its_kind(&self, required: &[&str], forbidden: &[&str], types: &[&str]) {
+        for name in required {
+            self.refuses(Refusal::RequiredClaim, |claims| remove(claims, name));
+            self.refuses(Refusal::RequiredClaim, |claims| claims[*name] = "".into());
+        }
+        self.refuses(Refusal::RequiredClaim, |claims| remove(claims, "iat"));
+        for name in forbidden {
+            self.refuses(Refusal::TokenKind, |claims| claims[*name] = "x".into());
+        }
+        let claims = self.claims.to_string();
+        let token = |kind: &str| {
+            let header = json!({ "alg": "RS256", "kid": "k1", "typ": kind });
+            self.key.raw_token(&header.to_string(), &claims)
+        };
+        for kind in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JOSE", "id+jwt"] {
+            let refused = refusal(&self.verifier, &token(kind));
+            assert_eq!(refused, Refusal::TokenType, "{kind}");
+        }
+        for kind in ["JWT", "at+jwt"] {
+            let verdict = self.verifier.verify(&token(kind), now()).is_ok();
+            assert_eq!(verdict, types.contains(&kind), "{kind}");
+        }
+    }
+
     #[track_caller]
     fn refuses(&self, expected: Refusal, edit: impl FnOnce(&mut Value)) {
         assert_eq!(refusal(&self.verifier, &self.token(edit)), expected);
     }
 }
+
+/// Claims that only other kinds of token have.
+const NOT_ACCESS: [&str; 7] = [
+    "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
+];
 
 fn remove(claims: &mut Value, name: &str) {
     claims.as_object_mut().unwrap().remove(name);
@@ -87,6 +118,7 @@ fn keycloak() {
     provider.refuses(Refusal::AudienceMismatch, |claims| {
         claims["aud"] = "account".into()
     });
+    provider.refuses_what_is_not_its_kind(&["jti"], &NOT_ACCESS, &["JWT"]);
 }
 
 #[test]
@@ -112,6 +144,7 @@ fn auth0() {
         claims["iss"] = "https://tenant.auth0.com".into()
     });
     provider.refuses(Refusal::TokenKind, |claims| claims["nonce"] = "n".into());
+    provider.refuses_what_is_not_its_kind(&[], &NOT_ACCESS, &["JWT", "at+jwt"]);
 }
 
 #[test]
@@ -132,6 +165,7 @@ fn okta() {
             && principal.tenant.is_none()
     );
     provider.refuses(Refusal::RequiredClaim, |claims| remove(claims, "cid"));
+    provider.refuses_what_is_not_its_kind(&["cid", "jti"], &NOT_ACCESS, &["JWT", "at+jwt"]);
 }
 
 #[test]
@@ -160,6 +194,11 @@ fn entra_id() {
     provider.refuses(Refusal::IssuerUnknown, |claims| {
         claims["iss"] = "https://login.microsoftonline.com/common/v2.0".into();
     });
+    provider.refuses_what_is_not_its_kind(&["azp", "tid", "oid"], &NOT_ACCESS, &["JWT"]);
+    // What its administrators may call a project is not read.
+    let token = provider.token(|claims| claims["project_id"] = "p".into());
+    let verified = accepted(&provider.verifier, &token);
+    assert_eq!(verified.principal().tenant.as_ref().unwrap().project, None);
 }
 
 #[test]
@@ -186,6 +225,12 @@ fn cognito() {
     provider.refuses(Refusal::AudienceMalformed, |claims| {
         remove(claims, "client_id")
     });
+    provider.refuses_what_is_not_its_kind(&["jti"], &NOT_ACCESS, &["JWT"]);
+    // An audience is not what it looks at.
+    provider.refuses(Refusal::AudienceMalformed, |claims| {
+        remove(claims, "client_id");
+        claims["aud"] = "client-1".into();
+    });
 }
 
 #[test]
@@ -206,6 +251,7 @@ fn google() {
     provider.refuses(Refusal::IssuerUnknown, |claims| {
         claims["iss"] = "accounts.google.com".into()
     });
+    provider.refuses_what_is_not_its_kind(&["azp"], &["events", "htm", "htu"], &["JWT"]);
 }
 
 #[test]
@@ -239,6 +285,14 @@ fn supabase() {
         &provider.verifier,
         &provider.token(|claims| remove(claims, "is_anonymous")),
     );
+    provider.refuses_what_is_not_its_kind(&["session_id"], &NOT_ACCESS, &["JWT"]);
+    let token = provider.token(|claims| {
+        claims["app_metadata"]["project_id"] = "p-1".into();
+        claims["user_metadata"]["project_id"] = "p-2".into();
+    });
+    let verified = accepted(&provider.verifier, &token);
+    let tenant = verified.principal().tenant.clone().unwrap();
+    assert_eq!(tenant.project.unwrap(), "p-1");
 }
 
 #[test]

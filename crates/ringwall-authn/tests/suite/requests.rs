@@ -112,6 +112,90 @@ fn no_credentials_are_answered_with_a_bare_challenge() {
         );
         assert!(!service.authenticator.presented(&view(&headers)));
     }
+    assert_eq!(
+        service.events.count(EventKind::CredentialsMissing),
+        cases.len()
+    );
+}
+
+#[test]
+fn a_good_token_is_presented_and_reported_with_its_principal() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let service = service(verifier(&[&key]));
+    let header = format!("Bearer {}", key.token(&claims()));
+    let headers: &[(&str, &str)] = &[("authorization", &header)];
+    assert!(service.authenticator.presented(&view(&headers)));
+    let verified = service.authenticate(headers).unwrap();
+    let events = service.events.snapshot();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].kind, EventKind::AuthenticationSucceeded);
+    assert_eq!(events[0].at, Some(now()));
+    assert_eq!(events[0].principal.as_ref(), Some(verified.principal()));
+    // Neither the token nor what it says beyond the principal is shown.
+    let with_secret = key.token(&with("ssn", "078-05-1120"));
+    let verified = service
+        .authenticate(&[("authorization", &format!("Bearer {with_secret}"))])
+        .unwrap();
+    let shown = format!(
+        "{verified:?} {:?} {:?} {:?} {:?}",
+        verified.claims(),
+        service.authenticator,
+        service.authenticator.verifier(),
+        service.events.snapshot()
+    );
+    let signature = with_secret.rsplit('.').next().unwrap();
+    for secret in ["078-05-1120", "eyJ", signature] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_caller_is_never_told_the_cause() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let verifier = verifier(&[&key]);
+    let texts = [
+        Key::new("k1", Algorithm::EdDsa).token(&claims()),
+        key.token(&with("aud", "other")),
+        key.token(&with("iss", "other")),
+        "a.b.c".to_owned(),
+    ]
+    .map(|token| verifier.verify(&token, now()).unwrap_err().to_string());
+    assert!(
+        texts
+            .iter()
+            .all(|text| text == "the token is not acceptable"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn unavailable_revocations_are_answered_with_503_and_reported_as_such() {
+    #[derive(Debug)]
+    struct Down;
+    impl ringwall_authn::Revocations for Down {
+        fn is_revoked(
+            &self,
+            _token: &ringwall_authn::TokenFacts<'_>,
+        ) -> Result<bool, ringwall_authn::RevocationsUnavailable> {
+            Err(ringwall_authn::RevocationsUnavailable {
+                retry_after: Duration::from_secs(9),
+            })
+        }
+    }
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let service = service(
+        TokenVerifier::builder()
+            .issuer(policy(&[&key]).build().unwrap())
+            .revocations(Arc::new(Down))
+            .build()
+            .unwrap(),
+    );
+    let header = format!("Bearer {}", key.token(&claims()));
+    let denial = service
+        .authenticate(&[("authorization", &header)])
+        .unwrap_err();
+    assert_eq!(rendered(&denial), (503, vec!["retry-after: 9".to_owned()]));
+    assert_eq!(service.events.count(EventKind::RevocationUnavailable), 1);
 }
 
 #[test]

@@ -87,6 +87,17 @@ fn line_16_refuses_an_expired_token_to_the_second() {
 }
 
 #[test]
+fn line_16_a_clock_that_cannot_be_right_is_no_decision() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let end_of_time = ringwall_core::clock::Timestamp::from_unix_micros(i64::MAX);
+    let error = verifier(&[&key])
+        .verify(&key.token(&claims()), end_of_time)
+        .unwrap_err();
+    assert_eq!(error.refusal(), Refusal::ClockUnavailable);
+    assert!(error.is_retryable());
+}
+
+#[test]
 fn line_17_refuses_a_not_before_time_that_is_malformed_or_to_come() {
     for value in [
         json!("1767225600"),
@@ -266,6 +277,11 @@ fn line_23_refuses_tokens_of_another_kind_by_their_type() {
         "id_token",
         "",
         "at+jwt ",
+        "at+jwt;charset=utf-8",
+        "xpplication/at+jwt",
+        "xpplication/jwt",
+        "application/application/at+jwt",
+        "applicatio\u{e9}n/jwt",
         "at+jwt+x",
         "application/",
     ] {
@@ -386,6 +402,10 @@ fn grants_of_the_wrong_form_refuse_the_token_instead_of_being_dropped() {
             refuses(&with(name, value), Refusal::TenantMalformed);
         }
     }
+    // An organisation that is none, without a project.
+    let mut claims = with("org_id", "a b");
+    claims.as_object_mut().unwrap().remove("project_id");
+    refuses(&claims, Refusal::TenantMalformed);
     // A project without its organisation.
     refuses(&without("org_id"), Refusal::TenantMalformed);
     let many: Vec<String> = (0..129).map(|n| format!("s{n}")).collect();
@@ -415,6 +435,38 @@ fn no_grant_is_given_that_the_token_does_not_name() {
     claims["user_metadata"] = json!({ "roles": ["admin"], "org_id": "org-2" });
     let user = accepted(&verifier, &key.token(&claims));
     assert!(user.principal().roles.is_empty() && user.principal().tenant.is_none());
+}
+
+#[test]
+fn names_are_taken_as_they_stand() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let mut claims = with("sub", "user-1 ");
+    claims["roles"] = json!(["case worker", " admin"]);
+    let verified = accepted(&verifier(&[&key]), &key.token(&claims));
+    let principal = verified.principal();
+    assert_eq!(principal.subject, "user-1 ");
+    assert_eq!(principal.issuer.as_deref(), Some(ISSUER));
+    assert!(principal.has_role("case worker") && principal.has_role(" admin"));
+    for role in ["case", "worker", "admin"] {
+        assert!(!principal.has_role(role), "{role}");
+    }
+    claims["roles"] = "case worker".into();
+    let one = accepted(&verifier(&[&key]), &key.token(&claims));
+    assert_eq!(one.principal().roles.len(), 1);
+}
+
+#[test]
+fn an_issuer_without_tenants_names_none() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let org = ringwall_core::principal::OrgId::new("org-9").unwrap();
+    let mapping = ringwall_authn::PrincipalMapping::default()
+        .only_org(org)
+        .without_tenant();
+    let verifier = verifier_of(policy(&[&key]).mapping(mapping));
+    for claims in [claims(), without("org_id"), without("project_id")] {
+        let verified = accepted(&verifier, &key.token(&claims));
+        assert_eq!(verified.principal().tenant, None);
+    }
 }
 
 #[test]
@@ -541,6 +593,10 @@ fn a_policy_that_cannot_be_sound_is_not_built() {
             Err(PolicyError::Audience),
             "{audience:?}"
         );
+    }
+    for audience in ["", "a\nb"] {
+        let second = policy(&[&key]).audience(audience).build().map(drop);
+        assert_eq!(second, Err(PolicyError::Audience), "{audience:?}");
     }
     let skewed = policy(&[&key])
         .clock_skew(Duration::from_secs(301))
