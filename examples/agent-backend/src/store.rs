@@ -11,6 +11,9 @@ use sqlx::{ConnectOptions as _, Row as _};
 
 const FILE: &str = "agent-backend.sqlite3";
 
+/// Held while the database is opened, and released by the system if the process dies.
+const LOCK_FILE: &str = "agent-backend.lock";
+
 /// SQLite writes one at a time; a few readers beside are enough for one file.
 const CONNECTIONS: u32 = 4;
 
@@ -63,9 +66,15 @@ impl Store {
     /// Opens the database of `data_dir`, and makes or upgrades it first where that is needed.
     pub(crate) async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let file = data_dir.join(FILE);
-        create_private(&file)?;
+        drop(open_private(&file)?);
+        // SQLite does not wait for its turn where two processes want to switch a new file to WAL.
+        let turn = open_private(&data_dir.join(LOCK_FILE))?;
+        let turn = tokio::task::spawn_blocking(move || turn.lock().map(|()| turn));
+        let turn = turn.await.map_err(io::Error::other)??;
         let options = SqliteConnectOptions::new().filename(file);
-        Self::connect(options, CONNECTIONS).await
+        let store = Self::connect(options, CONNECTIONS).await;
+        drop::<fs::File>(turn);
+        store
     }
 
     /// A database that lives as long as the store.
@@ -139,12 +148,12 @@ impl Store {
 
 /// SQLite would make the file readable for everybody whom the folder lets in; its journal files
 /// take over the permissions that the file has.
-fn create_private(file: &Path) -> io::Result<()> {
+fn open_private(file: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
+    options.open(file)
 }
 
 #[cfg(test)]
@@ -171,9 +180,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_that_start_at_once_do_not_disturb_each_other() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let (one, two) = tokio::join!(Store::open(dir.path()), Store::open(dir.path()));
-        assert!(one.expect("opens").answers().await && two.expect("opens").answers().await);
+    async fn those_that_start_at_once_do_not_disturb_each_other() {
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().expect("a folder");
+            let open = || Store::open(dir.path());
+            let (one, two, three) = tokio::join!(open(), open(), open());
+            for store in [one, two, three] {
+                assert!(store.expect("opens").answers().await);
+            }
+        }
     }
 }
