@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod issuing;
 #[cfg(test)]
 mod oracle;

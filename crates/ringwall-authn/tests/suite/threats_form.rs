@@ -1,7 +1,5 @@
 //! Threat lines 24 to 34: forms, encodings, signatures, keys and sizes.
 
-use crate::support::*;
-
 use std::time::{Duration, Instant};
 
 use ringwall_authn::Refusal;
@@ -11,6 +9,8 @@ use ringwall_authn::jose::{
 };
 use ringwall_core::profile::Profile;
 use serde_json::json;
+
+use crate::support::*;
 
 fn good() -> (Key, ringwall_authn::TokenVerifier, String) {
     let key = Key::new("k1", Algorithm::EdDsa);

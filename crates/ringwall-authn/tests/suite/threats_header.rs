@@ -3,8 +3,6 @@
 //! Each forged token is signed with the issuer's own key wherever that is possible, so that the
 //! check under test is the only thing between it and acceptance.
 
-use crate::support::*;
-
 use ringwall_authn::jose::{
     Algorithm, CompactError, HmacSecret, KeyError, KeyId, KeySet, KeySetError, RingProvider,
     StaticKeys, VerificationKey, base64url,
@@ -13,6 +11,8 @@ use ringwall_authn::{Refusal, TokenVerifier};
 use ringwall_core::profile::Profile;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+use crate::support::*;
 
 fn header_with(key: &Key, name: &str, value: Value) -> Value {
     let mut header = key.header();
