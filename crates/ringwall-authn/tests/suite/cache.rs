@@ -412,3 +412,43 @@ fn threads_agree_while_keys_and_issuers_change() {
         });
     });
 }
+
+#[test]
+fn revocations_are_asked_with_all_that_is_known_whether_cached_or_not() {
+    /// Keeps what it was asked.
+    #[derive(Debug, Default)]
+    struct Asked(std::sync::Mutex<Vec<String>>);
+    impl Revocations for Asked {
+        fn is_revoked(&self, token: &TokenFacts<'_>) -> Result<bool, RevocationsUnavailable> {
+            self.0.lock().unwrap().push(format!("{token:?}"));
+            Ok(false)
+        }
+    }
+
+    let bench = Bench::new();
+    let asked = Arc::new(Asked::default());
+    let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&bench.keys);
+    let mapping = ringwall_authn::PrincipalMapping::default().accept_actor();
+    let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys).mapping(mapping);
+    let verifier = TokenVerifier::builder()
+        .issuer(policy.build().unwrap())
+        .revocations(Arc::<Asked>::clone(&asked))
+        .build()
+        .unwrap();
+    let token = bench.key.token(&with("act", json!({ "sub": "agent-7" })));
+    let verified = accepted(&verifier, &token);
+    accepted(&verifier, &token);
+    assert_eq!(bench.count(), 1);
+    let expected = TokenFacts {
+        issuer: ISSUER,
+        subject: "agent-7",
+        on_behalf_of: Some("user-1"),
+        token_id: Some("token-1"),
+        key_id: Some("k1"),
+        issued_at: Some(now()),
+        tenant: verified.principal().tenant.as_ref(),
+    };
+    assert!(expected.tenant.is_some());
+    let expected = format!("{expected:?}");
+    assert_eq!(*asked.0.lock().unwrap(), [expected.clone(), expected]);
+}
