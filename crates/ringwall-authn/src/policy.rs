@@ -108,6 +108,17 @@ impl IssuerPolicyBuilder {
         self
     }
 
+    /// Changes where subject, roles, scopes and tenant are found, starting from what is there: the
+    /// mapping of a provider's preset, for instance.
+    #[must_use]
+    pub fn map_principal(
+        mut self,
+        change: impl FnOnce(PrincipalMapping) -> PrincipalMapping,
+    ) -> Self {
+        self.policy.mapping = change(self.policy.mapping);
+        self
+    }
+
     /// How far the clocks may be apart: 60 s unless set, at most 300 s.
     #[must_use]
     pub const fn clock_skew(mut self, clock_skew: Duration) -> Self {

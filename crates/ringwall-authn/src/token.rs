@@ -25,6 +25,9 @@ impl Claims {
     /// The claims are those that were verified, walked again and not parsed again: there is no
     /// second reading that could differ.
     ///
+    /// serde fills a derived struct from an array too, by position. Where a claim must be an
+    /// object, look at [`Claims::get`] and [`Value::as_object`] first.
+    ///
     /// # Errors
     ///
     /// [`ShapeError`] when they do not fit. That is a fault of the issuer's or the service's

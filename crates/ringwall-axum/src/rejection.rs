@@ -18,6 +18,13 @@ pub enum Rejection {
     Misconfigured,
 }
 
+/// So that a handler can refuse with `?` in the words of the gate.
+impl From<Denial> for Rejection {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         match self {

@@ -17,6 +17,9 @@ const ABANDONED: &str = "the caller left while the outcome of its request was be
 /// handler panicked, failed without an answer, or its caller went away, records the request as
 /// cancelled: whether its effect happened is unknown, and the trail says so.
 ///
+/// A caller who leaves while its body is being read is seen by the handler as a broken body: what
+/// the handler answers to that is recorded as its answer, although nobody receives it.
+///
 /// A route of which only denials are recorded, or nothing, has an exit that records nothing.
 #[derive(Debug)]
 #[must_use = "an exit that is dropped is recorded as cancelled"]

@@ -62,6 +62,13 @@ impl KeySet {
         }
     }
 
+    /// The keys, in no particular order: for a report, or to look for one that must not be there.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        // The sole key is among the named ones when it has an id.
+        let unnamed = self.sole.iter().filter(|key| key.id().is_none());
+        self.named.values().chain(unnamed)
+    }
+
     /// The number of keys.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -296,6 +296,25 @@ fn supabase() {
 }
 
 #[test]
+fn a_preset_can_be_narrowed_without_losing_its_mapping() {
+    let key = Key::new("k1", Algorithm::Rs256);
+    let issuer = "https://sso.example/realms/main";
+    let org = ringwall_core::principal::OrgId::new("org-1").unwrap();
+    let preset = IssuerPolicy::keycloak(issuer, "api", source(&[&key]));
+    let verifier = verifier_of(preset.map_principal(|mapping| mapping.only_org(org)));
+    let mut claims = json!({
+        "exp": NOW + 300, "iat": NOW, "jti": "t", "iss": issuer, "aud": "api", "sub": "u", "typ": "Bearer",
+        "realm_access": { "roles": ["analyst"] },
+    });
+    let verified = accepted(&verifier, &key.plain_token(&claims));
+    assert!(verified.principal().has_role("analyst"));
+    assert_eq!(verified.principal().tenant.as_ref().unwrap().org, "org-1");
+    claims["org_id"] = "org-2".into();
+    let refused = refusal(&verifier, &key.plain_token(&claims));
+    assert_eq!(refused, Refusal::TenantMalformed);
+}
+
+#[test]
 fn claims_are_read_where_the_mapping_says() {
     let key = Key::new("k1", Algorithm::EdDsa);
     let mapping = PrincipalMapping::default()

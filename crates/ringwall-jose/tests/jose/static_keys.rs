@@ -35,3 +35,17 @@ fn an_unknown_key_id_leads_nowhere() {
     let keys = StaticKeys::new(one("x"));
     assert!(matches!(keys.refresh("y"), Step::Done(false)));
 }
+
+#[test]
+fn a_set_lists_its_keys_whether_they_have_an_id_or_not() {
+    let named = one("x");
+    assert_eq!(named.iter().count(), named.len());
+    let found = named.iter().next().unwrap();
+    assert_eq!(found.id().unwrap().as_str(), "x");
+    let unnamed = set(&json!({ "keys": [jwk(Algorithm::Es256)] })).unwrap();
+    assert_eq!(unnamed.iter().count(), 1);
+    assert_eq!(
+        unnamed.iter().next().unwrap().thumbprint(),
+        found.thumbprint()
+    );
+}
