@@ -89,6 +89,56 @@ fuzz_target!(|data: &[u8]| {
     }
     if admitted(&doors.public, &view) {
         let lower = path.to_ascii_lowercase();
+        assert!(path.starts_with('/') || (method == "OPTIONS" && path == "*"));
+        for part in ["//", "%2f", "%5c", "\\", "%00"] {
+            assert!(!lower.contains(part), "{part} in {path:?}");
+        }
+        let decoded = lower.replace("%2e", ".");
+        for segment in decoded.split('/') {
+            assert!(segment != "." && segment != "..", "{path:?}");
+        }
+    }
+});
+
+fn admitted(door: &Door, view: &RequestView<'_>) -> bool {
+    match door.enter(view) {
+        Step::Done(answer) => answer.is_ok(),
+        Step::Wait(_) => panic!("nothing waits here"),
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let doors = &*DOORS;
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let mut lines = text.split('\n');
+    let (Some(method), Some(path)) = (lines.next(), lines.next()) else {
+        return;
+    };
+    let headers: Vec<(&str, &str)> = lines
+        .take(16)
+        .filter_map(|line| line.split_once(':'))
+        .collect();
+    let view = RequestView {
+        method,
+        scheme: None,
+        authority: None,
+        raw_path: path,
+        raw_query: None,
+        socket_peer: None,
+        tls_peer: None,
+        headers: &headers,
+    };
+    assert!(!admitted(&doors.authenticated, &view));
+    let has_authorization = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    if admitted(&doors.optional, &view) {
+        assert!(!has_authorization, "wrong credentials became none");
+    }
+    if admitted(&doors.public, &view) {
+        let lower = path.to_ascii_lowercase();
         assert!(
             path.starts_with('/') || (method == "OPTIONS" && path == "*"),
             "{path:?}"
