@@ -1,5 +1,6 @@
 //! Compact JWS (RFC 7515 §3.1), strictly.
 
+use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
@@ -38,7 +39,6 @@ const MAX_SIGNATURE_BYTES: usize = 1024;
 ///
 /// The header's `alg` is one that is accepted; it brings no key of its own and asks for no
 /// extension.
-#[derive(Debug)]
 pub struct CompactJws<'t> {
     header: Arc<Header>,
     /// `header.payload`, over which the signature is made.
@@ -48,7 +48,6 @@ pub struct CompactJws<'t> {
 }
 
 /// A header that was checked.
-#[derive(Debug)]
 struct Header {
     /// As it stood in the token.
     encoded: Box<str>,
@@ -61,7 +60,6 @@ struct Header {
 /// All tokens that one key signs have the same header as a rule, byte for byte, and what a text
 /// was parsed into once is what it is parsed into again. Only headers that a valid signature covers
 /// are remembered, so outsiders cannot push them out.
-#[derive(Debug)]
 pub struct CompactParser {
     limits: CompactLimits,
     remembered: [Slot; SLOTS],
@@ -75,7 +73,7 @@ const SLOTS: usize = 16;
 /// alternate must not cost a replacement each.
 const PATIENCE: u32 = 64;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Slot {
     header: ArcSwapOption<Header>,
     /// Good tokens with another header of the same slot.
@@ -252,6 +250,24 @@ impl Header {
     }
 }
 
+/// Shows nothing of the token: whoever holds it is its subject.
+impl fmt::Debug for CompactJws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompactJws")
+            .field("algorithm", &self.algorithm())
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CompactParser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompactParser")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
 fn check_header(header: &Document) -> Result<Algorithm, CompactError> {
     let mut algorithm = None;
     for (name, value) in header.root().as_object().ok_or(CompactError::Header)? {
@@ -320,6 +336,20 @@ mod tests {
         }
         let slots = parser.remembered.iter();
         assert!(slots.filter(|slot| slot.header.load().is_some()).count() > 1);
+    }
+
+    #[test]
+    fn shows_nothing_of_the_token() {
+        let (parser, key) = (CompactParser::new(CompactLimits::default()), key());
+        let good = token(r#"{"alg":"HS256","kid":"a"}"#);
+        let jws = parser.parse(&good).unwrap();
+        parser.remember(&jws, &jws.verify(&key).unwrap());
+        let shown = format!("{jws:?} {jws:#?} {parser:?}");
+        assert!(
+            good.split('.').all(|segment| !shown.contains(segment)),
+            "{shown}"
+        );
+        assert!(!shown.contains("kid"), "{shown}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs::File;
 use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -169,7 +170,18 @@ impl FileKeys {
         }
     }
 
-    /// Looks at the file every `interval` (at least 100 ms) on a thread of its own, until the handle is dropped.
+    /// A look by the watch. A failure was reported as an event and shows in `health`; the next
+    /// look may succeed. A panic (in an event sink, say) must not end the watch unseen: a key that
+    /// is withdrawn later would live on.
+    fn look(&self) {
+        let looked = catch_unwind(AssertUnwindSafe(|| self.reload().is_ok()));
+        if looked.is_err() {
+            self.0.good.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks at the file every `interval` (at least 100 ms) on a thread of its own, until the
+    /// handle is dropped.
     ///
     /// # Errors
     ///
@@ -190,9 +202,7 @@ impl FileKeys {
                         .unwrap_or_else(PoisonError::into_inner)
                         .0;
                     if !*guard {
-                        // A failure was reported as an event and shows in `health`; the next look
-                        // may succeed.
-                        keys.reload().ok();
+                        keys.look();
                     }
                 }
             })?;

@@ -123,6 +123,13 @@ impl VerificationKey {
         self.id.as_ref()
     }
 
+    /// The same key under another id.
+    #[must_use]
+    pub fn with_id(mut self, id: KeyId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
     /// The one algorithm the key is pinned to.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {

@@ -349,6 +349,37 @@ fn the_watch_reports_bad_content_once_however_often_it_looks() {
     assert_eq!(case.reports(), (0, 1));
 }
 
+/// Panics at the first event and takes the others.
+#[derive(Debug, Default)]
+struct Fragile(std::sync::atomic::AtomicUsize);
+
+impl ringwall_core::event::EventSink for Fragile {
+    fn emit(&self, _event: ringwall_core::event::SecurityEvent) {
+        let first = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        assert!(!first, "this sink breaks once, as the test wants it to");
+    }
+}
+
+#[test]
+fn the_watch_outlives_a_panic_in_the_event_sink() {
+    let case = Case::new(&["a"]);
+    let builder = FileKeys::builder(case.path()).events(Arc::new(Fragile::default()));
+    let keys = builder.open().unwrap();
+    let watch = keys.watch(Duration::from_millis(1)).unwrap();
+    let wait = |what: &dyn Fn() -> bool| {
+        (0..2000).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            what()
+        })
+    };
+    case.write(&document(&["a", "b"]));
+    assert!(wait(&|| has(&keys, "b")), "twenty seconds passed");
+    // A key that is withdrawn after the panic leaves all the same.
+    case.write(&document(&["b"]));
+    assert!(wait(&|| !has(&keys, "a")), "twenty seconds passed");
+    drop(watch);
+}
+
 #[test]
 fn dropping_the_handle_does_not_wait_for_the_interval() {
     let case = Case::new(&["a"]);
