@@ -240,6 +240,12 @@ pub enum PolicyError {
     /// An issuer of this name is there already.
     #[error("this issuer is configured already")]
     DuplicateIssuer,
+    /// With several issuers, one of them could name any organisation and nobody said that it may:
+    /// a tenant's issuer would speak for all tenants.
+    #[error(
+        "with several issuers, each must be bound to an organisation (only_org), name none (without_tenant) or be trusted with all (any_org)"
+    )]
+    AnyOrg,
     /// More issuers than the bound.
     #[error("there are more issuers than the verifier permits")]
     TooManyIssuers,

@@ -12,7 +12,7 @@ use ringwall_jose::{CompactJws, SignatureValid};
 
 use crate::error::Refusal;
 use crate::policy::{IssuerPolicy, PrincipalMapping};
-use crate::profile::TokenProfile;
+use crate::profile::{ClientRule, TokenProfile};
 use crate::token::Times;
 
 /// The most scopes or roles of one token.
@@ -229,7 +229,7 @@ fn read_principal(
     };
     let subject = read_subject(policy, claims)?;
     let actor = read_actor(policy, claims)?;
-    let is_client = claims.get("client_id").and_then(Value::as_str) == Some(subject.as_str());
+    let is_client = is_client(policy.profile.client, claims, subject.as_str());
     let default_kind = match (&actor, is_client) {
         (Some(_), _) => PrincipalKind::Agent,
         (None, true) => PrincipalKind::Service,
@@ -275,6 +275,14 @@ fn read_principal(
         })?;
     }
     Ok(principal)
+}
+
+fn is_client(rule: ClientRule, claims: Value<'_>, subject: &str) -> bool {
+    match rule {
+        ClientRule::SubjectIs(name) => claims.get(name).and_then(Value::as_str) == Some(subject),
+        ClientRule::SubjectEndsWith(suffix) => subject.ends_with(suffix),
+        ClientRule::Has(names) => names.iter().any(|name| claims.get(name).is_some()),
+    }
 }
 
 /// The id goes into audit records and revocation lists, so it has to be one line of bounded

@@ -113,7 +113,7 @@ impl TokenRequest {
     }
 
     /// The client that asked for the token (`client_id`). When it equals the subject, the token
-    /// is a service's own. `first-party` unless set.
+    /// is a service's own. The issuer itself unless set.
     #[must_use]
     pub fn client_id(mut self, client_id: &str) -> Self {
         self.client_id = Some(client_id.into());
@@ -251,7 +251,7 @@ impl TokenIssuer {
         set("jti", token_id.as_str().into());
         set(
             "client_id",
-            request.client_id.as_deref().unwrap_or("first-party").into(),
+            request.client_id.as_deref().unwrap_or(&self.issuer).into(),
         );
         if !request.scopes.is_empty() {
             set(

@@ -175,6 +175,7 @@ pub struct PrincipalMapping {
     pub(crate) org: Option<ClaimPath>,
     pub(crate) project: Option<ClaimPath>,
     pub(crate) fixed_org: Option<ringwall_core::principal::OrgId>,
+    pub(crate) any_org: bool,
     pub(crate) kind: Option<PrincipalKind>,
     pub(crate) accepts_actor: bool,
 }
@@ -191,6 +192,7 @@ impl Default for PrincipalMapping {
             org: Some(ClaimPath::fixed(&["org_id"])),
             project: Some(ClaimPath::fixed(&["project_id"])),
             fixed_org: None,
+            any_org: false,
             kind: None,
             accepts_actor: false,
         }
@@ -241,6 +243,20 @@ impl PrincipalMapping {
     pub fn only_org(mut self, org: ringwall_core::principal::OrgId) -> Self {
         self.fixed_org = Some(org);
         self
+    }
+
+    /// The issuer may name any organisation, although it is not the only one: it is the
+    /// operator's own, and not a tenant's. A verifier with several issuers demands that of each
+    /// whose tokens name a tenant and which is not bound to one by [`PrincipalMapping::only_org`].
+    #[must_use]
+    pub const fn any_org(mut self) -> Self {
+        self.any_org = true;
+        self
+    }
+
+    /// Whether a token of this issuer can name an organisation that nobody said it may.
+    pub(crate) const fn names_orgs_unchecked(&self) -> bool {
+        self.org.is_some() && self.fixed_org.is_none() && !self.any_org
     }
 
     /// Tokens of this issuer name no tenant, and claims that look like one are not read.

@@ -29,6 +29,20 @@ pub struct TokenProfile {
     pub(crate) must_not_hold: &'static [&'static str],
     /// The claim that holds the audience.
     pub(crate) audience: &'static str,
+    /// How a service's own token is told from one of a person.
+    pub(crate) client: ClientRule,
+}
+
+/// How a token that a client got for itself (RFC 6749 §4.4) shows that. Who is taken for a person
+/// may approve what machines may not, so every provider's way has to be known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ClientRule {
+    /// The claim equals the subject.
+    SubjectIs(&'static str),
+    /// The subject ends with this text.
+    SubjectEndsWith(&'static str),
+    /// One of the claims is there.
+    Has(&'static [&'static str]),
 }
 
 /// Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11), logout tokens and security events
@@ -46,6 +60,7 @@ const PLAIN: TokenProfile = TokenProfile {
     forbidden: NOT_ACCESS,
     must_not_hold: &[],
     audience: "aud",
+    client: ClientRule::SubjectIs("client_id"),
 };
 
 impl TokenProfile {
@@ -83,6 +98,7 @@ impl IssuerPolicy {
             required: &["jti"],
             issued_at_required: true,
             markers: &[("typ", "Bearer")],
+            client: ClientRule::Has(&["client_id", "clientId"]),
             ..PLAIN
         };
         let mapping =
@@ -99,6 +115,7 @@ impl IssuerPolicy {
         let profile = TokenProfile {
             types: &["jwt", "at+jwt"],
             issued_at_required: true,
+            client: ClientRule::SubjectEndsWith("@clients"),
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()
@@ -120,6 +137,7 @@ impl IssuerPolicy {
             types: &["jwt", "at+jwt"],
             required: &["cid", "jti"],
             issued_at_required: true,
+            client: ClientRule::SubjectIs("cid"),
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()
@@ -141,6 +159,7 @@ impl IssuerPolicy {
             required: &["azp", "tid", "oid"],
             issued_at_required: true,
             markers: &[("ver", "2.0")],
+            client: ClientRule::SubjectIs("sub"),
             ..PLAIN
         };
         let mut mapping = PrincipalMapping::default()
@@ -185,6 +204,7 @@ impl IssuerPolicy {
             issued_at_required: true,
             required: &["azp"],
             forbidden: &["events", "htm", "htu"],
+            client: ClientRule::SubjectIs("azp"),
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()

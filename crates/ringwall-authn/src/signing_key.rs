@@ -162,14 +162,7 @@ impl SigningKey {
     /// Another id than the thumbprint.
     #[must_use]
     pub fn with_id(mut self, id: KeyId) -> Self {
-        if let Some(public) = &self.public {
-            // The key was accepted once, so it is accepted under another id too.
-            if let Ok(key) =
-                VerificationKey::public(Some(id.clone()), self.algorithm, public, &RingProvider)
-            {
-                self.verification = key;
-            }
-        }
+        self.verification = self.verification.with_id(id.clone());
         self.id = id;
         self
     }

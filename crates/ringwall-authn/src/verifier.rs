@@ -123,9 +123,7 @@ impl TokenVerifierBuilder {
             revocations: self.revocations,
         };
         let verifier = TokenVerifier(Arc::new(inner));
-        for policy in self.issuers {
-            verifier.add_issuer(policy)?;
-        }
+        verifier.add_issuers(self.issuers)?;
         Ok(verifier)
     }
 }
@@ -214,20 +212,46 @@ impl TokenVerifier {
 
     /// Accepts the tokens of another issuer from now on.
     ///
+    /// With several issuers, each has to be bound to an organisation
+    /// ([`PrincipalMapping::only_org`]), name none ([`PrincipalMapping::without_tenant`]) or be
+    /// trusted with all ([`PrincipalMapping::any_org`]): a tenant's issuer must not speak for
+    /// another tenant.
+    ///
+    /// [`PrincipalMapping::only_org`]: crate::PrincipalMapping::only_org
+    /// [`PrincipalMapping::without_tenant`]: crate::PrincipalMapping::without_tenant
+    /// [`PrincipalMapping::any_org`]: crate::PrincipalMapping::any_org
+    ///
     /// # Errors
     ///
-    /// [`PolicyError::DuplicateIssuer`] when there is one of this name,
-    /// [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`].
+    /// [`PolicyError::DuplicateIssuer`] when there is one of this name, [`PolicyError::AnyOrg`] as
+    /// said above, [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`]. Nothing is
+    /// changed then.
     pub fn add_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
+        self.add_issuers([policy])
+    }
+
+    /// Accepts the tokens of all these issuers from now on, or of none of them. Each change costs
+    /// a copy of the table of issuers, so many are better added at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenVerifier::add_issuer`].
+    pub fn add_issuers(
+        &self,
+        policies: impl IntoIterator<Item = IssuerPolicy>,
+    ) -> Result<(), PolicyError> {
         self.change(|issuers| {
-            if issuers.contains_key(policy.issuer()) {
-                return Err(PolicyError::DuplicateIssuer);
+            for policy in policies {
+                if issuers.len() >= MAX_ISSUERS {
+                    return Err(PolicyError::TooManyIssuers);
+                }
+                let name = policy.issuer().into();
+                let state = Arc::new(IssuerState::new(policy));
+                if issuers.insert(name, state).is_some() {
+                    return Err(PolicyError::DuplicateIssuer);
+                }
             }
-            if issuers.len() >= MAX_ISSUERS {
-                return Err(PolicyError::TooManyIssuers);
-            }
-            issuers.insert(policy.issuer().into(), Arc::new(IssuerState::new(policy)));
-            Ok(())
+            check_orgs(issuers)
         })
     }
 
@@ -236,15 +260,17 @@ impl TokenVerifier {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`].
+    /// [`PolicyError::AnyOrg`] and [`PolicyError::TooManyIssuers`] as for
+    /// [`TokenVerifier::add_issuer`]. Nothing is changed then.
     pub fn replace_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
         self.change(|issuers| {
             if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(policy.issuer()) {
                 return Err(PolicyError::TooManyIssuers);
             }
-            if let Some(old) =
-                issuers.insert(policy.issuer().into(), Arc::new(IssuerState::new(policy)))
-            {
+            let name = policy.issuer().into();
+            let old = issuers.insert(name, Arc::new(IssuerState::new(policy)));
+            check_orgs(issuers)?;
+            if let Some(old) = old {
                 old.retire();
             }
             Ok(())
@@ -299,6 +325,15 @@ impl TokenVerifier {
         self.0.issuers.store(Arc::new(issuers));
         Ok(answer)
     }
+}
+
+/// A single issuer is the operator's own and may name whom it likes.
+fn check_orgs(issuers: &HashMap<Box<str>, Arc<IssuerState>>) -> Result<(), PolicyError> {
+    let unchecked = |state: &Arc<IssuerState>| state.policy.mapping.names_orgs_unchecked();
+    if issuers.len() > 1 && issuers.values().any(unchecked) {
+        return Err(PolicyError::AnyOrg);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for TokenVerifier {
@@ -450,7 +485,10 @@ mod tests {
         let keys = Arc::new(StaticKeys::new(keys));
         let policy = |issuer: &str| {
             let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&keys);
-            IssuerPolicy::builder(issuer, "api", keys).build().unwrap()
+            IssuerPolicy::builder(issuer, "api", keys)
+                .map_principal(crate::PrincipalMapping::without_tenant)
+                .build()
+                .unwrap()
         };
         let verifier = TokenVerifier::builder().build().unwrap();
         // Adding them one by one would take minutes.

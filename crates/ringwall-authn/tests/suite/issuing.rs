@@ -255,6 +255,20 @@ fn publishes_public_parts_alone_and_never_a_shared_secret() {
 }
 
 #[test]
+fn a_shared_secret_is_renamed_on_both_sides() {
+    let secret = HmacSecret::new(SECRET.to_vec(), Profile::Development).unwrap();
+    let key = SigningKey::hmac(KeyId::new("old").unwrap(), Algorithm::Hs256, &secret).unwrap();
+    let issuer = TokenIssuer::new(ISSUER, key.with_id(KeyId::new("new").unwrap()));
+    let keys = Arc::new(StaticKeys::new(issuer.key_set().unwrap()));
+    let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys);
+    let token = issuer.issue(&request(), now()).unwrap();
+    let verified = accepted(&verifier_of(policy), token.token.expose());
+    assert_eq!(verified.key_id(), Some("new"));
+    // Who asks for no client is no service, whatever its name.
+    assert_eq!(verified.principal().kind, PrincipalKind::User);
+}
+
+#[test]
 fn a_key_id_of_its_own_reaches_the_token_and_the_verification_key() {
     let key = signing_key().with_id(KeyId::new("2026-01").unwrap());
     assert_eq!(key.verification_key().id().unwrap().as_str(), "2026-01");

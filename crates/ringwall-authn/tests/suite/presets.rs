@@ -296,6 +296,65 @@ fn supabase() {
 }
 
 #[test]
+fn a_services_own_token_is_told_from_a_persons_at_every_provider() {
+    type Preset = fn(std::sync::Arc<dyn ringwall_authn::jose::KeySource>) -> IssuerPolicyBuilder;
+    let issuer = "https://issuer.example";
+    let presets: [(Preset, Value, Value); 6] = [
+        (
+            |keys| IssuerPolicy::keycloak("https://issuer.example", "api", keys),
+            json!({ "sub": "s", "typ": "Bearer", "azp": "robot" }),
+            json!({ "client_id": "robot" }),
+        ),
+        (
+            |keys| IssuerPolicy::auth0("https://issuer.example", "api", keys),
+            json!({ "sub": "auth0|1", "azp": "robot" }),
+            json!({ "sub": "robot@clients" }),
+        ),
+        (
+            |keys| IssuerPolicy::okta("https://issuer.example", "api", keys),
+            json!({ "sub": "user@example.com", "cid": "robot" }),
+            json!({ "sub": "robot" }),
+        ),
+        (
+            |keys| IssuerPolicy::entra_id("https://issuer.example", "api", keys),
+            json!({ "sub": "pairwise", "oid": "o", "tid": "t", "azp": "robot", "ver": "2.0" }),
+            json!({ "sub": "o" }),
+        ),
+        (
+            |keys| IssuerPolicy::cognito("https://issuer.example", "api", keys),
+            json!({ "sub": "u", "client_id": "api", "token_use": "access" }),
+            json!({ "sub": "api" }),
+        ),
+        (
+            |keys| IssuerPolicy::google("api", keys),
+            json!({ "iss": "https://accounts.google.com", "sub": "1", "azp": "api" }),
+            json!({ "azp": "1" }),
+        ),
+    ];
+    for (preset, person, change) in presets {
+        let key = Key::new("k1", Algorithm::Rs256);
+        let verifier = verifier_of(preset(source(&[&key])));
+        let mut claims =
+            json!({ "iss": issuer, "aud": "api", "exp": NOW + 300, "iat": NOW, "jti": "t" });
+        let edit = |claims: &mut Value, edits: &Value| {
+            for (name, value) in edits.as_object().unwrap() {
+                claims[name] = value.clone();
+            }
+        };
+        edit(&mut claims, &person);
+        let verified = accepted(&verifier, &key.plain_token(&claims));
+        assert_eq!(verified.principal().kind, PrincipalKind::User, "{person}");
+        edit(&mut claims, &change);
+        let verified = accepted(&verifier, &key.plain_token(&claims));
+        assert_eq!(
+            verified.principal().kind,
+            PrincipalKind::Service,
+            "{person}"
+        );
+    }
+}
+
+#[test]
 fn a_preset_can_be_narrowed_without_losing_its_mapping() {
     let key = Key::new("k1", Algorithm::Rs256);
     let issuer = "https://sso.example/realms/main";

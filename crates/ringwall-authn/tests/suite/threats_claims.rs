@@ -200,13 +200,16 @@ fn line_22_refuses_a_token_of_one_issuers_key_that_claims_another() {
         Key::new("k1", Algorithm::EdDsa),
     );
     let other = "https://other.example";
+    let of = |issuer: &str, key: &Key| {
+        let policy = ringwall_authn::IssuerPolicy::builder(issuer, AUDIENCE, source(&[key]));
+        policy
+            .map_principal(ringwall_authn::PrincipalMapping::any_org)
+            .build()
+            .unwrap()
+    };
     let verifier = TokenVerifier::builder()
-        .issuer(policy(&[&ours]).build().unwrap())
-        .issuer(
-            ringwall_authn::IssuerPolicy::builder(other, AUDIENCE, source(&[&theirs]))
-                .build()
-                .unwrap(),
-        )
+        .issuer(of(ISSUER, &ours))
+        .issuer(of(other, &theirs))
         .build()
         .unwrap();
     accepted(&verifier, &ours.token(&claims()));
@@ -222,13 +225,7 @@ fn line_22_refuses_a_token_of_one_issuers_key_that_claims_another() {
     );
     // A key id that only the other issuer has.
     let third = Key::new("k3", Algorithm::EdDsa);
-    verifier
-        .replace_issuer(
-            ringwall_authn::IssuerPolicy::builder(other, AUDIENCE, source(&[&third]))
-                .build()
-                .unwrap(),
-        )
-        .unwrap();
+    verifier.replace_issuer(of(other, &third)).unwrap();
     assert_eq!(
         refusal(&verifier, &third.token(&claims())),
         Refusal::KeyUnknown
@@ -256,6 +253,68 @@ fn line_22_an_issuer_bound_to_one_tenant_cannot_speak_for_another() {
     );
     let bound = accepted(&verifier, &key.token(&without("org_id")));
     assert_eq!(bound.principal().tenant.as_ref().unwrap().org, "org-1");
+}
+
+#[test]
+fn line_22_with_several_issuers_none_may_name_any_tenant_unless_it_is_trusted_to() {
+    use ringwall_authn::{IssuerPolicy, PolicyError, PrincipalMapping};
+
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let of = |issuer: &str, change: fn(PrincipalMapping) -> PrincipalMapping| {
+        let policy = IssuerPolicy::builder(issuer, AUDIENCE, source(&[&key]));
+        policy.map_principal(change).build().unwrap()
+    };
+    let bound = |mapping: PrincipalMapping| {
+        mapping.only_org(ringwall_core::principal::OrgId::new("org-2").unwrap())
+    };
+    let unchecked: fn(PrincipalMapping) -> PrincipalMapping = |mapping| mapping;
+    let verifier = TokenVerifier::builder()
+        .issuer(of(ISSUER, unchecked))
+        .build()
+        .unwrap();
+    let other = "https://other.example";
+    // The first one could name any organisation, so no second one comes in beside it.
+    assert_eq!(
+        verifier.add_issuer(of(other, bound)),
+        Err(PolicyError::AnyOrg)
+    );
+    assert_eq!(
+        refusal(&verifier, &key.token(&with("iss", other))),
+        Refusal::IssuerUnknown
+    );
+    accepted(&verifier, &key.token(&claims()));
+    verifier
+        .replace_issuer(of(ISSUER, PrincipalMapping::any_org))
+        .unwrap();
+    assert_eq!(
+        verifier.add_issuer(of(other, unchecked)),
+        Err(PolicyError::AnyOrg)
+    );
+    verifier.add_issuer(of(other, bound)).unwrap();
+    verifier
+        .add_issuer(of(
+            "https://third.example",
+            PrincipalMapping::without_tenant,
+        ))
+        .unwrap();
+    assert_eq!(
+        refusal(&verifier, &key.token(&with("iss", other))),
+        Refusal::TenantMalformed
+    );
+    // A replacement cannot undo it, and what it would have replaced stays in force.
+    accepted(&verifier, &key.token(&claims()));
+    assert_eq!(
+        verifier.replace_issuer(of(ISSUER, unchecked)),
+        Err(PolicyError::AnyOrg)
+    );
+    accepted(&verifier, &key.token(&claims()));
+    // Several at once: all or none.
+    let both = [of("https://a.example", bound), of(other, bound)];
+    assert_eq!(
+        verifier.add_issuers(both),
+        Err(PolicyError::DuplicateIssuer)
+    );
+    assert_eq!(verifier.health().len(), 3);
 }
 
 #[test]
