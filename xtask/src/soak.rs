@@ -17,8 +17,8 @@ const VARIABLE: &str = "RINGWALL_SOAK";
 /// Words in the names of the tests that have a long form: property tests have `property` in their
 /// path, other long tests `soak`.
 const NAMES: [&str; 2] = ["property", "soak"];
-/// Cases per property test.
-const CASES: &str = "200000";
+/// Cases per property test, unless the variable of this name says otherwise.
+const CASES: (&str, &str) = ("PROPTEST_CASES", "200000");
 /// The time shared by fuzzing and tours unless given, in minutes.
 const DEFAULT_MINUTES: u64 = 60;
 /// The part of the time that goes to fuzzing; the tours get the rest.
@@ -86,6 +86,8 @@ fn part(name: &str, work: impl FnOnce() -> Result<String>) -> Part {
 }
 
 fn tests(project: &Project, seed: u64) -> Part {
+    let (variable, default) = CASES;
+    let cases = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
     part("property and soak tests", || {
         let tests = project
             .cargo("test")
@@ -99,7 +101,7 @@ fn tests(project: &Project, seed: u64) -> Part {
             ])
             .args(NAMES)
             .env(VARIABLE, "1")
-            .env("PROPTEST_CASES", CASES)
+            .env(variable, &cases)
             .env("PROPTEST_RNG_SEED", seed.to_string());
         let observed = tests.follow(Stream::Output)?;
         if !observed.succeeded {
@@ -110,7 +112,7 @@ fn tests(project: &Project, seed: u64) -> Part {
                 "no test has {} in its name",
                 NAMES.join(" or ")
             ))),
-            passed => Ok(format!("{passed} tests, {CASES} cases per property")),
+            passed => Ok(format!("{passed} tests, {cases} cases per property")),
         }
     })
 }

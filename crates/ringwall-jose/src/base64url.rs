@@ -59,7 +59,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn has_one_text_for_each_value(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn property_has_one_text_for_each_value(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let text = encode(&bytes);
             let mut buffer = [0; 80];
             prop_assert_eq!(decode_into(&text, &mut buffer), Some(&bytes[..]));
@@ -67,7 +67,7 @@ mod tests {
         }
 
         #[test]
-        fn what_decodes_is_what_would_be_encoded(text in "[A-Za-z0-9_=+/ -]{0,24}") {
+        fn property_what_decodes_is_what_would_be_encoded(text in "[A-Za-z0-9_=+/ -]{0,24}") {
             if let Some(bytes) = decode(&text) {
                 prop_assert_eq!(encode(bytes), text);
             }

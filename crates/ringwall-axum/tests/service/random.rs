@@ -185,7 +185,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
-    fn strangers_reach_nothing_but_what_is_registered_as_open(
+    fn property_strangers_reach_nothing_but_what_is_registered_as_open(
         parts in prop::collection::vec(part(), 0..8),
         asked in prop::collection::vec(
             (0..METHODS.len(), prop::collection::vec(0..ASKED.len(), 0..5), prop::bool::ANY),

@@ -264,7 +264,7 @@ fn names_that_look_alike_at_a_glance_are_told_apart() {
 
 proptest! {
     #[test]
-    fn finds_exactly_the_members_that_are_there(
+    fn property_finds_exactly_the_members_that_are_there(
         members in prop::collection::btree_map("[a-c\u{e9}]{0,4}", json(), 0..12),
         others in prop::collection::vec("[a-c\u{e9}]{0,4}", 0..12),
     ) {
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn agrees_with_serde_json_on_what_both_accept(value in json()) {
+    fn property_agrees_with_serde_json_on_what_both_accept(value in json()) {
         let limits = Limits { bytes: 1 << 20, ..Limits::TOKEN };
         let text = value.to_string();
         let document = Document::parse(text.clone().into_bytes(), limits).unwrap();
@@ -291,7 +291,7 @@ proptest! {
     }
 
     #[test]
-    fn never_panics_and_accepts_no_more_than_serde_json(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn property_never_panics_and_accepts_no_more_than_serde_json(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let ours = Document::parse(bytes.clone(), Limits::TOKEN);
         if ours.is_ok() {
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());

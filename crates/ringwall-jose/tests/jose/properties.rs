@@ -106,7 +106,7 @@ fn holds_what_it_says(set: &KeySet, elements: usize) -> Result<(), TestCaseError
 
 proptest! {
     #[test]
-    fn no_token_survives_the_change_of_any_character(
+    fn property_no_token_survives_the_change_of_any_character(
         index in any::<prop::sample::Index>(),
         other in any::<char>(),
         inserted in any::<bool>(),
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn both_providers_agree(
+    fn property_both_providers_agree(
         message in prop::collection::vec(any::<u8>(), 0..100),
         noise in prop::collection::vec(any::<u8>(), 256),
         place in any::<prop::sample::Index>(),
@@ -176,14 +176,14 @@ proptest! {
     }
 
     #[test]
-    fn a_key_set_is_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn property_a_key_set_is_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(builder) = KeySet::builder().document(&bytes) {
             prop_assert!(builder.build().is_err(), "300 random bytes are no key");
         }
     }
 
     #[test]
-    fn documents_that_resemble_key_sets_are_read_alike_by_both_providers(document in key_document()) {
+    fn property_documents_that_resemble_key_sets_are_read_alike_by_both_providers(document in key_document()) {
         let text = document.to_string();
         let elements = document["keys"].as_array().unwrap().len();
         let mut sets = providers().map(|provider| {
