@@ -180,6 +180,9 @@ fn greet(address: SocketAddr, config: &Config) {
         return;
     }
     let data_dir = config.data_dir.display();
+    // As it was started: after `cargo run` it stands on nobody's PATH.
+    let program = std::env::args().next();
+    let program = program.as_deref().unwrap_or("agent-backend");
     println!(
         "
   This is the DEVELOPMENT profile: whoever can read {data_dir} can sign in as anybody.
@@ -191,7 +194,7 @@ fn greet(address: SocketAddr, config: &Config) {
 
   A token, and a first request:
 
-    TOKEN=$(agent-backend token --data-dir {data_dir} --sub you --org acme --scope cases:read --scope cases:write)
+    TOKEN=$({program} token --data-dir {data_dir} --sub you --org acme --scope cases:read --scope cases:write)
     curl -H \"Authorization: Bearer $TOKEN\" http://{address}/api/whoami
 ",
         issuer = dev_issuer::ISSUER,

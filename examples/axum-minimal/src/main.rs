@@ -14,9 +14,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init(); // security events are log lines
 
     // Who may call: tokens of one issuer, for this service, signed with the keys in a file.
-    let keys = FileKeys::builder(var("JWKS_FILE")?).open()?;
+    let keys = FileKeys::builder(setting("JWKS_FILE")?).open()?;
     let _watch = keys.watch(Duration::from_secs(5))?;
-    let policy = IssuerPolicy::builder(&var("ISSUER")?, &var("AUDIENCE")?, Arc::new(keys));
+    let policy = IssuerPolicy::builder(&setting("ISSUER")?, &setting("AUDIENCE")?, Arc::new(keys));
     let verifier = TokenVerifier::builder().issuer(policy.build()?).build()?;
     let gate = Gate::builder("cases")
         .tokens(verifier)
@@ -36,6 +36,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .into_router()?
         .into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, service).await?)
+}
+
+fn setting(name: &str) -> Result<String, String> {
+    var(name).map_err(|error| format!("{name}: {error}"))
 }
 
 async fn healthz() -> &'static str {

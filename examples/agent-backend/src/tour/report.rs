@@ -66,6 +66,10 @@ impl Report {
     pub(crate) fn print(&self) {
         let tried = self.checks.iter().map(|check| check.tried.chars().count());
         let tried = tried.max().unwrap_or_default();
+        println!(
+            "        {:tried$}  {:COLUMN$}  got",
+            "what was tried", "expected"
+        );
         let mut area = "";
         for check in &self.checks {
             if check.area != area {
