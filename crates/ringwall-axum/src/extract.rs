@@ -1,7 +1,5 @@
 //! What a handler asks for by its signature.
 
-use std::sync::Arc;
-
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use ringwall_core::denial::Denial;
@@ -13,8 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::rejection::Rejection;
 
 /// The proof that the request came through a door, or the mistake that it did not.
-fn admitted(parts: &Parts) -> Result<&Arc<Admitted>, Rejection> {
-    parts.extensions.get::<Arc<Admitted>>().ok_or_else(|| {
+fn admitted(parts: &Parts) -> Result<&Admitted, Rejection> {
+    parts.extensions.get::<Admitted>().ok_or_else(|| {
         // There is no gate, so there is no event sink either.
         tracing::error!(target: "ringwall", "a handler asks who is calling and stands behind no gate");
         Rejection::Misconfigured
@@ -22,7 +20,7 @@ fn admitted(parts: &Parts) -> Result<&Arc<Admitted>, Rejection> {
 }
 
 /// Who is calling; `None` when the route asks and no credential was presented.
-fn caller(parts: &Parts) -> Result<(&Arc<Admitted>, Option<&VerifiedPrincipal>), Rejection> {
+fn caller(parts: &Parts) -> Result<(&Admitted, Option<&VerifiedPrincipal>), Rejection> {
     let admitted = admitted(parts)?;
     match admitted.caller() {
         Caller::Verified(principal) => Ok((admitted, Some(principal))),
@@ -36,7 +34,7 @@ fn caller(parts: &Parts) -> Result<(&Arc<Admitted>, Option<&VerifiedPrincipal>),
 }
 
 /// Who is calling, or the 401 of a route with optional authentication.
-fn required(parts: &Parts) -> Result<(&Arc<Admitted>, &VerifiedPrincipal), Rejection> {
+fn required(parts: &Parts) -> Result<(&Admitted, &VerifiedPrincipal), Rejection> {
     let (admitted, principal) = caller(parts)?;
     if let Some(principal) = principal {
         return Ok((admitted, principal));

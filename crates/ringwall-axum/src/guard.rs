@@ -4,7 +4,6 @@ use core::fmt;
 use core::future::{Future, IntoFuture, Ready, ready};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -80,7 +79,7 @@ pub(crate) fn refuse(denial: &Denial, method: &Method) -> Response {
 }
 
 /// Hands the proof to the handler, in place of any that stood there, and bounds the body.
-fn admit(mut request: Request, admitted: Arc<Admitted>) -> Request {
+fn admit(mut request: Request, admitted: Admitted) -> Request {
     let limit = admitted.door().policy().body_limit();
     request.extensions_mut().insert(admitted);
     // A body that states its length was compared already, and the server reads no more of it

@@ -25,9 +25,9 @@ pub enum Caller<'a> {
 
 /// The proof that a request came through a door: it is only made by [`Door::enter`].
 ///
-/// Adapters hand it to the handler as an `Arc<Admitted>` in the request's extensions, where they
-/// replace any that stood there before.
-#[derive(Debug)]
+/// Adapters put it among the request's extensions, where it replaces any that stood there before.
+/// Cloning shares what it holds.
+#[derive(Clone, Debug)]
 pub struct Admitted {
     door: Door,
     attempt: Attempt,

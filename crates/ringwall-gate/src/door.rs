@@ -21,7 +21,7 @@ use crate::policy::{Access, AuditScope, RoutePolicy};
 use crate::refusal::Refusal;
 
 /// What a door answers: the proof for the handler and the way out, or the refusal.
-pub type Entry = Result<(Arc<Admitted>, Exit), Denial>;
+pub type Entry = Result<(Admitted, Exit), Denial>;
 
 /// The door of one route: the gate and the route's policy. Cloning shares it.
 #[derive(Clone)]
@@ -222,7 +222,7 @@ impl Door {
         let Arrival { at, source, .. } = *arrival;
         let (Some(sink), Some(time)) = (self.trail(AuditScope::All), at) else {
             return Step::Done(Ok((
-                Arc::new(Admitted::new(self.clone(), attempt, at, source)),
+                Admitted::new(self.clone(), attempt, at, source),
                 Exit::unrecorded(),
             )));
         };
@@ -250,7 +250,7 @@ impl Door {
             (Ok(ticket), Some(sink)) => {
                 let exit = Exit::recorded(self.clone(), Arc::clone(sink), ticket);
                 let admitted = Admitted::new(self.clone(), attempt, at, source);
-                Ok((Arc::new(admitted), exit))
+                Ok((admitted, exit))
             }
             (Ok(_), None) => Err(Denial::Unavailable {
                 retry_after: RETRY_AFTER,

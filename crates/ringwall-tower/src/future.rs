@@ -4,7 +4,6 @@ use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -65,7 +64,7 @@ struct Waiting<S, B> {
 }
 
 /// Hands the proof to the service, in place of any that stood there, and bounds the body.
-pub(crate) fn admit<B>(mut request: Request<B>, admitted: Arc<Admitted>) -> Request<Limited<B>> {
+pub(crate) fn admit<B>(mut request: Request<B>, admitted: Admitted) -> Request<Limited<B>> {
     let limit = admitted.door().policy().body_limit();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     request.extensions_mut().insert(admitted);

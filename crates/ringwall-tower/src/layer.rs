@@ -80,7 +80,7 @@ impl<S> Layer<S> for GateLayer {
 
 /// A service behind a [`Door`].
 ///
-/// The inner service gets requests with an `Arc<Admitted>` among their extensions, which replaces
+/// The inner service gets requests with an `Admitted` among their extensions, which replaces
 /// any that was there, and with a body that fails once it is longer than the policy permits.
 #[derive(Clone, Debug)]
 pub struct GateService<S> {

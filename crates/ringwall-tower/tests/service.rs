@@ -140,10 +140,7 @@ mod tests {
             if !core::mem::take(&mut self.ready) {
                 self.unready_calls.fetch_add(1, Ordering::SeqCst);
             }
-            let admitted = request
-                .extensions()
-                .get::<Arc<Admitted>>()
-                .expect("the proof");
+            let admitted = request.extensions().get::<Admitted>().expect("the proof");
             let name = admitted.principal().map(|who| who.subject.to_string());
             ready(Ok(Response::new(Full::from(name.unwrap_or_default()))))
         }

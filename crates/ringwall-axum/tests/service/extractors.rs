@@ -1,7 +1,5 @@
 //! What handlers learn about the caller, and what they must not be told.
 
-use std::sync::Arc;
-
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::{Extension, Router};
@@ -93,7 +91,7 @@ async fn the_proof_of_another_door_is_replaced() {
         .route("/x/who", get(perhaps).optional())
         .public_route(
             "/x/public",
-            get(async |Extension(proof): Extension<Arc<Admitted>>| {
+            get(async |Extension(proof): Extension<Admitted>| {
                 format!("{} {}", proof.route(), proof.principal().is_some())
             }),
         );
@@ -117,7 +115,7 @@ async fn a_layer_around_a_handler_is_behind_the_door_and_sees_the_proof() {
     use axum::handler::Handler as _;
     let bench = Bench::new();
     let look = middleware::from_fn(async |request: Request, next: Next| {
-        let known = request.extensions().get::<Arc<Admitted>>().is_some();
+        let known = request.extensions().get::<Admitted>().is_some();
         assert!(known, "the layer runs behind the door");
         next.run(request).await
     });

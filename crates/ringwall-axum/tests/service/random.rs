@@ -182,7 +182,12 @@ fn cases() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: cases(),
+        // Some routers are refused when they are built; a long run has more of those.
+        max_global_rejects: cases().saturating_mul(4).max(1024),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn property_strangers_reach_nothing_but_what_is_registered_as_open(

@@ -1,7 +1,5 @@
 //! JSON that comes in.
 
-use std::sync::Arc;
-
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
@@ -29,7 +27,7 @@ where
         }
         let limit = request
             .extensions()
-            .get::<Arc<Admitted>>()
+            .get::<Admitted>()
             .map_or(0, |admitted| admitted.door().policy().body_limit());
         let body = Bytes::from_request(request, state).await.map_err(|error| {
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
