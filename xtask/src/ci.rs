@@ -11,7 +11,7 @@ use crate::{
     project::Project,
     setup,
     steps::{Step, Steps},
-    testing,
+    stopwatch, testing,
 };
 
 /// Runs all steps, or the ones named, in this order; the first failure ends the run.
@@ -109,16 +109,27 @@ fn docs(project: &Project) -> Result<()> {
 
 /// Packages every published crate and builds it from its package, unpublished siblings included. A
 /// dirty tree is what a person has while working; a package made from one is refused in CI.
+///
+/// The folder is a new one each time: cargo keeps the sources of a registry under the registry's
+/// path, and the siblings' registry lies in this folder. Under the path of an earlier run it would
+/// take the siblings as they were then, as their version is the same.
 fn publish_dry_run(project: &Project) -> Result<()> {
-    let publish =
-        project
-            .cargo("publish")
-            .args(["--workspace", "--dry-run", "--locked", "--target-dir"]);
-    let publish = publish.arg(project.target());
-    match std::env::var_os("CI") {
+    let folder = project
+        .target()
+        .join(format!("publish-{}", stopwatch::unix_seconds()));
+    let publish = project
+        .cargo("publish")
+        .args(["--workspace", "--dry-run", "--locked", "--target-dir"])
+        .arg(&folder);
+    let result = match std::env::var_os("CI") {
         Some(_) => publish.run(),
         None => publish.arg("--allow-dirty").run(),
+    };
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
     }
+    result
 }
 
 #[cfg(test)]
