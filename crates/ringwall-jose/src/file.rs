@@ -17,7 +17,7 @@ use ringwall_core::step::Step;
 use crate::error::KeySetError;
 use crate::json::Limits;
 use crate::set::{KeySet, KeySetBuilder};
-use crate::source::{Health, KeySource, KeysUnavailable};
+use crate::source::{Health, KeySetRef, KeySource, KeysUnavailable};
 
 /// Keys from a JWK Set file, read again when its content changes.
 ///
@@ -245,8 +245,8 @@ fn report_refused(settings: &Settings, keys: &KeySet) {
 }
 
 impl KeySource for FileKeys {
-    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
-        Ok(self.0.keys.load_full())
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
+        Ok(KeySetRef::lent(&self.0.keys))
     }
 
     fn generation(&self) -> Result<u64, KeysUnavailable> {

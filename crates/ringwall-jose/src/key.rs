@@ -65,6 +65,8 @@ pub struct VerificationKey {
     id: Option<KeyId>,
     algorithm: Algorithm,
     thumbprint: [u8; 32],
+    /// What the verifier was made of, for whoever verifies elsewhere; `None` for a secret.
+    public: Option<Arc<PublicKey>>,
     verifier: Arc<dyn VerifySignature>,
 }
 
@@ -89,6 +91,7 @@ impl VerificationKey {
             id,
             algorithm,
             thumbprint: key.thumbprint(),
+            public: Some(Arc::new(key.clone())),
             verifier,
         })
     }
@@ -113,6 +116,7 @@ impl VerificationKey {
             id,
             algorithm,
             thumbprint: secret.fingerprint(),
+            public: None,
             verifier,
         })
     }
@@ -140,6 +144,13 @@ impl VerificationKey {
     #[must_use]
     pub const fn thumbprint(&self) -> &[u8; 32] {
         &self.thumbprint
+    }
+
+    /// The public key, for a library that verifies by itself: pin it to [`Self::algorithm`]
+    /// there too. `None` for a shared secret, which never leaves.
+    #[must_use]
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        self.public.as_deref()
     }
 
     /// Verifies `signature` over `message`.

@@ -29,4 +29,4 @@ pub use provider::{RingProvider, SignatureMismatch, SignatureProvider, VerifySig
 pub use public_key::{Curve, PublicKey, PublicKeyParts};
 pub use secret_key::HmacSecret;
 pub use set::{KeySet, KeySetBuilder, RefusedKey};
-pub use source::{Health, KeySource, KeysUnavailable, StaticKeys};
+pub use source::{Health, KeySetRef, KeySource, KeysUnavailable, StaticKeys};

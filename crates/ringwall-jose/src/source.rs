@@ -1,10 +1,11 @@
 //! Where keys come from.
 
 use core::fmt;
+use core::ops::Deref;
 use core::time::Duration;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use ringwall_core::step::Step;
 
 use crate::set::KeySet;
@@ -28,6 +29,56 @@ pub enum Health {
     Unavailable,
 }
 
+/// The keys in force, borrowed from their source: hold it for one verification.
+///
+/// Counting references would make every request of every core write to one cache line, so a
+/// source that replaces its set without a lock lends it instead. The set stays whole while it is
+/// lent, also when the source has replaced it meanwhile.
+pub struct KeySetRef(Held);
+
+enum Held {
+    Shared(Arc<KeySet>),
+    Lent(Guard<Arc<KeySet>>),
+}
+
+impl KeySetRef {
+    pub(crate) fn lent(keys: &ArcSwap<KeySet>) -> Self {
+        Self(Held::Lent(keys.load()))
+    }
+
+    /// The set itself, to be kept.
+    #[must_use]
+    pub fn into_shared(self) -> Arc<KeySet> {
+        match self.0 {
+            Held::Shared(keys) => keys,
+            Held::Lent(keys) => Guard::into_inner(keys),
+        }
+    }
+}
+
+impl From<Arc<KeySet>> for KeySetRef {
+    fn from(keys: Arc<KeySet>) -> Self {
+        Self(Held::Shared(keys))
+    }
+}
+
+impl Deref for KeySetRef {
+    type Target = KeySet;
+
+    fn deref(&self) -> &KeySet {
+        match &self.0 {
+            Held::Shared(keys) => keys,
+            Held::Lent(keys) => keys,
+        }
+    }
+}
+
+impl fmt::Debug for KeySetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
 /// Gives out the keys of one issuer.
 ///
 /// # Contract
@@ -45,7 +96,7 @@ pub trait KeySource: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// [`KeysUnavailable`] when the source has none that may still be used.
-    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable>;
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable>;
 
     /// The generation of the keys in force.
     ///
@@ -55,6 +106,9 @@ pub trait KeySource: Send + Sync + fmt::Debug {
     fn generation(&self) -> Result<u64, KeysUnavailable>;
 
     /// A token named a key that the set does not have. Answers whether it is worth looking again.
+    ///
+    /// The answer owns what it needs: whoever asked may drop it at any time, and nothing is left
+    /// behind that could keep others from asking.
     fn refresh(&self, missing: &str) -> Step<bool>;
 
     /// How well the source can serve, for a readiness probe.
@@ -85,8 +139,8 @@ impl fmt::Debug for StaticKeys {
 }
 
 impl KeySource for StaticKeys {
-    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
-        Ok(self.0.load_full())
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
+        Ok(KeySetRef::lent(&self.0))
     }
 
     fn generation(&self) -> Result<u64, KeysUnavailable> {

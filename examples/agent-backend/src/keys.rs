@@ -1,10 +1,9 @@
 //! The keys of the outside issuer, which are never those of a development issuer.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use ringwall_core::step::Step;
-use ringwall_jose::{FileKeys, Health, KeySet, KeySource, KeysUnavailable};
+use ringwall_jose::{FileKeys, Health, KeySet, KeySetRef, KeySource, KeysUnavailable};
 
 use crate::dev_issuer;
 
@@ -24,7 +23,7 @@ impl OutsideKeys {
         Self(keys)
     }
 
-    fn checked(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+    fn checked(&self) -> Result<KeySetRef, KeysUnavailable> {
         let keys = self.0.keys()?;
         if is_development(&keys) {
             return Err(KeysUnavailable {
@@ -41,7 +40,7 @@ pub(crate) fn is_development(keys: &KeySet) -> bool {
 }
 
 impl KeySource for OutsideKeys {
-    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
         self.checked()
     }
 

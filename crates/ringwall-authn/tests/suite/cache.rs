@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ringwall_authn::jose::{
-    Algorithm, Health, HmacSecret, KeyError, KeySet, KeySource, KeysUnavailable, PublicKey,
-    RingProvider, SignatureMismatch, SignatureProvider, StaticKeys, VerifySignature,
+    Algorithm, Health, HmacSecret, KeyError, KeySet, KeySetRef, KeySource, KeysUnavailable,
+    PublicKey, RingProvider, SignatureMismatch, SignatureProvider, StaticKeys, VerifySignature,
 };
 use ringwall_authn::{
     IssuerPolicy, MemoryRevocations, Refusal, Revocations, RevocationsUnavailable, TokenErrorKind,
@@ -284,7 +284,7 @@ impl Failing {
 }
 
 impl KeySource for Failing {
-    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
         self.check().and_then(|()| self.0.keys())
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_authn::jose::{Algorithm, Health, KeySet, KeySource, KeysUnavailable};
+use ringwall_authn::jose::{Algorithm, Health, KeySet, KeySetRef, KeySource, KeysUnavailable};
 use ringwall_authn::{IssuerPolicy, TokenAuthenticator, TokenVerifier, VerifiedToken};
 use ringwall_core::clock::ManualClock;
 use ringwall_core::denial::Denial;
@@ -249,7 +249,7 @@ fn unavailable_keys_and_clock_are_answered_with_503_and_retry_after() {
     #[derive(Debug)]
     struct NoKeys;
     impl KeySource for NoKeys {
-        fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+        fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
             Err(KeysUnavailable {
                 retry_after: Duration::from_secs(30),
             })
@@ -312,7 +312,7 @@ struct Refreshing {
 }
 
 impl KeySource for &'static Refreshing {
-    fn keys(&self) -> Result<Arc<KeySet>, KeysUnavailable> {
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
         self.keys.keys()
     }
 

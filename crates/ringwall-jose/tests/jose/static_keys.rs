@@ -49,3 +49,33 @@ fn a_set_lists_its_keys_whether_they_have_an_id_or_not() {
         found.thumbprint()
     );
 }
+
+#[test]
+fn a_lent_set_can_be_kept_and_a_shared_one_lent() {
+    let keys = StaticKeys::new(one("x"));
+    let kept = keys.keys().unwrap().into_shared();
+    keys.replace(one("y"));
+    assert!(kept.find(Some("x")).is_some());
+    let lent = ringwall_jose::KeySetRef::from(kept);
+    assert!(lent.find(Some("x")).is_some());
+    assert!(lent.into_shared().find(Some("x")).is_some());
+}
+
+#[test]
+fn a_key_gives_its_public_part_back_and_a_secret_never() {
+    let keys = one("x");
+    let key = keys.find(Some("x")).unwrap();
+    assert_eq!(key.public_key().unwrap().thumbprint(), *key.thumbprint());
+    let secret = ringwall_jose::HmacSecret::new(
+        b"a development secret of 32 bytes".to_vec(),
+        ringwall_core::profile::Profile::Development,
+    )
+    .unwrap();
+    let key = ringwall_jose::VerificationKey::symmetric(
+        None,
+        Algorithm::Hs256,
+        &secret,
+        &ringwall_jose::RingProvider,
+    );
+    assert!(key.unwrap().public_key().is_none());
+}
