@@ -1,7 +1,18 @@
-//! Verification keys of remote issuers.
+#![doc = include_str!("../README.md")]
 
+mod client;
+mod driver;
 mod endpoint;
+mod error;
 mod fetch;
+mod machine;
+mod metadata;
+mod policy;
+mod shared;
 
+pub use client::{JwksClient, JwksClientBuilder, Status};
 pub use endpoint::{Endpoint, EndpointError};
+pub use error::{PrefetchError, RefreshError, StartError};
 pub use fetch::{EntityTag, FetchError, FetchErrorKind, FetchRequest, Fetched, JwksFetcher};
+pub use metadata::{IssuerUrl, MetadataError, ProviderMetadata};
+pub use policy::{RefreshPolicy, RefreshPolicyError};
