@@ -1,0 +1,17 @@
+//! The client under a fetcher that follows a script, on paused time: an outage of an hour takes
+//! milliseconds.
+
+#![expect(clippy::arithmetic_side_effects, clippy::unreachable, reason = "tests")]
+
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod missing_keys;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod refreshes;
+#[cfg(test)]
+mod support;
