@@ -232,3 +232,6 @@ impl Machine {
         self.waiting
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The client under a fetcher that follows a script, on paused time: an outage of an hour takes
 //! milliseconds.
 
-#![expect(clippy::arithmetic_side_effects, clippy::unreachable, reason = "tests")]
+#![expect(clippy::unreachable, reason = "tests")]
 
 #[cfg(test)]
 mod discovery;

@@ -255,7 +255,7 @@ async fn a_flapping_server_never_makes_the_keys_unavailable() {
     let mut n = 0_u32;
     fetcher.set(move |_| {
         n += 1;
-        Reply::Now(if n % 3 == 0 {
+        Reply::Now(if n.is_multiple_of(3) {
             body(&text)
         } else if n % 3 == 1 {
             status(502)
