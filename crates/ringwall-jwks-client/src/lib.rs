@@ -5,6 +5,8 @@ mod driver;
 mod endpoint;
 mod error;
 mod fetch;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod machine;
 mod metadata;
 mod policy;
@@ -14,5 +16,7 @@ pub use client::{JwksClient, JwksClientBuilder, Status};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{PrefetchError, RefreshError, StartError};
 pub use fetch::{EntityTag, FetchError, FetchErrorKind, FetchRequest, Fetched, JwksFetcher};
+#[cfg(feature = "jsonwebtoken")]
+pub use jsonwebtoken::{DecodingKeyError, PinnedKey};
 pub use metadata::{IssuerUrl, MetadataError, ProviderMetadata};
 pub use policy::{RefreshPolicy, RefreshPolicyError};

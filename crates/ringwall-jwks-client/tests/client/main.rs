@@ -6,6 +6,9 @@
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod missing_keys;
