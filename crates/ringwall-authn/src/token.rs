@@ -74,6 +74,7 @@ pub(crate) struct Times {
     pub(crate) expires_at: Timestamp,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) issued_at: Option<Timestamp>,
+    pub(crate) authenticated_at: Option<Timestamp>,
 }
 
 impl VerifiedToken {

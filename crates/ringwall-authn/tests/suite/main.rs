@@ -15,6 +15,8 @@ mod grants;
 #[cfg(test)]
 mod issuing;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod presets;
