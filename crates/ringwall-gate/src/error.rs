@@ -1,6 +1,6 @@
-//! Why a gate cannot be built.
+//! Why a gate or a policy cannot be built.
 
-/// Why a gate cannot be built. Every variant is a fault of the program, found at start.
+/// Why a gate or a policy cannot be built. Every variant is a fault of the program, found at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,4 +22,20 @@ pub enum Error {
     /// spaces.
     #[error("the realm is empty, longer than 128 bytes, or not printable ASCII without quotes")]
     InvalidRealm,
+    /// A text that was to be an authentication context class is none: it is empty, longer than 255
+    /// bytes, or holds what a challenge cannot list (RFC 9470 §3), a space for one.
+    #[error(
+        "an authentication context class is not 1 to 255 visible ASCII characters without quotes"
+    )]
+    InvalidContextClass,
+    /// A requirement names no authentication context class, or too many for one challenge.
+    #[error("a requirement names no authentication context class, or more than 16")]
+    ContextClasses,
+    /// A login may be no time ago, or longer than anybody is logged in.
+    #[error("the longest age of a login is not 1 second to 366 days")]
+    MaxAge,
+    /// A route that serves callers without credentials demands something of the login behind
+    /// credentials: whoever does not meet it would just leave them out.
+    #[error("a route that is public or optional cannot demand anything of a login")]
+    OpenRoute,
 }

@@ -2,9 +2,11 @@
 
 use ringwall_core::denial::{BearerError, Challenge, Denial};
 use ringwall_core::event::EventKind;
+use ringwall_core::principal::Principal;
 
 use crate::door::Door;
 use crate::gate::RETRY_AFTER;
+use crate::requirement::AuthenticationRequirement;
 
 /// A refusal, with what the caller hears and what the operator hears.
 pub(crate) struct Refusal {
@@ -98,6 +100,33 @@ impl Refusal {
             },
             event: Some(EventKind::AccessDenied),
             cause: "the caller lacks a scope that the route demands",
+        }
+    }
+
+    /// RFC 9470 §3: all that the login must be like, since the client asks for it at once; and the
+    /// scopes when they are lacking too.
+    pub(crate) fn step_up(
+        door: &Door,
+        requirement: &AuthenticationRequirement,
+        principal: &Principal,
+        cause: &'static str,
+    ) -> Self {
+        let mut challenge = challenge(door).error(BearerError::InsufficientUserAuthentication);
+        if !door.acr_values().is_empty() {
+            challenge = challenge.acr_values(door.acr_values());
+        }
+        if let Some(max_age) = requirement.longest_age() {
+            challenge = challenge.max_age(max_age);
+        }
+        if !door.policy().access.admits(principal) && !door.scopes().is_empty() {
+            challenge = challenge.scope(door.scopes());
+        }
+        Self {
+            denial: Denial::Unauthenticated {
+                challenge: Box::new(challenge),
+            },
+            event: Some(EventKind::AccessDenied),
+            cause,
         }
     }
 

@@ -5,6 +5,8 @@ mod building;
 #[cfg(test)]
 mod deciding;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telling;
