@@ -11,7 +11,7 @@ pub enum Error {
         route: String,
     },
     /// A route was told two things that exclude each other, such as to be public and to demand a
-    /// scope.
+    /// scope or a login.
     #[error("the route {route} contradicts itself about who may use it")]
     Contradiction {
         /// The route.

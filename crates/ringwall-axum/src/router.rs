@@ -178,6 +178,7 @@ where
                 method,
                 path,
                 access: policy.access().clone(),
+                authentication: policy.authentication().cloned(),
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
             });
