@@ -156,13 +156,17 @@ impl TokenAuthenticator {
                 retry_after: CLOCK_RETRY_AFTER,
             }));
         };
-        match inner.verifier.verify_refreshing(token, now) {
+        let verified = inner
+            .verifier
+            .verify_refreshing_from(token, now, &inner.clock);
+        match verified {
             Step::Done(answer) => Step::Done(inner.answer(report, answer)),
             Step::Wait(answer) => {
                 let inner = Arc::clone(inner);
                 Step::wait(async move {
                     let answer = answer.await;
-                    inner.answer(report, answer)
+                    let at = inner.clock.now().ok();
+                    inner.answer(Report { at, ..report }, answer)
                 })
             }
         }

@@ -7,6 +7,7 @@ mod claim_path;
 mod error;
 mod evaluate;
 mod issuer;
+mod issuer_table;
 mod policy;
 mod profile;
 mod revocation;
@@ -22,6 +23,7 @@ pub use cache::CacheUsage;
 pub use claim_path::ClaimPath;
 pub use error::{PolicyError, Refusal, TokenError, TokenErrorKind};
 pub use issuer::{IssueError, IssuedToken, TokenIssuer, TokenRequest};
+pub use issuer_table::MAX_ISSUERS;
 pub use policy::{
     DEFAULT_CLOCK_SKEW, DEFAULT_MAX_LIFETIME, IssuerPolicy, IssuerPolicyBuilder, MAX_CLOCK_SKEW,
     PrincipalMapping,
@@ -33,4 +35,4 @@ pub use revocation::{
 };
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use token::{Claims, VerifiedToken};
-pub use verifier::{DEFAULT_CACHE_BYTES, MAX_ISSUERS, TokenVerifier, TokenVerifierBuilder};
+pub use verifier::{DEFAULT_CACHE_BYTES, TokenVerifier, TokenVerifierBuilder};
