@@ -10,9 +10,11 @@ mod issuer;
 mod issuer_table;
 mod policy;
 mod profile;
+mod protected_resource;
 mod revocation;
 mod signing_key;
 mod token;
+mod url;
 mod verifier;
 
 pub use ringwall_jose as jose;
@@ -29,10 +31,12 @@ pub use policy::{
     PrincipalMapping,
 };
 pub use profile::TokenProfile;
+pub use protected_resource::{ProtectedResource, ProtectedResourceBuilder, ProtectedResourceError};
 pub use revocation::{
     MemoryRevocations, NoRevocations, Revocations, RevocationsFull, RevocationsUnavailable,
     TokenFacts,
 };
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use token::{Claims, VerifiedToken};
+pub use url::UrlFault;
 pub use verifier::{DEFAULT_CACHE_BYTES, TokenVerifier, TokenVerifierBuilder};

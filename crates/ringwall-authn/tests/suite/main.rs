@@ -17,6 +17,8 @@ mod issuing;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod metadata;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod presets;
