@@ -30,6 +30,9 @@ pub enum Error {
         /// The path.
         path: String,
     },
+    /// The metadata of the protected resource was to be served, and the gate knows none.
+    #[error("the gate was given no resource metadata to serve")]
+    NoProtectedResource,
     /// A router with a fallback of its own was nested, or two were merged. Set the one fallback on
     /// the outermost router.
     #[error("more than one router has a fallback of its own")]

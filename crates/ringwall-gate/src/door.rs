@@ -202,7 +202,7 @@ impl Door {
     fn judge(&self, arrival: &Arrival<'_>, answer: Result<Authenticated, Denial>) -> Step<Entry> {
         let authenticated = match answer {
             Ok(authenticated) => authenticated,
-            Err(denial) => return self.refuse(arrival, None, Refusal::credential(denial)),
+            Err(denial) => return self.refuse(arrival, None, Refusal::credential(self, denial)),
         };
         let principal = authenticated.principal();
         if principal.authentication.method == AuthenticationMethod::Unchecked

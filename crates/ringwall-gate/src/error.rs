@@ -15,6 +15,9 @@ pub enum Error {
     /// A token verifier of the development profile was given to a gate of the production profile.
     #[error("a token verifier of the development profile cannot guard production")]
     DevelopmentVerifier,
+    /// Metadata of the development profile was given to a gate of the production profile.
+    #[error("resource metadata of the development profile cannot be published in production")]
+    DevelopmentResource,
     /// No audit sink was given, and none was declined by name.
     #[error("the gate has no audit sink: give one, or call `without_audit` to keep no trail")]
     AuditUndecided,

@@ -21,4 +21,5 @@ pub use exit::Exit;
 pub use gate::{Gate, GateBuilder};
 pub use policy::{Access, AuditScope, RoutePolicy};
 pub use requirement::AuthenticationRequirement;
+pub use ringwall_authn::ProtectedResource;
 pub use tracing_events::TracingEvents;

@@ -35,7 +35,7 @@ impl Tokens {
         }
     }
 
-    fn verifier(&self) -> TokenVerifier {
+    pub(crate) fn verifier(&self) -> TokenVerifier {
         let keys = Arc::new(StaticKeys::new(self.issuer.key_set().expect("keys")));
         let policy = IssuerPolicy::builder(ISSUER, "cases", keys)
             .build()
@@ -46,11 +46,11 @@ impl Tokens {
             .expect("a verifier")
     }
 
-    fn clock(&self) -> Arc<ManualClock> {
+    pub(crate) fn clock(&self) -> Arc<ManualClock> {
         Arc::new(ManualClock::new(self.now))
     }
 
-    fn token(&self, change: impl FnOnce(TokenRequest) -> TokenRequest) -> String {
+    pub(crate) fn token(&self, change: impl FnOnce(TokenRequest) -> TokenRequest) -> String {
         let request = TokenRequest::new(Subject::new("ada").expect("a subject"), "cases")
             .scopes([Scope::new("cases:read").expect("a scope")])
             .tenant(Tenant {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod building;
 #[cfg(test)]
+mod challenges;
+#[cfg(test)]
 mod deciding;
 #[cfg(test)]
 mod logins;
