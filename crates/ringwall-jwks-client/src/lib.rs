@@ -5,6 +5,8 @@ mod driver;
 mod endpoint;
 mod error;
 mod fetch;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
 mod machine;
@@ -16,6 +18,8 @@ pub use client::{JwksClient, JwksClientBuilder, Status};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{PrefetchError, RefreshError, StartError};
 pub use fetch::{EntityTag, FetchError, FetchErrorKind, FetchRequest, Fetched, JwksFetcher};
+#[cfg(feature = "http")]
+pub use http::{HttpFetcher, HttpFetcherBuilder, HttpFetcherError};
 #[cfg(feature = "jsonwebtoken")]
 pub use jsonwebtoken::{DecodingKeyError, PinnedKey};
 pub use metadata::{IssuerUrl, MetadataError, ProviderMetadata};
