@@ -10,7 +10,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::profile::Profile;
 use ringwall_core::step::Step;
 use ringwall_jose::json::{Document, Limits};
-use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource};
+use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource, KeysUnavailable};
 
 use crate::cache::{CacheUsage, TokenCache};
 use crate::error::{PolicyError, Refusal, TokenError};
@@ -228,13 +228,16 @@ impl TokenVerifier {
     fn verify_refreshed(
         &self,
         token: &str,
-        found: bool,
+        found: Result<bool, KeysUnavailable>,
         clock: &dyn WallClock,
     ) -> Result<Arc<VerifiedToken>, TokenError> {
-        if found {
-            self.verify(token, clock.now()?)
-        } else {
-            Err(Refusal::KeyUnknown.into())
+        match found {
+            Ok(true) => self.verify(token, clock.now()?),
+            Ok(false) => Err(Refusal::KeyUnknown.into()),
+            Err(error) => Err(TokenError::unavailable(
+                Refusal::KeysUnavailable,
+                error.retry_after,
+            )),
         }
     }
 

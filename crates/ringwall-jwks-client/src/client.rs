@@ -418,8 +418,8 @@ impl KeySource for JwksClient {
         self.0.shared.keys().map(|keys| keys.generation())
     }
 
-    fn refresh(&self, missing: &str) -> Step<bool> {
-        self.look_for(missing).map(|found| found.unwrap_or(false))
+    fn refresh(&self, missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+        self.look_for(missing)
     }
 
     fn health(&self) -> Health {

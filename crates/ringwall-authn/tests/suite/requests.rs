@@ -259,8 +259,8 @@ fn unavailable_keys_and_clock_are_answered_with_503_and_retry_after() {
                 retry_after: Duration::from_secs(30),
             })
         }
-        fn refresh(&self, _missing: &str) -> Step<bool> {
-            Step::Done(false)
+        fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+            Step::Done(Ok(false))
         }
         fn health(&self) -> Health {
             Health::Unavailable
@@ -320,7 +320,7 @@ impl KeySource for &'static Refreshing {
         self.keys.generation()
     }
 
-    fn refresh(&self, _missing: &str) -> Step<bool> {
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
         let source: &'static Refreshing = self;
         source
             .asked
@@ -328,9 +328,9 @@ impl KeySource for &'static Refreshing {
         let look = move || match source.next.lock().unwrap().take() {
             Some(next) => {
                 source.keys.replace(next);
-                true
+                Ok(true)
             }
-            None => false,
+            None => Ok(false),
         };
         if self.waits {
             Step::wait(async move { look() })
@@ -341,6 +341,60 @@ impl KeySource for &'static Refreshing {
 
     fn health(&self) -> Health {
         Health::Fresh
+    }
+}
+
+#[test]
+fn a_source_that_cannot_look_for_a_key_leaves_the_token_unjudged() {
+    #[derive(Debug)]
+    struct CannotLook(ringwall_authn::jose::StaticKeys, bool);
+    impl KeySource for CannotLook {
+        fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
+            self.0.keys()
+        }
+        fn generation(&self) -> Result<u64, KeysUnavailable> {
+            self.0.generation()
+        }
+        fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+            let retry_after = Duration::from_secs(12);
+            let answer = Err(KeysUnavailable { retry_after });
+            if self.1 {
+                Step::wait(async move { answer })
+            } else {
+                Step::Done(answer)
+            }
+        }
+        fn health(&self) -> Health {
+            Health::Stale
+        }
+    }
+    let (old, new) = (
+        Key::new("k1", Algorithm::EdDsa),
+        Key::new("k2", Algorithm::EdDsa),
+    );
+    let clock: Arc<dyn WallClock> = Arc::new(ManualClock::new(now()));
+    for waits in [false, true] {
+        let keys = ringwall_authn::jose::StaticKeys::new(key_set(&[&old]));
+        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, Arc::new(CannotLook(keys, waits)));
+        let verifier = TokenVerifier::builder()
+            .issuer(policy.build().unwrap())
+            .build()
+            .unwrap();
+        let token = new.token(&claims());
+        let error = match verifier.verify_refreshing(&token, &clock) {
+            Step::Done(answer) => answer.unwrap_err(),
+            step @ Step::Wait(_) => waited(step, || {}).unwrap_err(),
+        };
+        assert_eq!(
+            error.kind(),
+            ringwall_authn::TokenErrorKind::Unavailable {
+                retry_after: Duration::from_secs(12)
+            }
+        );
+        assert_eq!(error.refusal(), ringwall_authn::Refusal::KeysUnavailable);
+        // Without looking, the key is simply not there.
+        let error = verifier.verify(&token, now()).unwrap_err();
+        assert_eq!(error.refusal(), ringwall_authn::Refusal::KeyUnknown);
     }
 }
 
