@@ -255,8 +255,8 @@ impl TokenVerifier {
     /// # Errors
     ///
     /// [`PolicyError::DuplicateIssuer`] when there is one of this name, [`PolicyError::AnyOrg`] as
-    /// said above, [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`]. Nothing is
-    /// changed then.
+    /// said above, [`PolicyError::TooManyIssuers`] at the bound of
+    /// [`MAX_ISSUERS`](crate::MAX_ISSUERS). Nothing is changed then.
     pub fn add_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
         self.add_issuers([policy])
     }

@@ -536,7 +536,7 @@ fn a_source_of_keys_that_asks_the_verifier_when_it_ends_waits_for_nobody() {
         fn drop(&mut self) {
             if let Some(verifier) = self.0.get() {
                 assert!(verifier.cache_usage().is_some());
-                verifier.remove_issuer("https://nobody.example");
+                assert!(!verifier.remove_issuer("https://nobody.example"));
             }
             self.1.send(()).ok();
         }
