@@ -61,14 +61,7 @@ async fn a_status_other_than_200_is_an_error_with_its_number() {
 async fn a_switch_of_protocols_is_not_an_answer() {
     let bytes = b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
     let kind = kind_for(Behaviour::Raw(bytes.to_vec())).await;
-    // The HTTP library takes an upgrade that was not asked for as a broken connection.
-    assert!(
-        matches!(
-            kind,
-            FetchErrorKind::Status(101) | FetchErrorKind::Interrupted
-        ),
-        "{kind:?}"
-    );
+    assert_eq!(kind, FetchErrorKind::Status(101));
 }
 
 #[tokio::test]

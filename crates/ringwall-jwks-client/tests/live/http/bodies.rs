@@ -40,14 +40,10 @@ async fn ten_megabytes_are_given_up_after_the_permitted_size() {
 
 #[tokio::test]
 async fn a_length_that_is_announced_too_long_is_refused_before_the_body_comes() {
-    let head =
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 65537\r\n\r\n";
     let server = Server::start(Behaviour::SlowDrip {
-        answer: Answer {
-            // The drip is the head; the body never comes.
-            ..Answer::json(vec![b' '; MAX_BYTES.saturating_add(1)])
-        },
-        bytes: head.len().saturating_add(10),
+        answer: Answer::json(vec![b' '; MAX_BYTES.saturating_add(1)]),
+        // The head and a little more.
+        bytes: 200,
         tick: Duration::from_secs(60),
     })
     .await;

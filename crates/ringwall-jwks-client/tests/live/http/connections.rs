@@ -106,19 +106,3 @@ async fn a_fetch_that_is_dropped_leaves_no_connection() {
         }
     }
 }
-
-#[tokio::test]
-async fn a_panic_of_the_caller_is_none_of_the_next_fetch() {
-    let server = Server::start(served()).await;
-    let fetcher = fetcher();
-    let request = development(&server.url("/jwks"));
-    let first = tokio::spawn({
-        let (fetcher, request) = (fetcher.clone(), request.clone());
-        async move {
-            document(fetcher.fetch(request).await);
-            panic!("on purpose");
-        }
-    });
-    assert!(first.await.unwrap_err().is_panic());
-    document(fetch(&fetcher, request).await);
-}
