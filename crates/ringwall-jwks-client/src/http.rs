@@ -54,6 +54,18 @@ const AGENT: &str = concat!("ringwall-jwks-client/", env!("CARGO_PKG_VERSION"));
 /// Fetches have to be polled in a tokio runtime with I/O and time enabled. Clones share one
 /// configuration.
 ///
+/// ```no_run
+/// use ringwall_jwks_client::HttpFetcher;
+///
+/// // An issuer inside the cluster, with a certificate of the company's own authority.
+/// let authority = std::fs::read("/etc/ssl/company.pem")?;
+/// let fetcher = HttpFetcher::builder()
+///     .root_certificates_pem(authority)
+///     .allow_network("10.20.0.7/32")
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// It cannot see what answers at a global address: a service of yours that is reachable from
 /// outside, and answers its neighbours more than strangers, is not protected by it.
 #[derive(Clone)]
