@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ringwall_core::principal::OrgId;
 use ringwall_jose::KeySource;
 
 use crate::claim_path::ClaimPath;
@@ -61,6 +62,14 @@ const PLAIN: TokenProfile = TokenProfile {
     must_not_hold: &[],
     audience: "aud",
     client: ClientRule::SubjectIs("client_id"),
+};
+
+const GOOGLE: TokenProfile = TokenProfile {
+    issued_at_required: true,
+    required: &["azp"],
+    forbidden: &["events", "htm", "htu"],
+    client: ClientRule::SubjectIs("azp"),
+    ..PLAIN
 };
 
 impl TokenProfile {
@@ -198,22 +207,40 @@ impl IssuerPolicy {
     /// Google ID tokens (`https://accounts.google.com`), which is what Google gives to services
     /// that call one another and to browsers that sign in: the audience is a client id or the
     /// URL of the service called. They carry no scopes, roles or tenant.
+    ///
+    /// A verified token says that somebody has a Google account, or is a service account of
+    /// anybody's project, and no more: let in whom you know by the subject. For the people of one
+    /// organisation there is [`IssuerPolicy::google_workspace`].
     #[must_use]
     pub fn google(audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
-        let profile = TokenProfile {
-            issued_at_required: true,
-            required: &["azp"],
-            forbidden: &["events", "htm", "htu"],
-            client: ClientRule::SubjectIs("azp"),
-            ..PLAIN
-        };
         let mapping = PrincipalMapping::default()
             .scopes([])
             .roles([])
             .without_tenant();
         Self::builder("https://accounts.google.com", audience, keys)
-            .profile(profile)
+            .profile(GOOGLE)
             .mapping(mapping)
+    }
+
+    /// Google ID tokens of the accounts of one Workspace or Cloud organisation, whose domain (`hd`)
+    /// is the tenant. An account outside it is refused, whatever its mail address, and so are
+    /// service accounts, which have no domain.
+    ///
+    /// [`PrincipalMapping::only_org`] with [`IssuerPolicy::google`] is not the same: it would make
+    /// everybody with a Google account a member.
+    #[must_use]
+    pub fn google_workspace(
+        domain: OrgId,
+        audience: &str,
+        keys: Arc<dyn KeySource>,
+    ) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            required: &["azp", "hd"],
+            ..GOOGLE
+        };
+        Self::google(audience, keys)
+            .profile(profile)
+            .map_principal(|mapping| mapping.org(ClaimPath::fixed(&["hd"])).only_org(domain))
     }
 
     /// Supabase user tokens (`https://PROJECT.supabase.co/auth/v1`, audience `authenticated`):

@@ -21,6 +21,8 @@ mod presets;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod pyjwt;
 #[cfg(test)]
 mod requests;
