@@ -182,9 +182,12 @@ impl IssuerPolicy {
     }
 
     /// Amazon Cognito access tokens of one user pool
-    /// (`https://cognito-idp.REGION.amazonaws.com/POOL`). They have no `aud`: the audience to
-    /// name here is the app client's id, which is compared with `client_id`. Roles from
+    /// (`https://cognito-idp.REGION.amazonaws.com/POOL`). They have no `aud` as a rule: the audience
+    /// to name here is the app client's id, which is compared with `client_id`. Roles from
     /// `cognito:groups`, no tenant.
+    ///
+    /// A token that was bound to an API (RFC 8707) has that API's URL as `aud`, which must then be
+    /// one of the audiences too: add yours with [`IssuerPolicyBuilder::audience`].
     #[must_use]
     pub fn cognito(issuer: &str, client_id: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {

@@ -4,6 +4,7 @@ use super::*;
 
 const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ExaMPle12";
 const CLIENT: &str = "1example23456789";
+const OTHER_API: &str = "https://billing.example/mcp";
 
 pub(super) fn provider() -> Provider {
     Provider::new("cognito", |keys| {
@@ -63,6 +64,42 @@ fn cognito_refuses_other_app_clients_and_pools() {
             token["claims"]["iss"] = issuer.into();
         });
     }
+}
+
+#[test]
+fn cognito_refuses_a_token_that_is_bound_to_another_api() {
+    let provider = provider();
+    provider.refuses("resource-bound-access-token", Refusal::AudienceMismatch);
+    for audience in [json!([]), json!([OTHER_API]), json!("")] {
+        provider.refuses_edited("access-token", Refusal::AudienceMismatch, |token| {
+            token["claims"]["aud"] = audience.clone();
+        });
+    }
+    for audience in [json!(null), json!(7), json!([CLIENT, 7])] {
+        provider.refuses_edited("access-token", Refusal::AudienceMalformed, |token| {
+            token["claims"]["aud"] = audience.clone();
+        });
+    }
+    // What a trigger may add: the app client's id and nothing else.
+    provider.accepts_edited("access-token", |token| {
+        token["claims"]["aud"] = CLIENT.into();
+    });
+}
+
+#[test]
+fn cognito_accepts_a_token_that_is_bound_to_this_api_when_told_its_name() {
+    let bound = Provider::new("cognito", |keys| {
+        IssuerPolicy::cognito(ISSUER, CLIENT, keys).audience(OTHER_API)
+    });
+    bound.accepts("resource-bound-access-token");
+    // Any app client of the pool may ask for any URL, so the client has to be named too.
+    bound.refuses_edited(
+        "resource-bound-access-token",
+        Refusal::AudienceMismatch,
+        |token| {
+            token["claims"]["client_id"] = "2example23456789".into();
+        },
+    );
 }
 
 #[test]
