@@ -52,6 +52,18 @@ const NOT_ACCESS: &[&str] = &[
     "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
 ];
 
+/// And the client that holds the token for a user, where users hold theirs themselves.
+const NOT_ACCESS_NOR_CLIENT: &[&str] = &[
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "events",
+    "htm",
+    "htu",
+    "client_id",
+];
+
 const PLAIN: TokenProfile = TokenProfile {
     types: &["jwt"],
     type_may_be_absent: true,
@@ -250,12 +262,16 @@ impl IssuerPolicy {
     /// roles, organisation and project from `app_metadata`, which only the service role writes;
     /// never from `user_metadata`, which the user writes. The `anon` key is no user, and neither is
     /// somebody who signed in anonymously (`is_anonymous`), whose role is `authenticated` too.
+    ///
+    /// Refused is also the token that another application holds for a user (`client_id`, where the
+    /// project is an OAuth server): it has all claims of the user, and scopes do not limit it.
     #[must_use]
     pub fn supabase(issuer: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {
             required: &["session_id"],
             issued_at_required: true,
             markers: &[("role", "authenticated")],
+            forbidden: NOT_ACCESS_NOR_CLIENT,
             must_not_hold: &["is_anonymous"],
             ..PLAIN
         };

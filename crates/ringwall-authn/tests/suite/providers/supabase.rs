@@ -53,6 +53,19 @@ fn supabase_refuses_anonymous_users() {
 }
 
 #[test]
+fn supabase_refuses_tokens_that_another_application_holds_for_a_user() {
+    let token = recorded_token("supabase", "oauth-client-access-token");
+    assert_eq!(token["claims"]["role"], "authenticated");
+    provider().refuses("oauth-client-access-token", Refusal::TokenKind);
+    // Whatever stands there.
+    for client in [json!(""), json!(null)] {
+        provider().refuses_edited("oauth-client-access-token", Refusal::TokenKind, |token| {
+            token["claims"]["client_id"] = client.clone();
+        });
+    }
+}
+
+#[test]
 fn supabase_refuses_id_tokens() {
     let provider = provider();
     provider.refuses("id-token", Refusal::TokenKind);
