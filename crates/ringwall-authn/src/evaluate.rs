@@ -290,7 +290,7 @@ fn is_client(rule: ClientRule, claims: Value<'_>, subject: &str) -> bool {
     match rule {
         ClientRule::SubjectIs(name) => claims.get(name).and_then(Value::as_str) == Some(subject),
         ClientRule::SubjectEndsWith(suffix) => subject.ends_with(suffix),
-        ClientRule::Has(names) => names.iter().any(|name| claims.get(name).is_some()),
+        ClientRule::Shown(is_shown_by) => is_shown_by(claims),
     }
 }
 

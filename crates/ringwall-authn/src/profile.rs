@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ringwall_core::principal::OrgId;
 use ringwall_jose::KeySource;
+use ringwall_jose::json::Value;
 
 use crate::claim_path::ClaimPath;
 use crate::policy::{IssuerPolicy, IssuerPolicyBuilder, PrincipalMapping};
@@ -42,8 +43,37 @@ pub(crate) enum ClientRule {
     SubjectIs(&'static str),
     /// The subject ends with this text.
     SubjectEndsWith(&'static str),
-    /// One of the claims is there.
-    Has(&'static [&'static str]),
+    /// The claims as a whole show it.
+    Shown(fn(Value<'_>) -> bool),
+}
+
+/// Keycloak: the mappers of service accounts put `client_id` (formerly `clientId`) in. They can be
+/// removed, and a lightweight token leaves them out; then the name of the account tells, or, from
+/// 26.2 on, the grant that the first part of the token's id ends with.
+fn is_keycloak_service(claims: Value<'_>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let grant = text("jti")
+        .and_then(|id| id.split_once(':'))
+        .and_then(|(context, _)| context.get(4..).filter(|_| context.len() == 6));
+    claims.get("client_id").is_some()
+        || claims.get("clientId").is_some()
+        || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))
+        || grant == Some("cc")
+}
+
+/// Okta: the client is its own subject, unless the authorization server has another rule for
+/// `sub`; in any case there is no user.
+fn is_okta_service(claims: Value<'_>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    claims.get("uid").is_none() || text("cid") == text("sub")
+}
+
+/// Entra ID: the subject is the object itself, and not a pseudonym for one application; or the
+/// token says what it is.
+fn is_entra_id_service(claims: Value<'_>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let kind = claims.get("idtyp");
+    text("oid") == text("sub") || kind.is_some_and(|kind| kind.as_str() != Some("user"))
 }
 
 /// Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11), logout tokens and security events
@@ -119,7 +149,7 @@ impl IssuerPolicy {
             required: &["jti"],
             issued_at_required: true,
             markers: &[("typ", "Bearer")],
-            client: ClientRule::Has(&["client_id", "clientId"]),
+            client: ClientRule::Shown(is_keycloak_service),
             ..PLAIN
         };
         let mapping =
@@ -158,7 +188,7 @@ impl IssuerPolicy {
             types: &["jwt", "at+jwt"],
             required: &["cid", "jti"],
             issued_at_required: true,
-            client: ClientRule::SubjectIs("cid"),
+            client: ClientRule::Shown(is_okta_service),
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()
@@ -180,7 +210,7 @@ impl IssuerPolicy {
             required: &["azp", "tid", "oid"],
             issued_at_required: true,
             markers: &[("ver", "2.0")],
-            client: ClientRule::SubjectIs("sub"),
+            client: ClientRule::Shown(is_entra_id_service),
             ..PLAIN
         };
         let mut mapping = PrincipalMapping::default()

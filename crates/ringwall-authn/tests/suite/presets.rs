@@ -312,7 +312,7 @@ fn a_services_own_token_is_told_from_a_persons_at_every_provider() {
         ),
         (
             |keys| IssuerPolicy::okta("https://issuer.example", "api", keys),
-            json!({ "sub": "user@example.com", "cid": "robot" }),
+            json!({ "sub": "user@example.com", "cid": "robot", "uid": "00u" }),
             json!({ "sub": "robot" }),
         ),
         (

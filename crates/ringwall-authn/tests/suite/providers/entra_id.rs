@@ -42,6 +42,29 @@ fn entra_id_takes_applications_for_services() {
 }
 
 #[test]
+fn entra_id_believes_a_token_that_says_it_is_an_applications() {
+    let provider = provider();
+    for (kind, expected) in [
+        (json!("app"), PrincipalKind::Service),
+        (json!("device"), PrincipalKind::Service),
+        (json!(["user"]), PrincipalKind::Service),
+        (json!("user"), PrincipalKind::User),
+    ] {
+        let principal = provider.accepts_edited("access-token", |token| {
+            token["claims"]["idtyp"] = kind.clone();
+        });
+        assert_eq!(principal.kind, expected, "{kind}");
+    }
+    // Whichever claim names the subject.
+    let by_sub = Provider::new("entra_id", |keys| {
+        IssuerPolicy::entra_id(ISSUER, API, keys)
+            .map_principal(|mapping| mapping.subject(ClaimPath::named("sub").unwrap()))
+    });
+    assert_eq!(by_sub.accepts("access-token").kind, PrincipalKind::User);
+    assert_eq!(by_sub.accepts("app-token").kind, PrincipalKind::Service);
+}
+
+#[test]
 fn entra_id_refuses_version_1_tokens() {
     let provider = provider();
     provider.refuses("access-token-v1", Refusal::IssuerUnknown);

@@ -58,6 +58,34 @@ fn keycloak_takes_service_accounts_for_services() {
 }
 
 #[test]
+fn keycloak_takes_service_accounts_for_services_without_their_mappers_too() {
+    let provider = provider();
+    // A lightweight token says it in its id alone, since 26.2.
+    let principal = provider.accepts("lightweight-service-account-token");
+    assert_eq!(principal.kind, PrincipalKind::Service);
+    // Before that, the user name is what remains without the mapper of `client_id`.
+    let principal = provider.accepts_edited("service-account-token", |token| {
+        remove(token, "client_id");
+        token["claims"]["jti"] = "5a3f0a1e-5b25-4f0e-9a60-6ae2a14b4a61".into();
+    });
+    assert_eq!(principal.kind, PrincipalKind::Service);
+    // The grant is the last of three parts of two letters each, and nothing else of the id.
+    for id in [
+        "onrtcc",
+        "onrtac:trrtcc:1",
+        "ccccac:1",
+        "cc:1",
+        "trrtccc:1",
+        "xtrrtcc:1",
+    ] {
+        let principal = provider.accepts_edited("access-token", |token| {
+            token["claims"]["jti"] = id.into();
+        });
+        assert_eq!(principal.kind, PrincipalKind::User, "{id}");
+    }
+}
+
+#[test]
 fn keycloak_refuses_id_refresh_and_logout_tokens() {
     let provider = provider();
     provider.refuses("id-token", Refusal::TokenKind);

@@ -37,6 +37,24 @@ fn okta_takes_a_lasting_id_for_the_subject_where_the_mapping_says_so() {
 }
 
 #[test]
+fn okta_takes_client_credentials_for_services() {
+    let provider = provider();
+    let principal = provider.accepts("machine-token");
+    assert_eq!(principal.kind, PrincipalKind::Service);
+    assert_eq!(principal.subject, "0oa5gjb4kxkf3Lq9B4x7");
+    assert_eq!(scopes(&principal), ["cases:write"]);
+    // Where the server's own rule for `sub` puts something else in, the missing person tells.
+    let principal = provider.accepts_edited("machine-token", |token| {
+        token["claims"]["sub"] = "nightly-import".into();
+    });
+    assert_eq!(principal.kind, PrincipalKind::Service);
+    let principal = provider.accepts_edited("machine-token", |token| {
+        token["claims"]["uid"] = "00u5gjb4abkf3LQ9B4x7".into();
+    });
+    assert_eq!(principal.kind, PrincipalKind::Service);
+}
+
+#[test]
 fn okta_refuses_id_tokens() {
     let provider = provider();
     provider.refuses("id-token", Refusal::TokenKind);
