@@ -146,6 +146,8 @@ impl IssuerPolicy {
     #[must_use]
     pub fn keycloak(issuer: &str, audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {
+            // Each client can be told to follow RFC 9068 in the header; the claims stay the same.
+            types: &["jwt", "at+jwt"],
             required: &["jti"],
             issued_at_required: true,
             markers: &[("typ", "Bearer")],

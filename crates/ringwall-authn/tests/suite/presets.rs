@@ -118,7 +118,7 @@ fn keycloak() {
     provider.refuses(Refusal::AudienceMismatch, |claims| {
         claims["aud"] = "account".into()
     });
-    provider.refuses_what_is_not_its_kind(&["jti"], &NOT_ACCESS, &["JWT"]);
+    provider.refuses_what_is_not_its_kind(&["jti"], &NOT_ACCESS, &["JWT", "at+jwt"]);
 }
 
 #[test]

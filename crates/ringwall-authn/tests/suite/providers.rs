@@ -226,6 +226,38 @@ fn the_discovery_document_names_the_issuer_of_the_tokens_and_https_keys() {
 }
 
 #[test]
+fn every_recorded_token_is_used_or_refused_by_a_test() {
+    // A file that no test reads would be a claim that nobody checks.
+    let sources = [
+        include_str!("providers/auth0.rs"),
+        include_str!("providers/cognito.rs"),
+        include_str!("providers/entra_id.rs"),
+        include_str!("providers/google.rs"),
+        include_str!("providers/keycloak.rs"),
+        include_str!("providers/okta.rs"),
+        include_str!("providers/supabase.rs"),
+    ];
+    for (provider, _) in all() {
+        let source = sources
+            .iter()
+            .find(|source| source.contains(&format!("Provider::new(\"{}\"", provider.name)));
+        for entry in std::fs::read_dir(folder(provider.name)).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let Some(name) = file.strip_suffix(".json") else {
+                continue;
+            };
+            if !matches!(name, "jwks" | "openid-configuration") {
+                assert!(
+                    source.unwrap().contains(&format!("\"{name}\"")),
+                    "{}/{file}",
+                    provider.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_token_of_one_provider_is_refused_under_the_preset_of_another() {
     let providers = all();
     for (provider, _) in &providers {

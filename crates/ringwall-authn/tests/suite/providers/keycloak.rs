@@ -86,6 +86,18 @@ fn keycloak_takes_service_accounts_for_services_without_their_mappers_too() {
 }
 
 #[test]
+fn keycloak_accepts_tokens_whose_header_follows_rfc_9068() {
+    let principal = provider().accepts_edited("access-token", |token| {
+        token["header"]["typ"] = "at+jwt".into();
+    });
+    assert_eq!(principal.kind, PrincipalKind::User);
+    // That header takes nothing else away.
+    provider().refuses_edited("id-token", Refusal::TokenKind, |token| {
+        token["header"]["typ"] = "at+jwt".into();
+    });
+}
+
+#[test]
 fn keycloak_refuses_id_refresh_and_logout_tokens() {
     let provider = provider();
     provider.refuses("id-token", Refusal::TokenKind);
