@@ -305,3 +305,41 @@ fn every_key_that_is_not_for_signatures_is_left_out_and_no_other() {
         assert_eq!(reasons, expected, "{}", provider.name);
     }
 }
+
+#[test]
+fn beside_other_issuers_the_presets_that_name_tenants_have_to_be_bound() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let stands_beside_another = |preset: IssuerPolicyBuilder| {
+        let other = policy(&[&key]).map_principal(PrincipalMapping::without_tenant);
+        let verifier = TokenVerifier::builder()
+            .issuer(other.build().unwrap())
+            .issuer(preset.build().unwrap());
+        match verifier.build() {
+            Ok(_) => true,
+            Err(PolicyError::AnyOrg) => false,
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let org = || OrgId::new("example.com").unwrap();
+    let keys = || source(&[&key]);
+    let issuer = "https://provider.example";
+    let unbound = [
+        IssuerPolicy::keycloak(issuer, "api", keys()),
+        IssuerPolicy::auth0(issuer, "api", keys()),
+        IssuerPolicy::entra_id(issuer, "api", keys()),
+        IssuerPolicy::supabase(issuer, keys()),
+    ];
+    for preset in unbound {
+        assert!(!stands_beside_another(preset.clone()));
+        let bound = preset.map_principal(|mapping| mapping.only_org(org()));
+        assert!(stands_beside_another(bound));
+    }
+    for preset in [
+        IssuerPolicy::okta(issuer, "api", keys()),
+        IssuerPolicy::cognito(issuer, "client", keys()),
+        IssuerPolicy::google("client", keys()),
+        IssuerPolicy::google_workspace(org(), "client", keys()),
+    ] {
+        assert!(stands_beside_another(preset));
+    }
+}

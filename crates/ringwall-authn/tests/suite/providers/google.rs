@@ -115,19 +115,6 @@ fn google_workspace_refuses_accounts_outside_the_domain() {
 }
 
 #[test]
-fn google_workspace_stands_beside_other_issuers_and_speaks_for_its_domain_only() {
-    let key = Key::new("k1", Algorithm::EdDsa);
-    let google =
-        IssuerPolicy::google_workspace(OrgId::new("example.com").unwrap(), CLIENT, source(&[&key]));
-    let other = policy(&[&key]).map_principal(PrincipalMapping::without_tenant);
-    let verifier = TokenVerifier::builder()
-        .issuer(google.build().unwrap())
-        .issuer(other.build().unwrap())
-        .build();
-    assert!(verifier.is_ok());
-}
-
-#[test]
 fn google_keys_vouch_for_their_own_ids_only() {
     provider().refuses_a_token_under_the_other_keys_id("id-token");
 }
