@@ -111,9 +111,18 @@ fn check_kind(
 }
 
 fn check_audience(policy: &IssuerPolicy, claims: Value<'_>) -> Result<(), Refusal> {
-    let audience = claims
-        .get(policy.profile.audience)
-        .ok_or(Refusal::AudienceMalformed)?;
+    let name = policy.profile.audience;
+    let audience = claims.get(name).ok_or(Refusal::AudienceMalformed)?;
+    check_one_audience(policy, audience)?;
+    // RFC 8707: what stands in for the audience says which client asked, and `aud` beside it for
+    // which API. Neither replaces the other: any client may ask for any API.
+    match claims.get("aud") {
+        Some(audience) if name != "aud" => check_one_audience(policy, audience),
+        _ => Ok(()),
+    }
+}
+
+fn check_one_audience(policy: &IssuerPolicy, audience: Value<'_>) -> Result<(), Refusal> {
     let mut is_ours = false;
     for_each_text(audience, Refusal::AudienceMalformed, |text| {
         is_ours |= policy
@@ -336,7 +345,7 @@ fn is_client(rule: ClientRule, claims: Value<'_>, subject: &str) -> bool {
     match rule {
         ClientRule::SubjectIs(name) => claims.get(name).and_then(Value::as_str) == Some(subject),
         ClientRule::SubjectEndsWith(suffix) => subject.ends_with(suffix),
-        ClientRule::Has(names) => names.iter().any(|name| claims.get(name).is_some()),
+        ClientRule::Shown(is_shown_by) => is_shown_by(claims),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use ringwall_core::principal::OrgId;
 use ringwall_jose::KeySource;
+use ringwall_jose::json::Value;
 
 use crate::claim_path::ClaimPath;
 use crate::policy::{IssuerPolicy, IssuerPolicyBuilder, PrincipalMapping};
@@ -53,14 +55,55 @@ pub(crate) enum ClientRule {
     SubjectIs(&'static str),
     /// The subject ends with this text.
     SubjectEndsWith(&'static str),
-    /// One of the claims is there.
-    Has(&'static [&'static str]),
+    /// The claims as a whole show it.
+    Shown(fn(Value<'_>) -> bool),
+}
+
+/// Keycloak: the mappers of service accounts put `client_id` (formerly `clientId`) in. They can be
+/// removed, and a lightweight token leaves them out; then the name of the account tells, or, from
+/// 26.2 on, the grant that the first part of the token's id ends with.
+fn is_keycloak_service(claims: Value<'_>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let grant = text("jti")
+        .and_then(|id| id.split_once(':'))
+        .and_then(|(context, _)| context.get(4..).filter(|_| context.len() == 6));
+    claims.get("client_id").is_some()
+        || claims.get("clientId").is_some()
+        || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))
+        || grant == Some("cc")
+}
+
+/// Okta: the client is its own subject, unless the authorization server has another rule for
+/// `sub`; in any case there is no user.
+fn is_okta_service(claims: Value<'_>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    claims.get("uid").is_none() || text("cid") == text("sub")
+}
+
+/// Entra ID: the subject is the object itself, and not a pseudonym for one application; or the
+/// token says what it is.
+fn is_entra_id_service(claims: Value<'_>) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let kind = claims.get("idtyp");
+    text("oid") == text("sub") || kind.is_some_and(|kind| kind.as_str() != Some("user"))
 }
 
 /// Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11), logout tokens and security events
 /// (RFC 8417), request objects and DPoP proofs (RFC 9449).
 const NOT_ACCESS: &[&str] = &[
     "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
+];
+
+/// And the client that holds the token for a user, where users hold theirs themselves.
+const NOT_ACCESS_NOR_CLIENT: &[&str] = &[
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "events",
+    "htm",
+    "htu",
+    "client_id",
 ];
 
 const PLAIN: TokenProfile = TokenProfile {
@@ -75,6 +118,14 @@ const PLAIN: TokenProfile = TokenProfile {
     client: ClientRule::SubjectIs("client_id"),
     context_class: "acr",
     methods: MethodsForm::Names,
+};
+
+const GOOGLE: TokenProfile = TokenProfile {
+    issued_at_required: true,
+    required: &["azp"],
+    forbidden: &["events", "htm", "htu"],
+    client: ClientRule::SubjectIs("azp"),
+    ..PLAIN
 };
 
 impl TokenProfile {
@@ -109,10 +160,12 @@ impl IssuerPolicy {
     #[must_use]
     pub fn keycloak(issuer: &str, audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {
+            // Each client can be told to follow RFC 9068 in the header; the claims stay the same.
+            types: &["jwt", "at+jwt"],
             required: &["jti"],
             issued_at_required: true,
             markers: &[("typ", "Bearer")],
-            client: ClientRule::Has(&["client_id", "clientId"]),
+            client: ClientRule::Shown(is_keycloak_service),
             ..PLAIN
         };
         let mapping =
@@ -151,7 +204,7 @@ impl IssuerPolicy {
             types: &["jwt", "at+jwt"],
             required: &["cid", "jti"],
             issued_at_required: true,
-            client: ClientRule::SubjectIs("cid"),
+            client: ClientRule::Shown(is_okta_service),
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()
@@ -173,7 +226,7 @@ impl IssuerPolicy {
             required: &["azp", "tid", "oid"],
             issued_at_required: true,
             markers: &[("ver", "2.0")],
-            client: ClientRule::SubjectIs("sub"),
+            client: ClientRule::Shown(is_entra_id_service),
             ..PLAIN
         };
         let mut mapping = PrincipalMapping::default()
@@ -187,9 +240,12 @@ impl IssuerPolicy {
     }
 
     /// Amazon Cognito access tokens of one user pool
-    /// (`https://cognito-idp.REGION.amazonaws.com/POOL`). They have no `aud`: the audience to
-    /// name here is the app client's id, which is compared with `client_id`. Roles from
+    /// (`https://cognito-idp.REGION.amazonaws.com/POOL`). They have no `aud` as a rule: the audience
+    /// to name here is the app client's id, which is compared with `client_id`. Roles from
     /// `cognito:groups`, no tenant.
+    ///
+    /// A token that was bound to an API (RFC 8707) has that API's URL as `aud`, which must then be
+    /// one of the audiences too: add yours with [`IssuerPolicyBuilder::audience`].
     #[must_use]
     pub fn cognito(issuer: &str, client_id: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {
@@ -212,22 +268,40 @@ impl IssuerPolicy {
     /// Google ID tokens (`https://accounts.google.com`), which is what Google gives to services
     /// that call one another and to browsers that sign in: the audience is a client id or the
     /// URL of the service called. They carry no scopes, roles or tenant.
+    ///
+    /// A verified token says that somebody has a Google account, or is a service account of
+    /// anybody's project, and no more: let in whom you know by the subject. For the people of one
+    /// organisation there is [`IssuerPolicy::google_workspace`].
     #[must_use]
     pub fn google(audience: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
-        let profile = TokenProfile {
-            issued_at_required: true,
-            required: &["azp"],
-            forbidden: &["events", "htm", "htu"],
-            client: ClientRule::SubjectIs("azp"),
-            ..PLAIN
-        };
         let mapping = PrincipalMapping::default()
             .scopes([])
             .roles([])
             .without_tenant();
         Self::builder("https://accounts.google.com", audience, keys)
-            .profile(profile)
+            .profile(GOOGLE)
             .mapping(mapping)
+    }
+
+    /// Google ID tokens of the accounts of one Workspace or Cloud organisation, whose domain (`hd`)
+    /// is the tenant. An account outside it is refused, whatever its mail address, and so are
+    /// service accounts, which have no domain.
+    ///
+    /// [`PrincipalMapping::only_org`] with [`IssuerPolicy::google`] is not the same: it would make
+    /// everybody with a Google account a member.
+    #[must_use]
+    pub fn google_workspace(
+        domain: OrgId,
+        audience: &str,
+        keys: Arc<dyn KeySource>,
+    ) -> IssuerPolicyBuilder {
+        let profile = TokenProfile {
+            required: &["azp", "hd"],
+            ..GOOGLE
+        };
+        Self::google(audience, keys)
+            .profile(profile)
+            .map_principal(|mapping| mapping.org(ClaimPath::fixed(&["hd"])).only_org(domain))
     }
 
     /// Supabase user tokens (`https://PROJECT.supabase.co/auth/v1`, audience `authenticated`):
@@ -238,12 +312,16 @@ impl IssuerPolicy {
     /// The context class is Supabase's assurance level (`aal`: `aal1`, `aal2`), and the methods come
     /// from the entries of its `amr`. When somebody authenticated is not known: the times in `amr`
     /// are also those of refreshes, so no limit on the age of a login is ever met.
+    ///
+    /// Refused is also the token that another application holds for a user (`client_id`, where the
+    /// project is an OAuth server): it has all claims of the user, and scopes do not limit it.
     #[must_use]
     pub fn supabase(issuer: &str, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
         let profile = TokenProfile {
             required: &["session_id"],
             issued_at_required: true,
             markers: &[("role", "authenticated")],
+            forbidden: NOT_ACCESS_NOR_CLIENT,
             must_not_hold: &["is_anonymous"],
             context_class: "aal",
             methods: MethodsForm::Entries,

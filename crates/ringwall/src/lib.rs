@@ -15,6 +15,9 @@ pub mod guide {
     /// A whole service, with the feature `axum`.
     #[cfg_attr(feature = "axum", doc = "", doc = include_str!("guide/first_route.md"))]
     pub mod first_route {}
+
+    #[doc = include_str!("guide/identity_providers.md")]
+    pub mod identity_providers {}
 }
 
 /// Why it is built the way it is.

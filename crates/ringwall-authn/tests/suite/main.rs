@@ -25,6 +25,8 @@ mod presets;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod pyjwt;
 #[cfg(test)]
 mod requests;

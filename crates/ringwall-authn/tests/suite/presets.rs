@@ -118,7 +118,7 @@ fn keycloak() {
     provider.refuses(Refusal::AudienceMismatch, |claims| {
         claims["aud"] = "account".into()
     });
-    provider.refuses_what_is_not_its_kind(&["jti"], &NOT_ACCESS, &["JWT"]);
+    provider.refuses_what_is_not_its_kind(&["jti"], &NOT_ACCESS, &["JWT", "at+jwt"]);
 }
 
 #[test]
@@ -326,7 +326,7 @@ fn a_services_own_token_is_told_from_a_persons_at_every_provider() {
         ),
         (
             |keys| IssuerPolicy::okta("https://issuer.example", "api", keys),
-            json!({ "sub": "user@example.com", "cid": "robot" }),
+            json!({ "sub": "user@example.com", "cid": "robot", "uid": "00u" }),
             json!({ "sub": "robot" }),
         ),
         (

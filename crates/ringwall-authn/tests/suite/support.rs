@@ -25,6 +25,8 @@ pub(crate) const SECRET: &[u8] =
     b"an hmac secret of sixty-four bytes, which is enough for HS512 too";
 
 pub(crate) const RSA_PKCS8: &[u8] = include_bytes!("../vectors/keys/rsa2048.pkcs8.der");
+pub(crate) const SECOND_RSA_PKCS8: &[u8] =
+    include_bytes!("../vectors/keys/rsa2048-second.pkcs8.der");
 pub(crate) const RSA_PUBLIC_PEM: &[u8] = include_bytes!("../vectors/keys/rsa2048.public.pem");
 pub(crate) const RSA_PUBLIC_DER: &[u8] = include_bytes!("../vectors/keys/rsa2048.spki.der");
 
@@ -82,6 +84,15 @@ impl Key {
             id,
             algorithm,
             pair,
+        }
+    }
+
+    /// The second RSA key, for RS256; all others of this type are the first.
+    pub(crate) fn second_rsa(id: &'static str) -> Self {
+        Self {
+            id,
+            algorithm: Algorithm::Rs256,
+            pair: Pair::Rsa(signature::RsaKeyPair::from_pkcs8(SECOND_RSA_PKCS8).unwrap()),
         }
     }
 
