@@ -6,6 +6,8 @@ pub use ringwall_axum as axum;
 pub use ringwall_core as core;
 pub use ringwall_gate as gate;
 pub use ringwall_jose as jose;
+#[cfg(feature = "jwks")]
+pub use ringwall_jwks_client as jwks;
 #[cfg(feature = "tower")]
 pub use ringwall_tower as tower;
 
@@ -25,4 +27,7 @@ pub mod guide {
 pub mod manual {
     #[doc = include_str!("manual/known_attacks.md")]
     pub mod known_attacks {}
+
+    #[doc = include_str!("manual/key_failures.md")]
+    pub mod key_failures {}
 }
