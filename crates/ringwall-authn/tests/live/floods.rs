@@ -126,11 +126,7 @@ fn part(whole: Duration, each: Duration) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn line_36_a_flood_while_the_server_stalls_delays_no_good_token_and_refuses_none() {
     let _alone = alone().await;
-    let policy = RefreshPolicy {
-        timeout: Duration::from_secs(2),
-        ..RefreshPolicy::default()
-    };
-    let site = World::new().site("stalled", policy).await;
+    let site = World::new().site("stalled", RefreshPolicy::default()).await;
     let doors = Doors::of([&site.tenant]);
     let load = Load::start(&doors, [&site.tenant], 2000);
     site.server.set(Behaviour::Stall);

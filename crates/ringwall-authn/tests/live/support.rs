@@ -210,7 +210,7 @@ impl Tenant {
 
     /// Whether the keys may not be used any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.status().health == Health::Unavailable
+        self.client().keys().is_err()
     }
 
     /// How often an attempt was given up for its time.
