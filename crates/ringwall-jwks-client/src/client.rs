@@ -394,9 +394,12 @@ impl Waiting {
                 if shared.has(missing) {
                     return Ok(true);
                 }
-                match shared.machine().has_looked() {
-                    true => Ok(false),
-                    false => Err(shared.unavailable()),
+                // On a line of its own, so that the lock is given back before `unavailable` takes it.
+                let has_looked = shared.machine().has_looked();
+                if has_looked {
+                    Ok(false)
+                } else {
+                    Err(shared.unavailable())
                 }
             }
         }

@@ -122,6 +122,36 @@ async fn a_key_that_was_published_during_a_regular_fetch_is_looked_for_once_more
     assert_eq!(fetcher.calls(), 3);
 }
 
+/// On a thread of its own: when this goes wrong, whoever asks waits for a lock that they hold, and
+/// the runtime with them.
+#[test]
+fn a_second_look_that_fails_says_that_nobody_knows() {
+    let (sender, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let fetcher = Scripted::serving(&set(&["old"]));
+            let bench = Bench::ready(&fetcher).await;
+            let old = set(&["old"]);
+            fetcher.set(move |_| Reply::After(seconds(2), body(&old)));
+            while fetcher.running() == 0 {
+                pass(Duration::from_millis(100)).await;
+            }
+            // The refresh that is under way succeeds, and the look of those who waited fails.
+            fetcher.fail();
+            let answer = look(&bench, "new").await;
+            assert_eq!(fetcher.calls(), 3);
+            sender.send((answer, bench.has("old"))).unwrap();
+        });
+    });
+    let ((answer, at_once), has_old) = answers.recv_timeout(seconds(30)).expect("an answer");
+    assert!(answer.is_err() && !at_once && has_old, "{answer:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_look_says_that_nobody_knows_and_a_good_one_after_it_that_there_is_none() {
     let fetcher = Scripted::serving(&set(&["good"]));
