@@ -12,6 +12,7 @@ use ringwall_core::step::Step;
 
 use crate::bearer::{BearerSource, Presented};
 use crate::error::{Refusal, TokenError, TokenErrorKind};
+use crate::protected_resource::ProtectedResource;
 use crate::token::VerifiedToken;
 use crate::verifier::TokenVerifier;
 
@@ -24,6 +25,8 @@ use crate::verifier::TokenVerifier;
 /// | a token that is not acceptable, or expired | 401 `invalid_token` |
 /// | keys, revocations or the clock unavailable | 503 with `Retry-After` |
 ///
+/// Given the metadata of the resource, each challenge names its URL (RFC 9728 §5.1).
+///
 /// Each outcome is an event with its precise cause; the answer never holds it.
 #[derive(Clone)]
 pub struct TokenAuthenticator(Arc<Inner>);
@@ -32,6 +35,7 @@ struct Inner {
     verifier: TokenVerifier,
     source: BearerSource,
     realm: Box<str>,
+    resource: Option<ProtectedResource>,
     clock: Arc<dyn WallClock>,
     events: Arc<dyn EventSink>,
 }
@@ -59,6 +63,14 @@ impl TokenAuthenticatorBuilder {
     #[must_use]
     pub fn realm(mut self, realm: &str) -> Self {
         self.0.realm = realm.into();
+        self
+    }
+
+    /// The metadata of what is protected. Challenges name its URL, so that a client finds the
+    /// authorization server; none is named unless set.
+    #[must_use]
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.0.resource = Some(resource);
         self
     }
 
@@ -91,6 +103,7 @@ impl TokenAuthenticator {
             verifier,
             source: BearerSource::default(),
             realm: "api".into(),
+            resource: None,
             clock: Arc::new(SystemClock::new()),
             events: Arc::new(DiscardEvents),
         })
@@ -111,7 +124,7 @@ impl TokenAuthenticator {
     /// The challenge for requests without credentials.
     #[must_use]
     pub fn challenge(&self) -> Challenge {
-        Challenge::new(&self.0.realm)
+        self.0.challenge()
     }
 
     /// Authenticates the request. With a cached token, and with any other whose key is there, the
@@ -132,7 +145,9 @@ impl TokenAuthenticator {
                     EventKind::CredentialsMissing,
                     "no bearer token was presented",
                 );
-                return Step::Done(Err(Denial::unauthenticated(&inner.realm)));
+                return Step::Done(Err(Denial::Unauthenticated {
+                    challenge: Box::new(inner.challenge()),
+                }));
             }
             Presented::Malformed => {
                 inner.report(
@@ -156,13 +171,17 @@ impl TokenAuthenticator {
                 retry_after: CLOCK_RETRY_AFTER,
             }));
         };
-        match inner.verifier.verify_refreshing(token, now) {
+        let verified = inner
+            .verifier
+            .verify_refreshing_from(token, now, &inner.clock);
+        match verified {
             Step::Done(answer) => Step::Done(inner.answer(report, answer)),
             Step::Wait(answer) => {
                 let inner = Arc::clone(inner);
                 Step::wait(async move {
                     let answer = answer.await;
-                    inner.answer(report, answer)
+                    let at = inner.clock.now().ok();
+                    inner.answer(Report { at, ..report }, answer)
                 })
             }
         }
@@ -179,6 +198,14 @@ struct Report {
 }
 
 impl Inner {
+    fn challenge(&self) -> Challenge {
+        let challenge = Challenge::new(&self.realm);
+        match &self.resource {
+            Some(resource) => challenge.resource_metadata(resource.metadata_url()),
+            None => challenge,
+        }
+    }
+
     fn answer(
         &self,
         report: Report,
@@ -201,7 +228,7 @@ impl Inner {
         match error.kind() {
             TokenErrorKind::Expired | TokenErrorKind::Rejected => {
                 self.report(report, EventKind::AuthenticationFailed, cause);
-                let challenge = Challenge::new(&self.realm).error(BearerError::InvalidToken);
+                let challenge = self.challenge().error(BearerError::InvalidToken);
                 Err(Denial::Unauthenticated {
                     challenge: Box::new(challenge),
                 })

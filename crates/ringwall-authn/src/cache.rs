@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::error::PolicyError;
+use crate::issuer_table::IssuerState;
 use crate::token::VerifiedToken;
 
 /// Locks are held for a look-up each; sixteen keep the threads of a large machine apart.
@@ -27,6 +28,9 @@ const ENTRY_OVERHEAD: usize = 128;
 ///
 /// The cache knows nothing of time, keys or revocation: whoever takes an entry checks those on
 /// every hit.
+///
+/// What leaves the cache is dropped after its lock was given back: with the last token of an issuer
+/// that was removed its source of keys ends, and what that does then is not known here.
 pub(crate) struct TokenCache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
@@ -90,13 +94,20 @@ impl TokenCache {
             return;
         }
         let hash = self.hasher.hash_one(token.as_bytes());
+        let mut gone = Vec::new();
         let Some(mut shard) = self.shard(hash) else {
             return;
         };
-        shard.remove(hash, token.as_bytes());
+        // Under the lock: an issuer is retired before its entries are purged, so whoever verified
+        // under it and comes here after the purge sees that.
+        if verified.issuer.is_retired() {
+            return;
+        }
+        gone.extend(shard.remove(hash, token.as_bytes()));
         while shard.bytes.saturating_add(bytes) > self.shard_bytes {
-            if !shard.evict_one() {
-                return;
+            match shard.evict_one() {
+                Some(entry) => gone.push(entry),
+                None => return,
             }
         }
         let token = Zeroizing::new(token.as_bytes().into());
@@ -107,12 +118,23 @@ impl TokenCache {
             bytes,
             used: false,
         });
+        drop(shard);
+        drop(gone);
     }
 
     pub(crate) fn remove(&self, token: &str) {
         let hash = self.hasher.hash_one(token.as_bytes());
-        if let Some(mut shard) = self.shard(hash) {
-            shard.remove(hash, token.as_bytes());
+        let gone = self
+            .shard(hash)
+            .and_then(|mut shard| shard.remove(hash, token.as_bytes()));
+        drop(gone);
+    }
+
+    /// Removes every token of an issuer that was retired. It looks at all entries, a shard at a time.
+    pub(crate) fn purge(&self, retired: &Arc<IssuerState>) {
+        for shard in &self.shards {
+            let gone = lock(shard).remove_issuer(retired);
+            drop(gone);
         }
     }
 
@@ -149,12 +171,18 @@ pub struct CacheUsage {
 /// A thread that panicked may have left index and slots apart. The cache can be emptied at any
 /// time, so that is what happens.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(|poisoned| {
-        shard.clear_poison();
-        let mut guard = poisoned.into_inner();
-        *guard = Shard::new();
-        guard
-    })
+    loop {
+        match shard.lock() {
+            Ok(guard) => return guard,
+            Err(poisoned) => {
+                let mut guard = poisoned.into_inner();
+                let broken = core::mem::replace(&mut *guard, Shard::new());
+                shard.clear_poison();
+                drop(guard);
+                drop(broken);
+            }
+        }
+    }
 }
 
 impl Shard {
@@ -197,26 +225,37 @@ impl Shard {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    fn remove(&mut self, hash: u64, token: &[u8]) {
-        if let Some(slot) = self.find(hash, token) {
-            self.remove_slot(slot);
-        }
+    fn remove(&mut self, hash: u64, token: &[u8]) -> Option<Entry> {
+        let slot = self.find(hash, token)?;
+        self.remove_slot(slot)
     }
 
-    fn remove_slot(&mut self, slot: usize) {
-        let Some(entry) = self.slots.get_mut(slot).and_then(Option::take) else {
-            return;
-        };
+    fn remove_issuer(&mut self, issuer: &Arc<IssuerState>) -> Vec<Entry> {
+        let is_theirs = |entry: &Entry| Arc::ptr_eq(&entry.verified.issuer, issuer);
+        let slots: Vec<usize> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, entry)| entry.as_ref().is_some_and(is_theirs).then_some(slot))
+            .collect();
+        slots
+            .into_iter()
+            .filter_map(|slot| self.remove_slot(slot))
+            .collect()
+    }
+
+    fn remove_slot(&mut self, slot: usize) -> Option<Entry> {
+        let entry = self.slots.get_mut(slot).and_then(Option::take)?;
         if let Ok(found) = self.index.find_entry(entry.hash, |other| *other == slot) {
             found.remove();
         }
         self.free.push(slot);
         self.bytes = self.bytes.saturating_sub(entry.bytes);
+        Some(entry)
     }
 
     /// Evicts the next entry that was not used since the hand last came by (second chance).
-    /// Answers whether there was one.
-    fn evict_one(&mut self) -> bool {
+    fn evict_one(&mut self) -> Option<Entry> {
         // Twice around: the first round may only take the marks away.
         for _ in 0..self.slots.len().saturating_mul(2) {
             let slot = self.hand;
@@ -227,14 +266,11 @@ impl Shard {
                 .unwrap_or(0);
             match self.slots.get_mut(slot).and_then(Option::as_mut) {
                 Some(entry) if entry.used => entry.used = false,
-                Some(_) => {
-                    self.remove_slot(slot);
-                    return true;
-                }
+                Some(_) => return self.remove_slot(slot),
                 None => {}
             }
         }
-        false
+        None
     }
 }
 
@@ -259,7 +295,12 @@ mod tests {
     use crate::{IssuerPolicy, SigningKey, TokenIssuer, TokenRequest, TokenVerifier};
     use ringwall_core::clock::Timestamp;
     use ringwall_core::principal::Subject;
-    use ringwall_jose::{Algorithm, StaticKeys};
+    use ringwall_jose::{
+        Algorithm, HmacSecret, KeyError, KeySet, PublicKey, RingProvider, SignatureMismatch,
+        SignatureProvider, StaticKeys, VerifySignature,
+    };
+    use std::sync::{Weak, mpsc};
+    use std::time::Duration;
 
     const BYTES: usize = 256 * 1024;
 
@@ -269,10 +310,19 @@ mod tests {
 
     /// A verified token; what it says does not matter here.
     fn verified() -> Arc<VerifiedToken> {
+        verified_by(Arc::new(RingProvider))
+    }
+
+    /// Its issuer is nobody's but its own: the keys end with it.
+    fn verified_by(provider: Arc<dyn SignatureProvider>) -> Arc<VerifiedToken> {
         let pkcs8 = SigningKey::generate_pkcs8(Algorithm::EdDsa).unwrap();
         let key = SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).unwrap();
         let issuer = TokenIssuer::new("issuer", key);
-        let keys = Arc::new(StaticKeys::new(issuer.key_set().unwrap()));
+        let keys = KeySet::builder()
+            .provider(provider)
+            .document(issuer.jwks().as_bytes())
+            .unwrap();
+        let keys = Arc::new(StaticKeys::new(keys.build().unwrap()));
         let policy = IssuerPolicy::builder("issuer", "api", keys)
             .build()
             .unwrap();
@@ -362,5 +412,109 @@ mod tests {
         assert!(cache.get("token").is_none());
         cache.insert("token", verified);
         assert!(cache.get("token").is_some());
+    }
+
+    #[test]
+    fn a_token_verified_under_a_retired_issuer_does_not_enter() {
+        let (cache, verified) = (cache(), verified());
+        verified.issuer.retire();
+        cache.insert("token", verified);
+        assert_eq!(cache.usage().entries, 0);
+    }
+
+    #[test]
+    fn a_purge_takes_one_issuers_tokens_and_no_others() {
+        let (cache, mine, others) = (cache(), verified(), verified());
+        for n in 0..64 {
+            cache.insert(&format!("mine {n}"), Arc::clone(&mine));
+            cache.insert(&format!("others {n}"), Arc::clone(&others));
+        }
+        cache.purge(&mine.issuer);
+        for n in 0..64 {
+            assert!(cache.get(&format!("mine {n}")).is_none());
+            assert!(cache.get(&format!("others {n}")).is_some());
+        }
+        assert_eq!(cache.usage().entries, 64);
+        // What is left over is as good as new: the places are used again, and the count is right.
+        cache.insert("mine 0", Arc::clone(&others));
+        cache.purge(&others.issuer);
+        assert_eq!((cache.usage().entries, cache.usage().bytes), (0, 0));
+    }
+
+    /// Asks the cache how full it is when its keys end, which waits for each lock.
+    #[derive(Debug)]
+    struct Asking(Weak<TokenCache>, mpsc::Sender<()>);
+
+    struct AskingKey(Weak<TokenCache>, mpsc::Sender<()>, Arc<dyn VerifySignature>);
+
+    impl SignatureProvider for Asking {
+        fn name(&self) -> &'static str {
+            "asking"
+        }
+
+        fn public_key(
+            &self,
+            algorithm: Algorithm,
+            key: &PublicKey,
+        ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+            let inner = RingProvider.public_key(algorithm, key)?;
+            Ok(Arc::new(AskingKey(self.0.clone(), self.1.clone(), inner)))
+        }
+
+        fn hmac_key(
+            &self,
+            algorithm: Algorithm,
+            secret: &HmacSecret,
+        ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+            RingProvider.hmac_key(algorithm, secret)
+        }
+    }
+
+    impl VerifySignature for AskingKey {
+        fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
+            self.2.verify(message, signature)
+        }
+    }
+
+    impl Drop for AskingKey {
+        fn drop(&mut self) {
+            if let Some(cache) = self.0.upgrade() {
+                cache.usage();
+            }
+            self.1.send(()).ok();
+        }
+    }
+
+    #[test]
+    fn whatever_leaves_the_cache_ends_outside_of_its_locks() {
+        let ways: [fn(&TokenCache); 4] = [
+            |cache| cache.remove("token"),
+            |cache| cache.insert("token", verified()),
+            |cache| {
+                let other = verified();
+                (0..1_000).for_each(|n| cache.insert(&n.to_string(), Arc::clone(&other)));
+            },
+            |cache| {
+                let poisoned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    let guards: Vec<_> = cache.shards.iter().map(|shard| shard.lock()).collect();
+                    assert!(guards.is_empty(), "on purpose");
+                }));
+                assert!(poisoned.is_err());
+                cache.usage();
+            },
+        ];
+        for (number, way) in ways.into_iter().enumerate() {
+            let cache = Arc::new(cache());
+            let (sender, ended) = mpsc::channel();
+            let token = verified_by(Arc::new(Asking(Arc::downgrade(&cache), sender)));
+            // From here on the cache holds the last handle, and the keys end with the entry.
+            cache.insert("token", token);
+            std::thread::spawn(move || way(&cache));
+            let answer = ended.recv_timeout(Duration::from_secs(20));
+            assert!(
+                answer.is_ok(),
+                "way {number} waits for a lock that it holds"
+            );
+        }
     }
 }

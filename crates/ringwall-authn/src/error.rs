@@ -155,6 +155,14 @@ refusals! {
     IssuedAtMalformed => "the issue time is malformed",
     /// `iat` lies in the future.
     IssuedInFuture => "the issue time lies in the future",
+    /// `auth_time` is there and not a non-negative integer in range.
+    AuthenticationTimeMalformed => "the authentication time is malformed",
+    /// `auth_time` lies in the future.
+    AuthenticatedInFuture => "the authentication time lies in the future",
+    /// `acr` is there and no string that RFC 9470 §3 could ask for.
+    ContextClassMalformed => "the authentication context class is malformed",
+    /// `amr` is there and not an array of method names.
+    MethodsMalformed => "the authentication methods are malformed",
     /// The token lives longer than the issuer's policy permits.
     LifetimeTooLong => "the token lives longer than permitted",
     /// `aud` is missing or neither a string nor an array of strings.

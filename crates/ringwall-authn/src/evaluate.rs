@@ -4,19 +4,22 @@ use core::time::Duration;
 
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{
-    Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, ProjectId, Role, Scope,
-    Subject, Tenant,
+    Authentication, AuthenticationMethod, ContextClass, MethodReference, OrgId, Principal,
+    PrincipalKind, ProjectId, Role, Scope, Subject, Tenant,
 };
 use ringwall_jose::json::Value;
 use ringwall_jose::{CompactJws, SignatureValid};
 
 use crate::error::Refusal;
 use crate::policy::{IssuerPolicy, PrincipalMapping};
-use crate::profile::{ClientRule, TokenProfile};
+use crate::profile::{ClientRule, MethodsForm, TokenProfile};
 use crate::token::Times;
 
 /// The most scopes or roles of one token.
 const MAX_GRANTS: usize = 128;
+
+/// The most authentication methods of one token. RFC 8176 registers about twenty.
+const MAX_METHODS: usize = 32;
 
 /// The longest `jti` in bytes. Providers send 20 to 64.
 const MAX_TOKEN_ID_BYTES: usize = 256;
@@ -41,7 +44,7 @@ pub(crate) fn evaluate(
         return Err(Refusal::SenderConstrained);
     }
     let times = read_times(policy, claims)?;
-    let principal = read_principal(policy, claims, times.expires_at)?;
+    let principal = read_principal(policy, claims, times)?;
     // The expiry last: a caller is told to come back with a fresh token only if that would help.
     check_times(policy, times, now)?;
     Ok((principal, times))
@@ -160,6 +163,7 @@ fn read_times(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Times, Refusal
     let expires_at = optional("exp", Refusal::ExpiryMalformed)?.ok_or(Refusal::ExpiryMalformed)?;
     let not_before = optional("nbf", Refusal::NotBeforeMalformed)?;
     let issued_at = optional("iat", Refusal::IssuedAtMalformed)?;
+    let authenticated_at = optional("auth_time", Refusal::AuthenticationTimeMalformed)?;
     if let Some(issued_at) = issued_at
         && expires_at.saturating_since(issued_at) > policy.max_lifetime
     {
@@ -169,6 +173,7 @@ fn read_times(policy: &IssuerPolicy, claims: Value<'_>) -> Result<Times, Refusal
         expires_at,
         not_before,
         issued_at,
+        authenticated_at,
     })
 }
 
@@ -188,6 +193,13 @@ pub(crate) fn check_times(
     let latest = now.checked_add(skew).ok_or(Refusal::ClockUnavailable)?;
     if times.issued_at.is_some_and(|issued_at| issued_at > latest) {
         return Err(Refusal::IssuedInFuture);
+    }
+    // A login that is yet to come would stay fresh for as long as its issuer likes.
+    if times
+        .authenticated_at
+        .is_some_and(|authenticated_at| authenticated_at > latest)
+    {
+        return Err(Refusal::AuthenticatedInFuture);
     }
     if times
         .not_before
@@ -219,7 +231,7 @@ pub(crate) fn check_times(
 fn read_principal(
     policy: &IssuerPolicy,
     claims: Value<'_>,
-    expires_at: Timestamp,
+    times: Times,
 ) -> Result<Principal, Refusal> {
     let mapping = &policy.mapping;
     let token_id = claims
@@ -232,9 +244,12 @@ fn read_principal(
         })
         .transpose()?;
     let authentication = Authentication {
-        method: AuthenticationMethod::Token,
-        expires_at: Some(expires_at),
+        authenticated_at: times.authenticated_at,
+        context_class: read_context_class(&policy.profile, claims)?,
+        methods: read_methods(&policy.profile, claims)?,
+        expires_at: Some(times.expires_at),
         credential_id: token_id.map(Into::into),
+        ..Authentication::new(AuthenticationMethod::Token)
     };
     let subject = read_subject(policy, claims)?;
     let actor = read_actor(policy, claims)?;
@@ -284,6 +299,46 @@ fn read_principal(
         })?;
     }
     Ok(principal)
+}
+
+/// RFC 9068 §2.2.1: how well the person behind the token was authenticated. A class of another form
+/// refuses the token: what is dropped in silence here would be a login that is weaker than it was,
+/// and nobody would learn why each step-up fails.
+fn read_context_class(
+    profile: &TokenProfile,
+    claims: Value<'_>,
+) -> Result<Option<ContextClass>, Refusal> {
+    let Some(value) = claims.get(profile.context_class) else {
+        return Ok(None);
+    };
+    let text = value.as_str().ok_or(Refusal::ContextClassMalformed)?;
+    ContextClass::new(text)
+        .map(Some)
+        .map_err(|_| Refusal::ContextClassMalformed)
+}
+
+/// OpenID Connect Core §2: `amr` is an array of strings, never a string alone.
+fn read_methods(
+    profile: &TokenProfile,
+    claims: Value<'_>,
+) -> Result<Vec<MethodReference>, Refusal> {
+    let malformed = Refusal::MethodsMalformed;
+    let mut methods = Vec::new();
+    let Some(value) = claims.get("amr") else {
+        return Ok(methods);
+    };
+    for element in value.as_array().ok_or(malformed)? {
+        let name = match profile.methods {
+            MethodsForm::Names => Some(element),
+            MethodsForm::Entries => element.get("method"),
+        };
+        let text = name.and_then(Value::as_str).ok_or(malformed)?;
+        if methods.len() >= MAX_METHODS {
+            return Err(malformed);
+        }
+        methods.push(MethodReference::new(text).map_err(|_| malformed)?);
+    }
+    Ok(methods)
 }
 
 fn is_client(rule: ClientRule, claims: Value<'_>, subject: &str) -> bool {

@@ -7,11 +7,14 @@ mod claim_path;
 mod error;
 mod evaluate;
 mod issuer;
+mod issuer_table;
 mod policy;
 mod profile;
+mod protected_resource;
 mod revocation;
 mod signing_key;
 mod token;
+mod url;
 mod verifier;
 
 pub use ringwall_jose as jose;
@@ -22,15 +25,18 @@ pub use cache::CacheUsage;
 pub use claim_path::ClaimPath;
 pub use error::{PolicyError, Refusal, TokenError, TokenErrorKind};
 pub use issuer::{IssueError, IssuedToken, TokenIssuer, TokenRequest};
+pub use issuer_table::MAX_ISSUERS;
 pub use policy::{
     DEFAULT_CLOCK_SKEW, DEFAULT_MAX_LIFETIME, IssuerPolicy, IssuerPolicyBuilder, MAX_CLOCK_SKEW,
     PrincipalMapping,
 };
 pub use profile::TokenProfile;
+pub use protected_resource::{ProtectedResource, ProtectedResourceBuilder, ProtectedResourceError};
 pub use revocation::{
     MemoryRevocations, NoRevocations, Revocations, RevocationsFull, RevocationsUnavailable,
     TokenFacts,
 };
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use token::{Claims, VerifiedToken};
-pub use verifier::{DEFAULT_CACHE_BYTES, MAX_ISSUERS, TokenVerifier, TokenVerifierBuilder};
+pub use url::UrlFault;
+pub use verifier::{DEFAULT_CACHE_BYTES, TokenVerifier, TokenVerifierBuilder};

@@ -33,6 +33,18 @@ pub struct TokenProfile {
     pub(crate) audience: &'static str,
     /// How a service's own token is told from one of a person.
     pub(crate) client: ClientRule,
+    /// The claim that holds the authentication context class.
+    pub(crate) context_class: &'static str,
+    pub(crate) methods: MethodsForm,
+}
+
+/// What the elements of `amr` are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MethodsForm {
+    /// Names, as RFC 8176 has it.
+    Names,
+    /// Objects whose `method` is the name.
+    Entries,
 }
 
 /// How a token that a client got for itself (RFC 6749 §4.4) shows that. Who is taken for a person
@@ -105,6 +117,8 @@ const PLAIN: TokenProfile = TokenProfile {
     must_not_hold: &[],
     audience: "aud",
     client: ClientRule::SubjectIs("client_id"),
+    context_class: "acr",
+    methods: MethodsForm::Names,
 };
 
 const GOOGLE: TokenProfile = TokenProfile {
@@ -296,6 +310,10 @@ impl IssuerPolicy {
     /// never from `user_metadata`, which the user writes. The `anon` key is no user, and neither is
     /// somebody who signed in anonymously (`is_anonymous`), whose role is `authenticated` too.
     ///
+    /// The context class is Supabase's assurance level (`aal`: `aal1`, `aal2`), and the methods come
+    /// from the entries of its `amr`. When somebody authenticated is not known: the times in `amr`
+    /// are also those of refreshes, so no limit on the age of a login is ever met.
+    ///
     /// Refused is also the token that another application holds for a user (`client_id`, where the
     /// project is an OAuth server): it has all claims of the user, and scopes do not limit it.
     #[must_use]
@@ -306,6 +324,8 @@ impl IssuerPolicy {
             markers: &[("role", "authenticated")],
             forbidden: NOT_ACCESS_NOR_CLIENT,
             must_not_hold: &["is_anonymous"],
+            context_class: "aal",
+            methods: MethodsForm::Entries,
             ..PLAIN
         };
         let mapping = PrincipalMapping::default()

@@ -1,7 +1,6 @@
 //! A token that was verified.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use ringwall_core::clock::Timestamp;
@@ -9,7 +8,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_jose::json::{Document, ShapeError, Value};
 use serde::de::DeserializeOwned;
 
-use crate::policy::IssuerPolicy;
+use crate::issuer_table::IssuerState;
 
 /// The claims of a verified token, parsed once.
 #[derive(Clone)]
@@ -74,6 +73,7 @@ pub(crate) struct Times {
     pub(crate) expires_at: Timestamp,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) issued_at: Option<Timestamp>,
+    pub(crate) authenticated_at: Option<Timestamp>,
 }
 
 impl VerifiedToken {
@@ -135,30 +135,5 @@ impl fmt::Debug for VerifiedToken {
             .field("subject", &self.principal.subject)
             .field("expires_at", &self.times.expires_at)
             .finish_non_exhaustive()
-    }
-}
-
-/// One configured issuer. When it is removed or replaced it is retired, and with it every cached
-/// token that was verified under it.
-#[derive(Debug)]
-pub(crate) struct IssuerState {
-    pub(crate) policy: IssuerPolicy,
-    retired: AtomicBool,
-}
-
-impl IssuerState {
-    pub(crate) const fn new(policy: IssuerPolicy) -> Self {
-        Self {
-            policy,
-            retired: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) fn retire(&self) {
-        self.retired.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Acquire)
     }
 }

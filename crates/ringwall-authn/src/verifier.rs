@@ -2,30 +2,26 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use ringwall_core::attest::Attest;
-use ringwall_core::clock::Timestamp;
+use ringwall_core::clock::{ClockUnavailable, Timestamp, WallClock};
 use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::profile::Profile;
 use ringwall_core::step::Step;
 use ringwall_jose::json::{Document, Limits};
-use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource};
+use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource, KeysUnavailable};
 
 use crate::cache::{CacheUsage, TokenCache};
 use crate::error::{PolicyError, Refusal, TokenError};
 use crate::evaluate::{check_times, evaluate};
+use crate::issuer_table::{IssuerState, IssuerTable};
 use crate::policy::IssuerPolicy;
 use crate::revocation::{NoRevocations, Revocations, TokenFacts};
-use crate::token::{Claims, IssuerState, VerifiedToken};
+use crate::token::{Claims, VerifiedToken};
 
 /// The bytes of the verified-token cache unless set: about ten thousand tokens of usual size.
 pub const DEFAULT_CACHE_BYTES: usize = 16 * 1024 * 1024;
-
-/// The most issuers of one verifier.
-pub const MAX_ISSUERS: usize = 100_000;
 
 /// How long to wait when the clock or the revocations cannot be had.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -55,9 +51,7 @@ pub struct TokenVerifier(Arc<Inner>);
 struct Inner {
     profile: Profile,
     parser: CompactParser,
-    issuers: ArcSwap<HashMap<Box<str>, Arc<IssuerState>>>,
-    /// Orders those who change `issuers`; readers never take it.
-    changing: Mutex<()>,
+    issuers: IssuerTable,
     cache: Option<TokenCache>,
     revocations: Arc<dyn Revocations>,
 }
@@ -117,8 +111,7 @@ impl TokenVerifierBuilder {
         let inner = Inner {
             profile: self.profile,
             parser: CompactParser::new(self.limits),
-            issuers: ArcSwap::from_pointee(HashMap::new()),
-            changing: Mutex::new(()),
+            issuers: IssuerTable::default(),
             cache: TokenCache::new(self.cache_bytes)?,
             revocations: self.revocations,
         };
@@ -147,6 +140,12 @@ impl From<TokenError> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal.into())
+    }
+}
+
+impl From<ClockUnavailable> for TokenError {
+    fn from(_: ClockUnavailable) -> Self {
+        Self::unavailable(Refusal::ClockUnavailable, RETRY_AFTER)
     }
 }
 
@@ -184,10 +183,29 @@ impl TokenVerifier {
     /// As [`TokenVerifier::verify`]; when the token names a key that its issuer's source does not
     /// have, the source is asked once to look for it. With a cached token, or any other key that
     /// is there, the answer is there at once.
+    ///
+    /// Looking for a key takes as long as the network does, and a token can expire meanwhile: what
+    /// is judged after it is judged by the time after it. A `clock` that cannot tell that time is no
+    /// decision ([`TokenErrorKind::Unavailable`]).
+    ///
+    /// [`TokenErrorKind::Unavailable`]: crate::TokenErrorKind::Unavailable
     pub fn verify_refreshing(
         &self,
         token: &str,
+        clock: &Arc<dyn WallClock>,
+    ) -> Step<Result<Arc<VerifiedToken>, TokenError>> {
+        match clock.now() {
+            Ok(now) => self.verify_refreshing_from(token, now, clock),
+            Err(error) => Step::Done(Err(error.into())),
+        }
+    }
+
+    /// As [`Self::verify_refreshing`], for whoever has just read the clock.
+    pub(crate) fn verify_refreshing_from(
+        &self,
+        token: &str,
         now: Timestamp,
+        clock: &Arc<dyn WallClock>,
     ) -> Step<Result<Arc<VerifiedToken>, TokenError>> {
         let (keys, id) = match self.0.look(token, now) {
             Ok(verified) => return Step::Done(Ok(verified)),
@@ -195,18 +213,31 @@ impl TokenVerifier {
             Err(Failure::MissingKey { keys, id }) => (keys, id),
         };
         match keys.refresh(&id) {
-            Step::Done(true) => Step::Done(self.verify(token, now)),
-            Step::Done(false) => Step::Done(Err(Refusal::KeyUnknown.into())),
+            Step::Done(found) => Step::Done(self.verify_refreshed(token, found, &**clock)),
             Step::Wait(refreshed) => {
                 let (verifier, token) = (self.clone(), zeroize::Zeroizing::new(token.to_owned()));
+                let clock = Arc::clone(clock);
                 Step::wait(async move {
-                    if refreshed.await {
-                        verifier.verify(&token, now)
-                    } else {
-                        Err(Refusal::KeyUnknown.into())
-                    }
+                    let found = refreshed.await;
+                    verifier.verify_refreshed(&token, found, &*clock)
                 })
             }
+        }
+    }
+
+    fn verify_refreshed(
+        &self,
+        token: &str,
+        found: Result<bool, KeysUnavailable>,
+        clock: &dyn WallClock,
+    ) -> Result<Arc<VerifiedToken>, TokenError> {
+        match found {
+            Ok(true) => self.verify(token, clock.now()?),
+            Ok(false) => Err(Refusal::KeyUnknown.into()),
+            Err(error) => Err(TokenError::unavailable(
+                Refusal::KeysUnavailable,
+                error.retry_after,
+            )),
         }
     }
 
@@ -224,8 +255,8 @@ impl TokenVerifier {
     /// # Errors
     ///
     /// [`PolicyError::DuplicateIssuer`] when there is one of this name, [`PolicyError::AnyOrg`] as
-    /// said above, [`PolicyError::TooManyIssuers`] at the bound of [`MAX_ISSUERS`]. Nothing is
-    /// changed then.
+    /// said above, [`PolicyError::TooManyIssuers`] at the bound of
+    /// [`MAX_ISSUERS`](crate::MAX_ISSUERS). Nothing is changed then.
     pub fn add_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
         self.add_issuers([policy])
     }
@@ -240,63 +271,38 @@ impl TokenVerifier {
         &self,
         policies: impl IntoIterator<Item = IssuerPolicy>,
     ) -> Result<(), PolicyError> {
-        self.change(|issuers| {
-            for policy in policies {
-                if issuers.len() >= MAX_ISSUERS {
-                    return Err(PolicyError::TooManyIssuers);
-                }
-                let name = policy.issuer().into();
-                let state = Arc::new(IssuerState::new(policy));
-                if issuers.insert(name, state).is_some() {
-                    return Err(PolicyError::DuplicateIssuer);
-                }
-            }
-            check_orgs(issuers)
-        })
+        self.0.issuers.add(policies)
     }
 
     /// Replaces the policy of an issuer, or adds it. Tokens verified under the old policy are
-    /// judged again.
+    /// judged again. Nothing here holds on to the old source of keys: it ends with the last request
+    /// that uses it.
     ///
     /// # Errors
     ///
     /// [`PolicyError::AnyOrg`] and [`PolicyError::TooManyIssuers`] as for
     /// [`TokenVerifier::add_issuer`]. Nothing is changed then.
     pub fn replace_issuer(&self, policy: IssuerPolicy) -> Result<(), PolicyError> {
-        self.change(|issuers| {
-            if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(policy.issuer()) {
-                return Err(PolicyError::TooManyIssuers);
-            }
-            let name = policy.issuer().into();
-            let old = issuers.insert(name, Arc::new(IssuerState::new(policy)));
-            check_orgs(issuers)?;
-            if let Some(old) = old {
-                old.retire();
-            }
-            Ok(())
-        })
+        if let Some(old) = self.0.issuers.replace(policy)? {
+            self.0.forget(&old);
+        }
+        Ok(())
     }
 
     /// Refuses the tokens of `issuer` from now on, cached ones too. Answers whether it was there.
+    /// Nothing here holds on to its source of keys: it ends with the last request that uses it.
     pub fn remove_issuer(&self, issuer: &str) -> bool {
-        let removed = self.change(|issuers| {
-            let old = issuers.remove(issuer);
-            if let Some(old) = &old {
-                old.retire();
-            }
-            Ok::<_, PolicyError>(old.is_some())
-        });
-        removed.unwrap_or(false)
+        let old = self.0.issuers.remove(issuer);
+        if let Some(old) = &old {
+            self.0.forget(old);
+        }
+        old.is_some()
     }
 
     /// The issuers and how well each one's keys can be served, for a readiness probe.
     #[must_use]
     pub fn health(&self) -> Vec<(Arc<str>, Health)> {
-        let issuers = self.0.issuers.load();
-        issuers
-            .values()
-            .map(|state| (Arc::clone(&state.policy.issuer), state.policy.keys.health()))
-            .collect()
+        self.0.issuers.health()
     }
 
     /// What the cache holds; `None` without a cache.
@@ -310,37 +316,13 @@ impl TokenVerifier {
     pub fn profile(&self) -> Profile {
         self.0.profile
     }
-
-    fn change<T>(
-        &self,
-        change: impl FnOnce(&mut HashMap<Box<str>, Arc<IssuerState>>) -> Result<T, PolicyError>,
-    ) -> Result<T, PolicyError> {
-        let _guard = self
-            .0
-            .changing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut issuers = HashMap::clone(&self.0.issuers.load());
-        let answer = change(&mut issuers)?;
-        self.0.issuers.store(Arc::new(issuers));
-        Ok(answer)
-    }
-}
-
-/// A single issuer is the operator's own and may name whom it likes.
-fn check_orgs(issuers: &HashMap<Box<str>, Arc<IssuerState>>) -> Result<(), PolicyError> {
-    let unchecked = |state: &Arc<IssuerState>| state.policy.mapping.names_orgs_unchecked();
-    if issuers.len() > 1 && issuers.values().any(unchecked) {
-        return Err(PolicyError::AnyOrg);
-    }
-    Ok(())
 }
 
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifier")
             .field("profile", &self.0.profile)
-            .field("issuers", &self.0.issuers.load().len())
+            .field("issuers", &self.0.issuers.len())
             .field("cache", &self.0.cache)
             .finish_non_exhaustive()
     }
@@ -366,6 +348,14 @@ impl Inner {
             cache.insert(token, Arc::clone(&verified));
         }
         Ok(verified)
+    }
+
+    /// Lets go of what the cache holds of an issuer that was retired, its source of keys with it: a
+    /// remote source owns a task and connections, which end with its last handle.
+    fn forget(&self, retired: &Arc<IssuerState>) {
+        if let Some(cache) = &self.cache {
+            cache.purge(retired);
+        }
     }
 
     /// What can change while a token is cached: time, keys, policy, revocation. `false` means
@@ -418,12 +408,7 @@ impl Inner {
             .get("iss")
             .and_then(ringwall_jose::json::Value::as_str)
             .ok_or(Refusal::IssuerMalformed)?;
-        let state = self
-            .issuers
-            .load()
-            .get(issuer)
-            .cloned()
-            .ok_or(Refusal::IssuerUnknown)?;
+        let state = self.issuers.find(issuer).ok_or(Refusal::IssuerUnknown)?;
         let policy = &state.policy;
         let keys = policy.keys.keys().map_err(|error| {
             TokenError::unavailable(Refusal::KeysUnavailable, error.retry_after)
@@ -469,39 +454,5 @@ impl Inner {
             generation,
         };
         Ok((Arc::new(verified), now < times.expires_at))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ringwall_jose::{Algorithm, StaticKeys};
-
-    #[test]
-    fn the_number_of_issuers_is_bounded() {
-        let pkcs8 = crate::SigningKey::generate_pkcs8(Algorithm::EdDsa).unwrap();
-        let key = crate::SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).unwrap();
-        let keys = crate::TokenIssuer::new("issuer", key).key_set().unwrap();
-        let keys = Arc::new(StaticKeys::new(keys));
-        let policy = |issuer: &str| {
-            let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&keys);
-            IssuerPolicy::builder(issuer, "api", keys)
-                .map_principal(crate::PrincipalMapping::without_tenant)
-                .build()
-                .unwrap()
-        };
-        let verifier = TokenVerifier::builder().build().unwrap();
-        // Adding them one by one would take minutes.
-        let state = Arc::new(IssuerState::new(policy("issuer")));
-        let full = (0..MAX_ISSUERS)
-            .map(|n| (n.to_string().into(), Arc::clone(&state)))
-            .collect();
-        verifier.0.issuers.store(Arc::new(full));
-        let full = Err(PolicyError::TooManyIssuers);
-        assert_eq!(verifier.add_issuer(policy("new")), full);
-        assert_eq!(verifier.replace_issuer(policy("new")), full);
-        assert_eq!(verifier.replace_issuer(policy("7")), Ok(()));
-        assert!(verifier.remove_issuer("8"));
-        assert_eq!(verifier.add_issuer(policy("new")), Ok(()));
     }
 }

@@ -8,7 +8,7 @@ use axum::handler::Handler;
 use axum::response::IntoResponse;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use ringwall_core::principal::Scope;
-use ringwall_gate::{Access, AuditScope, Door, RoutePolicy};
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, Door, RoutePolicy};
 use tower_service::Service;
 
 use crate::error::Error;
@@ -27,6 +27,7 @@ type Make<S> = Box<dyn FnOnce(Door, Verb) -> MethodRouter<S> + Send>;
 pub struct Endpoint<S = ()> {
     pub(crate) verb: Verb,
     access: Result<Draft, Fault>,
+    login: Option<AuthenticationRequirement>,
     body_limit: u64,
     audit: AuditScope,
     make: Make<S>,
@@ -75,6 +76,7 @@ where
         Self {
             verb,
             access: Ok(Draft::Unsaid),
+            login: None,
             body_limit: RoutePolicy::DEFAULT_BODY_LIMIT,
             audit: AuditScope::default(),
             make: Box::new(move |door, verb| {
@@ -92,6 +94,7 @@ where
         Endpoint {
             verb: self.verb,
             access: self.access,
+            login: self.login,
             body_limit: self.body_limit,
             audit: self.audit,
             make: Box::new(move |door, verb| make(door, verb).with_state(state)),
@@ -120,6 +123,29 @@ impl<S> Endpoint<S> {
     pub fn require_any_scope<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         let access = Access::any_scope(scopes).map_err(|_| Fault::Scope);
         self.access = self.access.and_then(|draft| draft.say(access?));
+        self
+    }
+
+    /// Demands something of the login behind the caller's credential, beside the scopes: whoever
+    /// does not meet it is answered 401 with the challenge of RFC 9470, by which a client gets a
+    /// token of a stronger or fresher login. A route that is public or optional cannot demand it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringwall_axum::{Endpoint, delete};
+    /// use ringwall_gate::AuthenticationRequirement;
+    ///
+    /// # fn main() -> Result<(), ringwall_gate::Error> {
+    /// let recently = AuthenticationRequirement::max_age(Duration::from_secs(300))?;
+    /// let endpoint: Endpoint = delete(async || "gone").require_scope("cases:delete").step_up(recently);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn step_up(mut self, requirement: AuthenticationRequirement) -> Self {
+        if self.login.as_ref().is_some_and(|said| *said != requirement) {
+            self.access = Err(Fault::Contradiction);
+        }
+        self.login = Some(requirement);
         self
     }
 
@@ -161,9 +187,18 @@ impl<S> Endpoint<S> {
             Err(Fault::Scope) => return Err(Error::InvalidScope { route: name }),
             Err(Fault::Contradiction) => return Err(Error::Contradiction { route: name }),
         };
-        Ok(RoutePolicy::new(name, access)
+        let contradiction = |_| Error::Contradiction {
+            route: name.clone(),
+        };
+        let policy = RoutePolicy::new(name.as_str(), access)
             .with_body_limit(self.body_limit)
-            .with_audit(self.audit))
+            .with_audit(self.audit);
+        match &self.login {
+            None => Ok(policy),
+            Some(login) => policy
+                .with_authentication(login.clone())
+                .map_err(contradiction),
+        }
     }
 
     /// The route behind `door`.
@@ -258,6 +293,7 @@ impl<S> fmt::Debug for Endpoint<S> {
         f.debug_struct("Endpoint")
             .field("method", &self.verb.name())
             .field("access", &self.access)
+            .field("login", &self.login)
             .field("body_limit", &self.body_limit)
             .field("audit", &self.audit)
             .finish_non_exhaustive()

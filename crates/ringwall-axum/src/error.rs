@@ -11,7 +11,7 @@ pub enum Error {
         route: String,
     },
     /// A route was told two things that exclude each other, such as to be public and to demand a
-    /// scope.
+    /// scope or a login.
     #[error("the route {route} contradicts itself about who may use it")]
     Contradiction {
         /// The route.
@@ -30,6 +30,9 @@ pub enum Error {
         /// The path.
         path: String,
     },
+    /// The metadata of the protected resource was to be served, and the gate knows none.
+    #[error("the gate was given no resource metadata to serve")]
+    NoProtectedResource,
     /// A router with a fallback of its own was nested, or two were merged. Set the one fallback on
     /// the outermost router.
     #[error("more than one router has a fallback of its own")]

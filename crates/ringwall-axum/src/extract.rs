@@ -43,8 +43,8 @@ fn required(parts: &Parts) -> Result<(&Admitted, &VerifiedPrincipal), Rejection>
         EventKind::CredentialsMissing,
         "the handler needs to know who is calling",
     );
-    let realm = admitted.door().gate().realm();
-    Err(Rejection::Denied(Denial::unauthenticated(realm)))
+    let challenge = Box::new(admitted.door().gate().challenge());
+    Err(Rejection::Denied(Denial::Unauthenticated { challenge }))
 }
 
 /// Who is calling.

@@ -4,11 +4,12 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::routing::{self, MethodRouter};
 use ringwall_core::denial::Denial;
-use ringwall_gate::{Access, Gate, RoutePolicy};
+use ringwall_gate::{Access, AuditScope, Gate, ProtectedResource, RoutePolicy};
 
-use crate::endpoint::{Endpoint, Endpoints, Verb};
+use crate::endpoint::{Endpoint, Endpoints, Verb, get};
 use crate::error::Error;
 use crate::guard::{Guarded, Refuses};
 use crate::routes::{RouteEntry, Routes};
@@ -40,6 +41,8 @@ pub struct GuardedRouter<S = ()> {
 struct Entry<S> {
     gate: Gate,
     path: String,
+    /// Whether the path stays as it is wherever the router is nested (RFC 8615 §3).
+    at_root: bool,
     endpoint: Endpoint<S>,
 }
 
@@ -71,9 +74,45 @@ where
             self.entries.push(Entry {
                 gate: self.gate.clone(),
                 path: path.to_owned(),
+                at_root: false,
                 endpoint,
             });
         }
+        self
+    }
+
+    /// Serves the metadata of the protected resource that the gate was given (RFC 9728), to
+    /// everybody, by GET and HEAD. Its path is at the root of the host, also when this router is
+    /// nested; nest the *axum* router that comes of it nowhere.
+    ///
+    /// Successes are not recorded, since anybody may ask as often as they like. Answers may be
+    /// cached for an hour ([`CACHE_CONTROL`]). Clients in browsers of other origins need CORS fields,
+    /// which are not added here: put a `CorsLayer` around the finished router, as for other routes.
+    ///
+    /// The path of the resource must be no template: a segment that begins with `:` or `*` is
+    /// refused as elsewhere.
+    ///
+    /// [`CACHE_CONTROL`]: ringwall_gate::ProtectedResource::CACHE_CONTROL
+    pub fn resource_metadata(mut self) -> Self {
+        let Some(resource) = self.gate.protected_resource().cloned() else {
+            self.errors.push(Error::NoProtectedResource);
+            return self;
+        };
+        let path = resource.path().to_owned();
+        self.check_path(&path, 1);
+        let handler = async move || {
+            let headers = [
+                (CONTENT_TYPE, ProtectedResource::MEDIA_TYPE),
+                (CACHE_CONTROL, ProtectedResource::CACHE_CONTROL),
+            ];
+            (headers, resource.document().to_owned())
+        };
+        self.entries.push(Entry {
+            gate: self.gate.clone(),
+            path,
+            at_root: true,
+            endpoint: get(handler).public().audit(AuditScope::DenialsOnly),
+        });
         self
     }
 
@@ -92,9 +131,12 @@ where
         }
         self.errors.extend(other.errors);
         self.entries
-            .extend(other.entries.into_iter().map(|entry| Entry {
-                path: join(prefix, &entry.path),
-                ..entry
+            .extend(other.entries.into_iter().map(|entry| match entry.at_root {
+                true => entry,
+                false => Entry {
+                    path: join(prefix, &entry.path),
+                    ..entry
+                },
             }));
         self.mounts
             .extend(other.mounts.into_iter().map(|mount| Mount {
@@ -150,6 +192,7 @@ where
         let give = |entry: Entry<S>| Entry {
             gate: entry.gate,
             path: entry.path,
+            at_root: entry.at_root,
             endpoint: entry.endpoint.with_state(state.clone()),
         };
         GuardedRouter {
@@ -178,6 +221,7 @@ where
                 method,
                 path,
                 access: policy.access().clone(),
+                authentication: policy.authentication().cloned(),
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
             });
@@ -225,6 +269,7 @@ where
             gate,
             path,
             endpoint,
+            at_root: _,
         } in self.entries
         {
             paths.entry(path).or_default().push((gate, endpoint));

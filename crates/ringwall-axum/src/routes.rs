@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use ringwall_gate::{Access, AuditScope};
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
 
 /// One registered route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct RouteEntry {
     pub path: String,
     /// Who may use it.
     pub access: Access,
+    /// What is demanded of their login.
+    pub authentication: Option<AuthenticationRequirement>,
     /// The longest request body in bytes.
     pub body_limit: u64,
     /// Which requests are recorded.
@@ -61,9 +63,14 @@ impl fmt::Display for Routes {
                 method,
                 path,
                 access,
+                authentication,
                 ..
             } = entry;
-            writeln!(f, "{method:<7} {path:<width$} {access}")?;
+            write!(f, "{method:<7} {path:<width$} {access}")?;
+            if let Some(login) = authentication {
+                write!(f, ", login: {login}")?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

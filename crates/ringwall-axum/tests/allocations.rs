@@ -88,11 +88,7 @@ mod tests {
 
     impl InHand {
         fn new() -> Self {
-            let authentication = Authentication {
-                method: AuthenticationMethod::Token,
-                expires_at: None,
-                credential_id: None,
-            };
+            let authentication = Authentication::new(AuthenticationMethod::Token);
             let subject = Subject::new("u1").expect("a subject");
             let mut principal = Principal::new(PrincipalKind::User, subject, authentication);
             principal

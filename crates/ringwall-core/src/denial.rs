@@ -170,6 +170,9 @@ pub enum BearerError {
     InvalidToken,
     /// The token is good, and does not suffice.
     InsufficientScope,
+    /// The token is good, and the login behind it is too weak or too long ago: a fresh login can
+    /// help (RFC 9470 §3).
+    InsufficientUserAuthentication,
 }
 
 impl BearerError {
@@ -180,11 +183,12 @@ impl BearerError {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
         }
     }
 }
 
-/// A `WWW-Authenticate: Bearer` challenge (RFC 6750 §3).
+/// A `WWW-Authenticate: Bearer` challenge (RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
 ///
 /// Without credentials there is no error code: the client did nothing wrong yet. Its text holds
 /// printable ASCII alone; every other character, quotes and backslashes included, is rendered as
@@ -194,6 +198,9 @@ pub struct Challenge {
     realm: Box<str>,
     error: Option<BearerError>,
     scope: Option<Box<str>>,
+    acr_values: Option<Box<str>>,
+    max_age: Option<u64>,
+    resource_metadata: Option<Box<str>>,
 }
 
 impl Challenge {
@@ -204,6 +211,9 @@ impl Challenge {
             realm: realm.into(),
             error: None,
             scope: None,
+            acr_values: None,
+            max_age: None,
+            resource_metadata: None,
         }
     }
 
@@ -220,6 +230,36 @@ impl Challenge {
         self.scope = Some(scope.into());
         self
     }
+
+    /// Says which authentication context classes would do, separated by spaces, the preferred one
+    /// first (RFC 9470 §3).
+    #[must_use]
+    pub fn acr_values(mut self, classes: &str) -> Self {
+        self.acr_values = Some(classes.into());
+        self
+    }
+
+    /// Says how long ago the login may be (RFC 9470 §3): in whole seconds, rounded down, so that
+    /// what the client asks its authorization server for is never more than what is enforced.
+    #[must_use]
+    pub const fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age.as_secs());
+        self
+    }
+
+    /// Says where the metadata of the protected resource is (RFC 9728 §5.1), by which a client that
+    /// never heard of this service finds its authorization server. A URL.
+    #[must_use]
+    pub fn resource_metadata(mut self, url: &str) -> Self {
+        self.resource_metadata = Some(url.into());
+        self
+    }
+
+    /// Whether [`resource_metadata`](Self::resource_metadata) was said.
+    #[must_use]
+    pub const fn names_resource_metadata(&self) -> bool {
+        self.resource_metadata.is_some()
+    }
 }
 
 /// The value of the header field.
@@ -231,6 +271,15 @@ impl fmt::Display for Challenge {
         }
         if let Some(scope) = &self.scope {
             write!(f, ", scope=\"{}\"", Quoted(scope))?;
+        }
+        if let Some(classes) = &self.acr_values {
+            write!(f, ", acr_values=\"{}\"", Quoted(classes))?;
+        }
+        if let Some(seconds) = self.max_age {
+            write!(f, ", max_age=\"{seconds}\"")?;
+        }
+        if let Some(url) = &self.resource_metadata {
+            write!(f, ", resource_metadata=\"{}\"", Quoted(url))?;
         }
         Ok(())
     }
@@ -289,6 +338,33 @@ mod tests {
         let challenge = Challenge::new("api").scope("a\", error=\"none\r\nSet-Cookie: x=\\");
         let shown = challenge.to_string();
         assert_eq!(shown.matches('"').count(), 4, "{shown}");
+        assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
+    }
+
+    #[test]
+    fn a_step_up_names_what_a_login_must_be_like() {
+        let challenge = Challenge::new("api")
+            .error(BearerError::InsufficientUserAuthentication)
+            .scope("cases:write")
+            .acr_values("gold silver")
+            .max_age(Duration::from_millis(5_999))
+            .resource_metadata("https://api.example.com/.well-known/oauth-protected-resource");
+        assert_eq!(
+            challenge.to_string(),
+            "Bearer realm=\"api\", error=\"insufficient_user_authentication\", \
+             scope=\"cases:write\", acr_values=\"gold silver\", max_age=\"5\", \
+             resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource\""
+        );
+    }
+
+    #[test]
+    fn hostile_context_classes_and_urls_cannot_leave_their_quotes() {
+        let hostile = "a\", error=\"none\r\nSet-Cookie: x=\\";
+        let challenge = Challenge::new("api")
+            .acr_values(hostile)
+            .resource_metadata(hostile);
+        let shown = challenge.to_string();
+        assert_eq!(shown.matches('"').count(), 6, "{shown}");
         assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
     }
 

@@ -31,6 +31,8 @@ pub enum EventKind {
     KeysReloaded,
     /// A key source was given a set that it refused, in whole or in part.
     KeysRefused,
+    /// A key source could not fetch its keys again. The keys in use stay in use for a while.
+    KeysRefreshFailed,
     /// A revocation source cannot answer.
     RevocationUnavailable,
     /// The wall clock cannot tell the time.
@@ -55,6 +57,7 @@ impl EventKind {
             Self::KeysUnavailable => "keys_unavailable",
             Self::KeysReloaded => "keys_reloaded",
             Self::KeysRefused => "keys_refused",
+            Self::KeysRefreshFailed => "keys_refresh_failed",
             Self::RevocationUnavailable => "revocation_unavailable",
             Self::ClockUnavailable => "clock_unavailable",
             Self::AuditFailed => "audit_failed",

@@ -113,6 +113,15 @@ names! {
     /// A scope (RFC 6749 §3.3). 1 to 128 characters. No wildcard is interpreted here: `*` is a
     /// scope like another until a policy says what it grants.
     Scope, "the scope", 128, is_scope_character;
+    /// An authentication context class (`acr`, OpenID Connect Core §2): how well somebody was
+    /// authenticated, in the words of the issuer, such as `urn:mace:incommon:iap:silver`. 1 to 255
+    /// bytes of the characters of a scope: RFC 9470 §3 lists the classes that would suffice
+    /// separated by spaces and in quotes, so no other class could ever be asked for. Compared byte
+    /// for byte; classes have no order.
+    ContextClass, "the authentication context class", 255, is_scope_character;
+    /// One method by which somebody was authenticated (an element of `amr`, RFC 8176), such as `otp`
+    /// or `hwk`. 1 to 128 visible ASCII characters.
+    MethodReference, "the authentication method reference", 128, is_visible_ascii;
 }
 
 /// What kind of party is calling.
@@ -159,16 +168,44 @@ pub enum AuthenticationMethod {
     Unchecked,
 }
 
-/// How and until when the principal was authenticated.
+/// How, when and until when the principal was authenticated.
+///
+/// Of a token, `authenticated_at`, `context_class` and `methods` are about the login of the person
+/// who stands behind it (RFC 9068 §2.2.1): also when an agent presents it on that person's behalf,
+/// and not about the moment the token was issued. What is not known is absent, and what is absent
+/// satisfies no demand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authentication {
     /// The kind of credential.
     pub method: AuthenticationMethod,
+    /// When somebody last took part in the authentication, by a password or a key (`auth_time`,
+    /// OpenID Connect Core §2). A token that was refreshed in silence keeps the old time.
+    pub authenticated_at: Option<Timestamp>,
+    /// How well (`acr`).
+    pub context_class: Option<ContextClass>,
+    /// By which methods (`amr`, RFC 8176), in the order given.
+    pub methods: Vec<MethodReference>,
     /// When the credential ends; streams end or are re-checked then. `None` when it has no end.
     pub expires_at: Option<Timestamp>,
     /// The credential's own id (a token's `jti`, a key's look-up id): for revocation and audit,
     /// never secret.
     pub credential_id: Option<Box<str>>,
+}
+
+impl Authentication {
+    /// An authentication of which nothing but the kind of credential is known. It has no end: set
+    /// `expires_at` for a credential that has one.
+    #[must_use]
+    pub const fn new(method: AuthenticationMethod) -> Self {
+        Self {
+            method,
+            authenticated_at: None,
+            context_class: None,
+            methods: Vec::new(),
+            expires_at: None,
+            credential_id: None,
+        }
+    }
 }
 
 /// The tenant a principal acts in.
@@ -270,7 +307,16 @@ impl Principal {
                 .credential_id
                 .as_ref()
                 .map_or(0, |id| id.len()),
+            self.authentication
+                .context_class
+                .as_ref()
+                .map_or(0, |class| class.as_str().len()),
         ];
+        let methods = self
+            .authentication
+            .methods
+            .iter()
+            .map(|method| size_of::<MethodReference>().saturating_add(method.as_str().len()));
         let roles = self
             .roles
             .iter()
@@ -289,6 +335,7 @@ impl Principal {
             .chain(roles)
             .chain(scopes)
             .chain(attributes)
+            .chain(methods)
             .fold(size_of::<Self>(), usize::saturating_add)
     }
 }
@@ -347,7 +394,13 @@ mod tests {
         }
         for text in ["", "cases read", "a\"b", "a\\b", "é"] {
             assert!(Scope::new(text).is_err(), "{text:?}");
+            assert!(ContextClass::new(text).is_err(), "{text:?}");
         }
+        for text in ["", "a b", "ä", "a\tb", &"x".repeat(129)] {
+            assert!(MethodReference::new(text).is_err(), "{text:?}");
+        }
+        assert!(ContextClass::new("x".repeat(256)).is_err());
+        assert!(ContextClass::new("urn:mace:incommon:iap:silver").is_ok());
         assert!(Subject::new("x".repeat(255)).is_ok());
         assert!(Subject::new("Zoë Ω").is_ok());
         assert!(Scope::new("cases:read").is_ok());
@@ -361,11 +414,7 @@ mod tests {
 
     #[test]
     fn compares_scopes_and_roles_exactly() {
-        let authentication = Authentication {
-            method: AuthenticationMethod::Token,
-            expires_at: None,
-            credential_id: None,
-        };
+        let authentication = Authentication::new(AuthenticationMethod::Token);
         let mut principal = Principal::new(
             PrincipalKind::User,
             Subject::new("u1").expect("valid"),
@@ -380,5 +429,20 @@ mod tests {
         for role in ["Admin", "admin ", "аdmin"] {
             assert!(!principal.has_role(role), "{role}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_an_authentication_counts_in_the_footprint() {
+        let authentication = Authentication::new(AuthenticationMethod::Token);
+        let subject = Subject::new("u1").expect("valid");
+        let mut principal = Principal::new(PrincipalKind::User, subject, authentication);
+        let before = principal.footprint();
+        principal.authentication.context_class =
+            Some(ContextClass::new("x".repeat(200)).expect("valid"));
+        assert_eq!(principal.footprint(), before + 200);
+        let method = MethodReference::new("x".repeat(100)).expect("valid");
+        principal.authentication.methods = vec![method; 3];
+        let each = size_of::<MethodReference>() + 100;
+        assert_eq!(principal.footprint(), before + 200 + 3 * each);
     }
 }

@@ -8,7 +8,7 @@ use ringwall_core::audit::{AuditIntent, AuditOutcome, AuditSink, AuditTicket, Au
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
-use ringwall_core::principal::{AuthenticationMethod, VerifiedPrincipal};
+use ringwall_core::principal::{AuthenticationMethod, ContextClass, Scope, VerifiedPrincipal};
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
 
@@ -19,6 +19,7 @@ use crate::gate::{Gate, RETRY_AFTER};
 use crate::path;
 use crate::policy::{Access, AuditScope, RoutePolicy};
 use crate::refusal::Refusal;
+use crate::requirement::{AuthenticationRequirement, Shortfall};
 
 /// What a door answers: the proof for the handler and the way out, or the refusal.
 pub type Entry = Result<(Admitted, Exit), Denial>;
@@ -32,6 +33,8 @@ struct Frame {
     policy: RoutePolicy,
     /// The scopes as a challenge shows them, joined once.
     scopes: Box<str>,
+    /// The context classes likewise.
+    acr_values: Box<str>,
 }
 
 /// What is kept of a request while it is decided about.
@@ -45,17 +48,16 @@ struct Arrival<'a> {
 
 impl Door {
     pub(crate) fn new(gate: Gate, policy: RoutePolicy) -> Self {
-        let scopes: Vec<_> = policy
-            .access()
-            .scopes()
-            .iter()
-            .map(|scope| scope.as_str())
-            .collect();
-        let scopes = scopes.join(" ").into();
+        let scopes = joined(policy.access().scopes().iter().map(Scope::as_str));
+        let classes = policy
+            .authentication()
+            .map_or(&[][..], AuthenticationRequirement::context_classes);
+        let acr_values = joined(classes.iter().map(ContextClass::as_str));
         Self(Arc::new(Frame {
             gate,
             policy,
             scopes,
+            acr_values,
         }))
     }
 
@@ -71,7 +73,8 @@ impl Door {
         &self.0.gate
     }
 
-    /// Decides about one request: its form, who sends it, whether they may, how long it is; then
+    /// Decides about one request: its form, who sends it, what their login was like, whether they
+    /// may, how long it is; then
     /// stores the audit intent. The order is part of the contract: whoever may not enter learns
     /// nothing about the route but that.
     ///
@@ -199,13 +202,29 @@ impl Door {
     fn judge(&self, arrival: &Arrival<'_>, answer: Result<Authenticated, Denial>) -> Step<Entry> {
         let authenticated = match answer {
             Ok(authenticated) => authenticated,
-            Err(denial) => return self.refuse(arrival, None, Refusal::credential(denial)),
+            Err(denial) => return self.refuse(arrival, None, Refusal::credential(self, denial)),
         };
         let principal = authenticated.principal();
         if principal.authentication.method == AuthenticationMethod::Unchecked
             && !self.gate().profile().is_development()
         {
             return self.refuse(arrival, Some(principal), Refusal::unchecked(self));
+        }
+        // The login before the scopes. Whoever stole a token of a weak login learns nothing of what
+        // it grants; and a client that lacks both is told both by one challenge (RFC 9470 §3), where
+        // the other order would send it to its authorization server twice.
+        if let Some(requirement) = self.policy().authentication() {
+            // Read again: an authenticator may have waited for keys meanwhile.
+            match requirement.check(&principal.authentication, || self.gate().now()) {
+                Ok(()) => {}
+                Err(Shortfall::Clock) => {
+                    return self.refuse(arrival, Some(principal), Refusal::clock());
+                }
+                Err(Shortfall::Login(cause)) => {
+                    let refusal = Refusal::step_up(self, requirement, principal, cause);
+                    return self.refuse(arrival, Some(principal), refusal);
+                }
+            }
         }
         if !self.policy().access.admits(principal) {
             return self.refuse(arrival, Some(principal), Refusal::insufficient(self));
@@ -342,9 +361,19 @@ impl Door {
         &self.0.scopes
     }
 
+    /// The context classes that the policy names, as a challenge shows them.
+    pub(crate) fn acr_values(&self) -> &str {
+        &self.0.acr_values
+    }
+
     pub(crate) fn report(&self, kind: EventKind, cause: &'static str) {
         self.gate().report(kind, cause, Some(self.policy().name()));
     }
+}
+
+/// RFC 6750 §3, RFC 9470 §3: lists in a challenge are separated by spaces.
+fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> Box<str> {
+    texts.collect::<Vec<_>>().join(" ").into()
 }
 
 /// RFC 9110 §8.6: digits alone; `str::parse` would also take a sign.

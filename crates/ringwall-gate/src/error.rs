@@ -1,6 +1,6 @@
-//! Why a gate cannot be built.
+//! Why a gate or a policy cannot be built.
 
-/// Why a gate cannot be built. Every variant is a fault of the program, found at start.
+/// Why a gate or a policy cannot be built. Every variant is a fault of the program, found at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -15,6 +15,9 @@ pub enum Error {
     /// A token verifier of the development profile was given to a gate of the production profile.
     #[error("a token verifier of the development profile cannot guard production")]
     DevelopmentVerifier,
+    /// Metadata of the development profile was given to a gate of the production profile.
+    #[error("resource metadata of the development profile cannot be published in production")]
+    DevelopmentResource,
     /// No audit sink was given, and none was declined by name.
     #[error("the gate has no audit sink: give one, or call `without_audit` to keep no trail")]
     AuditUndecided,
@@ -22,4 +25,20 @@ pub enum Error {
     /// spaces.
     #[error("the realm is empty, longer than 128 bytes, or not printable ASCII without quotes")]
     InvalidRealm,
+    /// A text that was to be an authentication context class is none: it is empty, longer than 255
+    /// bytes, or holds what a challenge cannot list (RFC 9470 §3), a space for one.
+    #[error(
+        "an authentication context class is not 1 to 255 visible ASCII characters without quotes"
+    )]
+    InvalidContextClass,
+    /// A requirement names no authentication context class, or too many for one challenge.
+    #[error("a requirement names no authentication context class, or more than 16")]
+    ContextClasses,
+    /// A login may be no time ago, or longer than anybody is logged in.
+    #[error("the longest age of a login is not 1 second to 366 days")]
+    MaxAge,
+    /// A route that serves callers without credentials demands something of the login behind
+    /// credentials: whoever does not meet it would just leave them out.
+    #[error("a route that is public or optional cannot demand anything of a login")]
+    OpenRoute,
 }

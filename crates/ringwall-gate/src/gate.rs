@@ -5,9 +5,10 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_authn::{BearerSource, TokenAuthenticator, TokenVerifier};
+use ringwall_authn::{BearerSource, ProtectedResource, TokenAuthenticator, TokenVerifier};
 use ringwall_core::audit::AuditSink;
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock};
+use ringwall_core::denial::Challenge;
 use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
 use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::profile::Profile;
@@ -34,6 +35,7 @@ pub struct Gate(Arc<Shared>);
 
 struct Shared {
     realm: Box<str>,
+    resource: Option<ProtectedResource>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     clock: Arc<dyn WallClock>,
     events: Arc<dyn EventSink>,
@@ -47,6 +49,7 @@ impl Gate {
     pub fn builder(realm: &str) -> GateBuilder {
         GateBuilder {
             realm: realm.into(),
+            resource: None,
             tokens: Vec::new(),
             authenticators: Vec::new(),
             no_authenticators: false,
@@ -68,6 +71,23 @@ impl Gate {
     #[must_use]
     pub fn realm(&self) -> &str {
         &self.0.realm
+    }
+
+    /// The bare challenge of this gate: its realm, and where the metadata of the protected resource
+    /// is (RFC 9728 §5.1). For what a handler or an adapter refuses after the door.
+    #[must_use]
+    pub fn challenge(&self) -> Challenge {
+        let challenge = Challenge::new(self.realm());
+        match self.protected_resource() {
+            Some(resource) => challenge.resource_metadata(resource.metadata_url()),
+            None => challenge,
+        }
+    }
+
+    /// The metadata of what this gate protects, for whoever serves it.
+    #[must_use]
+    pub fn protected_resource(&self) -> Option<&ProtectedResource> {
+        self.0.resource.as_ref()
     }
 
     /// Whether this gate guards something real.
@@ -142,6 +162,7 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
             .field("realm", &self.0.realm)
+            .field("resource", &self.0.resource)
             .field("authenticators", &self.0.authenticators)
             .field("audit", &self.0.audit)
             .field("profile", &self.0.profile)
@@ -161,6 +182,7 @@ enum AuditChoice {
 #[must_use = "a builder does nothing until `build`"]
 pub struct GateBuilder {
     realm: Box<str>,
+    resource: Option<ProtectedResource>,
     tokens: Vec<(TokenVerifier, BearerSource)>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     no_authenticators: bool,
@@ -181,6 +203,14 @@ impl GateBuilder {
     /// Authenticates by a token that requests carry elsewhere.
     pub fn tokens_from(mut self, verifier: TokenVerifier, source: BearerSource) -> Self {
         self.tokens.push((verifier, source));
+        self
+    }
+
+    /// Names, in every challenge, where the metadata of the protected resource is (RFC 9728 §5.1), so
+    /// that a client that is refused finds its authorization server. Somebody has to serve it there:
+    /// the adapters know how.
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(resource);
         self
     }
 
@@ -248,16 +278,25 @@ impl GateBuilder {
         if self.realm.is_empty() || self.realm.len() > MAX_REALM || !self.realm.bytes().all(plain) {
             return Err(Error::InvalidRealm);
         }
+        if let Some(resource) = &self.resource
+            && resource.profile().is_development()
+            && !self.profile.is_development()
+        {
+            return Err(Error::DevelopmentResource);
+        }
         let mut authenticators = self.authenticators;
         for (verifier, source) in self.tokens {
             if verifier.profile().is_development() && !self.profile.is_development() {
                 return Err(Error::DevelopmentVerifier);
             }
-            let tokens = TokenAuthenticator::builder(verifier)
+            let mut tokens = TokenAuthenticator::builder(verifier)
                 .source(source)
                 .realm(&self.realm)
                 .clock(Arc::clone(&self.clock))
                 .events(Arc::clone(&self.events));
+            if let Some(resource) = &self.resource {
+                tokens = tokens.protected_resource(resource.clone());
+            }
             authenticators.push(Arc::new(tokens.build()));
         }
         match (authenticators.is_empty(), self.no_authenticators) {
@@ -272,6 +311,7 @@ impl GateBuilder {
         };
         let gate = Gate(Arc::new(Shared {
             realm: self.realm,
+            resource: self.resource,
             authenticators,
             clock: self.clock,
             events: self.events,

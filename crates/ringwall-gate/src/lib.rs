@@ -10,6 +10,7 @@ mod path;
 mod policy;
 pub mod problem;
 mod refusal;
+mod requirement;
 mod tracing_events;
 
 pub use admitted::{Admitted, Caller};
@@ -19,4 +20,6 @@ pub use error::Error;
 pub use exit::Exit;
 pub use gate::{Gate, GateBuilder};
 pub use policy::{Access, AuditScope, RoutePolicy};
+pub use requirement::AuthenticationRequirement;
+pub use ringwall_authn::ProtectedResource;
 pub use tracing_events::TracingEvents;

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use ringwall_core::principal::{InvalidName, Principal, Scope};
 
+use crate::error::Error;
+use crate::requirement::AuthenticationRequirement;
+
 /// Who may use a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -112,6 +115,7 @@ pub enum AuditScope {
 pub struct RoutePolicy {
     pub(crate) name: Arc<str>,
     pub(crate) access: Access,
+    pub(crate) authentication: Option<AuthenticationRequirement>,
     pub(crate) body_limit: u64,
     pub(crate) audit: AuditScope,
 }
@@ -130,9 +134,29 @@ impl RoutePolicy {
         Self {
             name: name.into(),
             access,
+            authentication: None,
             body_limit: Self::DEFAULT_BODY_LIMIT,
             audit: AuditScope::All,
         }
+    }
+
+    /// Demands something of the login behind the caller's credential: the caller is refused with a
+    /// challenge that names it (401, RFC 9470 §3) until somebody logged in accordingly.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OpenRoute`] for [`Access::Public`], where nobody looks at credentials, and for
+    /// [`Access::Optional`], where whoever does not meet the requirement would leave them out.
+    pub fn with_authentication(
+        mut self,
+        requirement: AuthenticationRequirement,
+    ) -> Result<Self, Error> {
+        match self.access {
+            Access::Public | Access::Optional => return Err(Error::OpenRoute),
+            Access::Authenticated | Access::AllScopes(_) | Access::AnyScope(_) => {}
+        }
+        self.authentication = Some(requirement);
+        Ok(self)
     }
 
     /// Sets the longest request body in bytes. A longer `Content-Length` is refused (413) before
@@ -160,6 +184,12 @@ impl RoutePolicy {
     #[must_use]
     pub const fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// What is demanded of the login behind the caller's credential.
+    #[must_use]
+    pub const fn authentication(&self) -> Option<&AuthenticationRequirement> {
+        self.authentication.as_ref()
     }
 
     /// The longest request body in bytes.

@@ -2,9 +2,11 @@
 
 use ringwall_core::denial::{BearerError, Challenge, Denial};
 use ringwall_core::event::EventKind;
+use ringwall_core::principal::Principal;
 
 use crate::door::Door;
 use crate::gate::RETRY_AFTER;
+use crate::requirement::AuthenticationRequirement;
 
 /// A refusal, with what the caller hears and what the operator hears.
 pub(crate) struct Refusal {
@@ -32,21 +34,44 @@ impl Refusal {
         }
     }
 
-    /// The authenticator emitted the event, with the precise cause; the trail holds the kind.
-    pub(crate) const fn credential(denial: Denial) -> Self {
-        let cause = match denial {
-            Denial::Malformed { .. } => "the credential is malformed",
-            Denial::Unauthenticated { .. } => "the credential was refused",
-            Denial::RateLimited { .. } => "the credential was tried too often",
-            Denial::Unavailable { .. } => "the credential could not be checked",
-            Denial::Forbidden { .. }
-            | Denial::NotFound
+    /// The authenticator emitted the event, with the precise cause; the trail holds the kind. An
+    /// authenticator of the service's own need not know of the resource's metadata: each challenge
+    /// that names none gets the gate's.
+    pub(crate) fn credential(door: &Door, denial: Denial) -> Self {
+        let told = |mut challenge: Box<Challenge>| {
+            if let Some(resource) = door.gate().protected_resource()
+                && !challenge.names_resource_metadata()
+            {
+                *challenge = challenge.resource_metadata(resource.metadata_url());
+            }
+            challenge
+        };
+        let (denial, cause) = match denial {
+            Denial::Malformed { challenge } => {
+                let challenge = challenge.map(told);
+                (
+                    Denial::Malformed { challenge },
+                    "the credential is malformed",
+                )
+            }
+            Denial::Unauthenticated { challenge } => {
+                let challenge = told(challenge);
+                let denial = Denial::Unauthenticated { challenge };
+                (denial, "the credential was refused")
+            }
+            Denial::Forbidden { challenge } => {
+                let challenge = challenge.map(told);
+                (Denial::Forbidden { challenge }, REFUSED)
+            }
+            denial @ Denial::RateLimited { .. } => (denial, "the credential was tried too often"),
+            denial @ Denial::Unavailable { .. } => (denial, "the credential could not be checked"),
+            denial @ (Denial::NotFound
             | Denial::MethodNotAllowed { .. }
             | Denial::ApprovalRequired { .. }
             | Denial::Conflict
             | Denial::Gone
             | Denial::PreconditionFailed
-            | Denial::PayloadTooLarge { .. } => "the authenticator refused the request",
+            | Denial::PayloadTooLarge { .. }) => (denial, REFUSED),
         };
         Self {
             denial,
@@ -57,7 +82,7 @@ impl Refusal {
 
     pub(crate) fn missing(door: &Door) -> Self {
         Self {
-            denial: Denial::unauthenticated(door.gate().realm()),
+            denial: unauthenticated(door),
             event: Some(EventKind::CredentialsMissing),
             cause: "no credential was presented",
         }
@@ -67,7 +92,7 @@ impl Refusal {
     /// the one that is.
     pub(crate) fn unclaimed(door: &Door) -> Self {
         Self {
-            denial: Denial::unauthenticated(door.gate().realm()),
+            denial: unauthenticated(door),
             event: Some(EventKind::AuthenticationFailed),
             cause: "no authenticator reads this kind of Authorization",
         }
@@ -101,9 +126,36 @@ impl Refusal {
         }
     }
 
+    /// RFC 9470 §3: all that the login must be like, since the client asks for it at once; and the
+    /// scopes when they are lacking too.
+    pub(crate) fn step_up(
+        door: &Door,
+        requirement: &AuthenticationRequirement,
+        principal: &Principal,
+        cause: &'static str,
+    ) -> Self {
+        let mut challenge = challenge(door).error(BearerError::InsufficientUserAuthentication);
+        if !door.acr_values().is_empty() {
+            challenge = challenge.acr_values(door.acr_values());
+        }
+        if let Some(max_age) = requirement.longest_age() {
+            challenge = challenge.max_age(max_age);
+        }
+        if !door.policy().access.admits(principal) && !door.scopes().is_empty() {
+            challenge = challenge.scope(door.scopes());
+        }
+        Self {
+            denial: Denial::Unauthenticated {
+                challenge: Box::new(challenge),
+            },
+            event: Some(EventKind::AccessDenied),
+            cause,
+        }
+    }
+
     pub(crate) fn unchecked(door: &Door) -> Self {
         Self {
-            denial: Denial::unauthenticated(door.gate().realm()),
+            denial: unauthenticated(door),
             event: Some(EventKind::Misconfigured),
             cause: "an unchecked principal was offered to a production gate",
         }
@@ -118,6 +170,14 @@ impl Refusal {
     }
 }
 
+const REFUSED: &str = "the authenticator refused the request";
+
+fn unauthenticated(door: &Door) -> Denial {
+    Denial::Unauthenticated {
+        challenge: Box::new(challenge(door)),
+    }
+}
+
 fn challenge(door: &Door) -> Challenge {
-    Challenge::new(door.gate().realm())
+    door.gate().challenge()
 }

@@ -254,8 +254,8 @@ impl KeySource for FileKeys {
     }
 
     /// An attacker's key ids never make the file be read: the watch does that at its own pace.
-    fn refresh(&self, _missing: &str) -> Step<bool> {
-        Step::Done(false)
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+        Step::Done(Ok(false))
     }
 
     fn health(&self) -> Health {

@@ -105,11 +105,16 @@ pub trait KeySource: Send + Sync + fmt::Debug {
     /// [`KeysUnavailable`] when the source has none that may still be used.
     fn generation(&self) -> Result<u64, KeysUnavailable>;
 
-    /// A token named a key that the set does not have. Answers whether it is worth looking again.
+    /// A token named a key that the set does not have. Answers whether it is there now.
     ///
     /// The answer owns what it needs: whoever asked may drop it at any time, and nothing is left
     /// behind that could keep others from asking.
-    fn refresh(&self, missing: &str) -> Step<bool>;
+    ///
+    /// # Errors
+    ///
+    /// [`KeysUnavailable`] when the source could not look, so that nobody can tell whether the
+    /// token is good: to call it bad would log its owner out because of somebody's outage.
+    fn refresh(&self, missing: &str) -> Step<Result<bool, KeysUnavailable>>;
 
     /// How well the source can serve, for a readiness probe.
     fn health(&self) -> Health;
@@ -147,8 +152,8 @@ impl KeySource for StaticKeys {
         Ok(self.0.load().generation())
     }
 
-    fn refresh(&self, _missing: &str) -> Step<bool> {
-        Step::Done(false)
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+        Step::Done(Ok(false))
     }
 
     fn health(&self) -> Health {

@@ -46,11 +46,7 @@ mod tests {
             let answer = if name == "mallory" {
                 Err(Denial::unauthenticated("test"))
             } else {
-                let authentication = Authentication {
-                    method: AuthenticationMethod::Token,
-                    expires_at: None,
-                    credential_id: None,
-                };
+                let authentication = Authentication::new(AuthenticationMethod::Token);
                 let subject = Subject::new(name.as_str()).expect("a subject");
                 let principal = Principal::new(PrincipalKind::User, subject, authentication);
                 let capability = Attest::i_have_verified_this();

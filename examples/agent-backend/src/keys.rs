@@ -48,7 +48,7 @@ impl KeySource for OutsideKeys {
         self.checked().map(|keys| keys.generation())
     }
 
-    fn refresh(&self, missing: &str) -> Step<bool> {
+    fn refresh(&self, missing: &str) -> Step<Result<bool, KeysUnavailable>> {
         self.0.refresh(missing)
     }
 

@@ -292,8 +292,8 @@ impl KeySource for Failing {
         self.check().and_then(|()| self.0.generation())
     }
 
-    fn refresh(&self, _missing: &str) -> Step<bool> {
-        Step::Done(false)
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+        Step::Done(Ok(false))
     }
 
     fn health(&self) -> Health {
@@ -451,4 +451,126 @@ fn revocations_are_asked_with_all_that_is_known_whether_cached_or_not() {
     assert!(expected.tenant.is_some());
     let expected = format!("{expected:?}");
     assert_eq!(*asked.0.lock().unwrap(), [expected.clone(), expected]);
+}
+
+#[test]
+fn a_removed_or_replaced_issuers_source_of_keys_ends_at_once() {
+    for replaced in [false, true] {
+        let (key, other) = (
+            Key::new("k1", Algorithm::EdDsa),
+            Key::new("k2", Algorithm::EdDsa),
+        );
+        let keys = Arc::new(StaticKeys::new(key_set(&[&key])));
+        let weak = Arc::downgrade(&keys);
+        let policy = |issuer: &str, keys: Arc<dyn KeySource>| {
+            IssuerPolicy::builder(issuer, AUDIENCE, keys)
+                .map_principal(ringwall_authn::PrincipalMapping::without_tenant)
+                .build()
+                .unwrap()
+        };
+        let neighbour = "https://neighbour.example";
+        let verifier = TokenVerifier::builder()
+            .issuer(policy(ISSUER, keys))
+            .issuer(policy(neighbour, source(&[&other])))
+            .build()
+            .unwrap();
+        for n in 0..100 {
+            let token = key.token(&with("jti", format!("token-{n}")));
+            accepted(&verifier, &token);
+        }
+        let neighbours = other.token(&with("iss", neighbour));
+        accepted(&verifier, &neighbours);
+        assert_eq!(verifier.cache_usage().unwrap().entries, 101);
+        assert!(weak.upgrade().is_some());
+        if replaced {
+            verifier
+                .replace_issuer(policy(ISSUER, source(&[&key])))
+                .unwrap();
+        } else {
+            assert!(verifier.remove_issuer(ISSUER));
+        }
+        // A remote source would go on fetching keys for tenants that left long ago.
+        assert!(weak.upgrade().is_none(), "replaced: {replaced}");
+        assert_eq!(verifier.cache_usage().unwrap().entries, 1);
+        accepted(&verifier, &neighbours);
+    }
+}
+
+#[test]
+fn a_source_of_keys_that_asks_the_verifier_when_it_ends_waits_for_nobody() {
+    /// Changes and asks the verifier when its keys end.
+    struct Asking(Arc<std::sync::OnceLock<TokenVerifier>>, Sender);
+    type Sender = std::sync::mpsc::Sender<()>;
+    struct Provider(Arc<std::sync::OnceLock<TokenVerifier>>, Sender);
+
+    impl std::fmt::Debug for Provider {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Provider")
+        }
+    }
+    impl SignatureProvider for Provider {
+        fn name(&self) -> &'static str {
+            "asking"
+        }
+        fn public_key(
+            &self,
+            _algorithm: Algorithm,
+            _key: &PublicKey,
+        ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+            Ok(Arc::new(Asking(Arc::clone(&self.0), self.1.clone())))
+        }
+        fn hmac_key(
+            &self,
+            algorithm: Algorithm,
+            secret: &HmacSecret,
+        ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+            RingProvider.hmac_key(algorithm, secret)
+        }
+    }
+    impl VerifySignature for Asking {
+        fn verify(&self, _message: &[u8], _signature: &[u8]) -> Result<(), SignatureMismatch> {
+            Ok(())
+        }
+    }
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            if let Some(verifier) = self.0.get() {
+                assert!(verifier.cache_usage().is_some());
+                assert!(!verifier.remove_issuer("https://nobody.example"));
+            }
+            self.1.send(()).ok();
+        }
+    }
+
+    for replaced in [false, true] {
+        let key = Key::new("k1", Algorithm::EdDsa);
+        let cell = Arc::new(std::sync::OnceLock::new());
+        let (sender, ended) = std::sync::mpsc::channel();
+        let document = json!({ "keys": [key.jwk()] }).to_string();
+        let keys = KeySet::builder()
+            .provider(Arc::new(Provider(Arc::clone(&cell), sender)))
+            .document(document.as_bytes())
+            .unwrap();
+        let keys = Arc::new(StaticKeys::new(keys.build().unwrap()));
+        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys).build();
+        let verifier = TokenVerifier::builder()
+            .issuer(policy.unwrap())
+            .build()
+            .unwrap();
+        accepted(&verifier, &key.token(&claims()));
+        cell.set(verifier.clone()).ok();
+        std::thread::spawn(move || {
+            if replaced {
+                let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, source(&[&key]));
+                verifier.replace_issuer(policy.build().unwrap()).unwrap();
+            } else {
+                verifier.remove_issuer(ISSUER);
+            }
+        });
+        let answer = ended.recv_timeout(Duration::from_secs(20));
+        assert!(
+            answer.is_ok(),
+            "it waits for a lock that its own thread holds"
+        );
+    }
 }

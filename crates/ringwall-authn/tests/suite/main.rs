@@ -15,6 +15,10 @@ mod grants;
 #[cfg(test)]
 mod issuing;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
+mod metadata;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod presets;

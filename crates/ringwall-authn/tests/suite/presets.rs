@@ -277,6 +277,20 @@ fn supabase() {
     provider.refuses(Refusal::RequiredClaim, |claims| {
         remove(claims, "session_id")
     });
+    // Its `amr` lists entries with times, which are those of refreshes too.
+    let told = accepted(
+        &provider.verifier,
+        &provider.token(|claims| {
+            claims["aal"] = "aal2".into();
+            claims["amr"] = json!([{ "method": "totp", "timestamp": NOW }, { "method": "password", "timestamp": NOW }]);
+        }),
+    );
+    let login = &told.principal().authentication;
+    assert_eq!(login.context_class.as_ref().unwrap().as_str(), "aal2");
+    assert_eq!((login.methods.len(), login.authenticated_at), (2, None));
+    for value in [json!(["totp"]), json!([{ "timestamp": NOW }])] {
+        provider.refuses(Refusal::MethodsMalformed, |claims| claims["amr"] = value);
+    }
     // Who signs in anonymously has the role of a user.
     for value in [json!(true), json!("true"), json!("false"), Value::Null] {
         provider.refuses(Refusal::TokenKind, |claims| claims["is_anonymous"] = value);

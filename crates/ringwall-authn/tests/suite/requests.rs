@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringwall_authn::jose::{Algorithm, Health, KeySet, KeySetRef, KeySource, KeysUnavailable};
 use ringwall_authn::{IssuerPolicy, TokenAuthenticator, TokenVerifier, VerifiedToken};
-use ringwall_core::clock::ManualClock;
+use ringwall_core::clock::{ManualClock, WallClock};
 use ringwall_core::denial::Denial;
 use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::request::RequestView;
@@ -259,8 +259,8 @@ fn unavailable_keys_and_clock_are_answered_with_503_and_retry_after() {
                 retry_after: Duration::from_secs(30),
             })
         }
-        fn refresh(&self, _missing: &str) -> Step<bool> {
-            Step::Done(false)
+        fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+            Step::Done(Ok(false))
         }
         fn health(&self) -> Health {
             Health::Unavailable
@@ -320,7 +320,7 @@ impl KeySource for &'static Refreshing {
         self.keys.generation()
     }
 
-    fn refresh(&self, _missing: &str) -> Step<bool> {
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
         let source: &'static Refreshing = self;
         source
             .asked
@@ -328,9 +328,9 @@ impl KeySource for &'static Refreshing {
         let look = move || match source.next.lock().unwrap().take() {
             Some(next) => {
                 source.keys.replace(next);
-                true
+                Ok(true)
             }
-            None => false,
+            None => Ok(false),
         };
         if self.waits {
             Step::wait(async move { look() })
@@ -341,6 +341,60 @@ impl KeySource for &'static Refreshing {
 
     fn health(&self) -> Health {
         Health::Fresh
+    }
+}
+
+#[test]
+fn a_source_that_cannot_look_for_a_key_leaves_the_token_unjudged() {
+    #[derive(Debug)]
+    struct CannotLook(ringwall_authn::jose::StaticKeys, bool);
+    impl KeySource for CannotLook {
+        fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
+            self.0.keys()
+        }
+        fn generation(&self) -> Result<u64, KeysUnavailable> {
+            self.0.generation()
+        }
+        fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+            let retry_after = Duration::from_secs(12);
+            let answer = Err(KeysUnavailable { retry_after });
+            if self.1 {
+                Step::wait(async move { answer })
+            } else {
+                Step::Done(answer)
+            }
+        }
+        fn health(&self) -> Health {
+            Health::Stale
+        }
+    }
+    let (old, new) = (
+        Key::new("k1", Algorithm::EdDsa),
+        Key::new("k2", Algorithm::EdDsa),
+    );
+    let clock: Arc<dyn WallClock> = Arc::new(ManualClock::new(now()));
+    for waits in [false, true] {
+        let keys = ringwall_authn::jose::StaticKeys::new(key_set(&[&old]));
+        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, Arc::new(CannotLook(keys, waits)));
+        let verifier = TokenVerifier::builder()
+            .issuer(policy.build().unwrap())
+            .build()
+            .unwrap();
+        let token = new.token(&claims());
+        let error = match verifier.verify_refreshing(&token, &clock) {
+            Step::Done(answer) => answer.unwrap_err(),
+            step @ Step::Wait(_) => waited(step, || {}).unwrap_err(),
+        };
+        assert_eq!(
+            error.kind(),
+            ringwall_authn::TokenErrorKind::Unavailable {
+                retry_after: Duration::from_secs(12)
+            }
+        );
+        assert_eq!(error.refusal(), ringwall_authn::Refusal::KeysUnavailable);
+        // Without looking, the key is simply not there.
+        let error = verifier.verify(&token, now()).unwrap_err();
+        assert_eq!(error.refusal(), ringwall_authn::Refusal::KeyUnknown);
     }
 }
 
@@ -361,7 +415,8 @@ fn a_missing_key_is_looked_for_once_and_the_token_judged_again() {
             .build()
             .unwrap();
         let verifier = TokenVerifier::builder().issuer(policy).build().unwrap();
-        let answer = |token: &str| match verifier.verify_refreshing(token, now()) {
+        let clock: Arc<dyn WallClock> = Arc::new(ManualClock::new(now()));
+        let answer = |token: &str| match verifier.verify_refreshing(token, &clock) {
             Step::Done(answer) => answer,
             Step::Wait(mut future) => {
                 let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -380,4 +435,96 @@ fn a_missing_key_is_looked_for_once_and_the_token_judged_again() {
         assert!(answer(&Key::new("k3", Algorithm::EdDsa).token(&claims())).is_err());
         assert_eq!(source.asked.load(std::sync::atomic::Ordering::SeqCst), 2);
     }
+}
+
+/// A verifier that has to look for `new`, and waits for it.
+fn waiting_for(old: &Key, new: &Key) -> TokenVerifier {
+    let source: &'static Refreshing = Box::leak(Box::new(Refreshing {
+        keys: ringwall_authn::jose::StaticKeys::new(key_set(&[old])),
+        waits: true,
+        asked: Default::default(),
+        next: std::sync::Mutex::new(Some(key_set(&[old, new]))),
+    }));
+    let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, Arc::new(source)).build();
+    TokenVerifier::builder()
+        .issuer(policy.unwrap())
+        .build()
+        .unwrap()
+}
+
+/// The answer of a step that waits, after `meanwhile`.
+fn waited<T>(step: Step<T>, meanwhile: impl FnOnce()) -> T {
+    let Step::Wait(mut future) = step else {
+        panic!("it does not wait")
+    };
+    meanwhile();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(answer) => answer,
+        std::task::Poll::Pending => panic!("nothing pends"),
+    }
+}
+
+#[test]
+fn a_token_that_expires_while_its_key_is_looked_for_is_refused() {
+    let (old, new) = (
+        Key::new("k1", Algorithm::EdDsa),
+        Key::new("k2", Algorithm::EdDsa),
+    );
+    for (seconds, expected) in [
+        (0, None),
+        (659, None),
+        (660, Some(ringwall_authn::Refusal::Expired)),
+    ] {
+        let verifier = waiting_for(&old, &new);
+        let manual = Arc::new(ManualClock::new(now()));
+        let clock: Arc<dyn WallClock> = Arc::<ManualClock>::clone(&manual);
+        let token = new.token(&claims());
+        let step = verifier.verify_refreshing(&token, &clock);
+        let answer = waited(step, || manual.advance(Duration::from_secs(seconds)));
+        assert_eq!(answer.err().map(|error| error.refusal()), expected);
+    }
+}
+
+#[test]
+fn a_clock_that_fails_while_a_key_is_looked_for_is_no_decision() {
+    let (old, new) = (
+        Key::new("k1", Algorithm::EdDsa),
+        Key::new("k2", Algorithm::EdDsa),
+    );
+    let verifier = waiting_for(&old, &new);
+    let manual = Arc::new(ManualClock::new(now()));
+    let clock: Arc<dyn WallClock> = Arc::<ManualClock>::clone(&manual);
+    let token = new.token(&claims());
+    let step = verifier.verify_refreshing(&token, &clock);
+    let error = waited(step, || manual.fail(true)).unwrap_err();
+    assert_eq!(error.refusal(), ringwall_authn::Refusal::ClockUnavailable);
+    assert!(error.is_retryable());
+    // And one that fails before.
+    let Step::Done(answer) = verifier.verify_refreshing(&token, &clock) else {
+        panic!("it waits")
+    };
+    assert!(answer.unwrap_err().is_retryable());
+}
+
+#[test]
+fn a_wait_for_a_key_is_answered_and_reported_by_the_time_after_it() {
+    let (old, new) = (
+        Key::new("k1", Algorithm::EdDsa),
+        Key::new("k2", Algorithm::EdDsa),
+    );
+    let header = format!("Bearer {}", new.token(&claims()));
+    let headers: &[(&str, &str)] = &[("authorization", &header)];
+    let late = service(waiting_for(&old, &new));
+    let denial = waited(late.authenticator.authenticate(&view(&headers)), || {
+        late.clock.advance(Duration::from_secs(660));
+    });
+    assert_eq!(denial.unwrap_err().http_status(), 401);
+    assert_eq!(late.events.snapshot()[0].at, Some(at(NOW + 660)));
+    let blind = service(waiting_for(&old, &new));
+    let denial = waited(blind.authenticator.authenticate(&view(&headers)), || {
+        blind.clock.fail(true);
+    });
+    assert_eq!(denial.unwrap_err().http_status(), 503);
+    assert_eq!(blind.events.count(EventKind::ClockUnavailable), 1);
 }

@@ -11,6 +11,8 @@ mod endings;
 #[cfg(test)]
 mod extractors;
 #[cfg(test)]
+mod metadata;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod nesting;

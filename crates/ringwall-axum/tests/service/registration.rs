@@ -1,7 +1,7 @@
 //! Faults found at start, and the list of what is registered.
 
 use ringwall_axum::{Error, GuardedRouter, any, any_service, get, post};
-use ringwall_gate::{Access, AuditScope};
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
 
 use crate::support::Bench;
 
@@ -11,6 +11,10 @@ async fn hello() -> &'static str {
 
 fn router() -> GuardedRouter {
     GuardedRouter::new(Bench::new().gate)
+}
+
+fn recently(seconds: u64) -> AuthenticationRequirement {
+    AuthenticationRequirement::max_age(std::time::Duration::from_secs(seconds)).expect("an age")
 }
 
 fn fault(router: GuardedRouter) -> Error {
@@ -26,6 +30,10 @@ fn a_route_that_contradicts_itself_is_refused() {
         get(hello).require_any_scope(["a"]).require_scope("a"),
         get(hello).require_any_scope(["a"]).require_any_scope(["b"]),
         get(hello).optional().public(),
+        get(hello).public().step_up(recently(5)),
+        get(hello).step_up(recently(5)).public(),
+        get(hello).optional().step_up(recently(5)),
+        get(hello).step_up(recently(5)).step_up(recently(6)),
     ];
     for endpoint in contradictions {
         let text = format!("{endpoint:?}");
@@ -108,9 +116,12 @@ fn an_owner_can_see_what_is_open() {
             "/api",
             GuardedRouter::new(Bench::new().gate).route(
                 "/cases",
-                get(hello)
-                    .require_scope("cases:read")
-                    .and(post(hello).require_any_scope(["a", "b"]).body_limit(7)),
+                get(hello).require_scope("cases:read").and(
+                    post(hello)
+                        .require_any_scope(["a", "b"])
+                        .body_limit(7)
+                        .step_up(recently(5)),
+                ),
             ),
         )
         .nest_service("/files", any_service(axum::Router::new()));
@@ -120,7 +131,7 @@ fn an_owner_can_see_what_is_open() {
         "GET     /health        public\n\
          GET     /greet         optional\n\
          GET     /api/cases     all of cases:read\n\
-         POST    /api/cases     any of a b\n\
+         POST    /api/cases     any of a b, login: at most 5 s old\n\
          ANY     /files/*       authenticated\n\
          ANY     (unknown path) authenticated\n"
     );
@@ -135,6 +146,7 @@ fn an_owner_can_see_what_is_open() {
         .find(|route| route.method == "POST")
         .expect("listed");
     assert_eq!(post.body_limit, 7);
+    assert_eq!(post.authentication, Some(recently(5)));
     assert_eq!(post.access, Access::any_scope(["a", "b"]).expect("scopes"));
     assert_eq!(routes.iter().next().expect("listed").audit, AuditScope::Off);
 }

@@ -36,11 +36,7 @@ pub(crate) fn principal(name: &str, method: AuthenticationMethod) -> Option<Veri
         "stranger" | "unchecked" => &[],
         _ => return None,
     };
-    let authentication = Authentication {
-        method,
-        expires_at: None,
-        credential_id: None,
-    };
+    let authentication = Authentication::new(method);
     let subject = Subject::new(name).expect("a subject");
     let mut principal = Principal::new(PrincipalKind::User, subject, authentication);
     principal.scopes = scopes

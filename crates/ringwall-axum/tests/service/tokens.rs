@@ -7,13 +7,13 @@ use ringwall_authn::jose::{Algorithm, StaticKeys};
 use ringwall_authn::{
     BearerSource, IssuerPolicy, SigningKey, TokenIssuer, TokenRequest, TokenVerifier,
 };
-use ringwall_axum::{Claims, CurrentPrincipal, GuardedRouter, get};
+use ringwall_axum::{Claims, CurrentPrincipal, GuardedRouter, any, any_service, get};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::{ManualClock, Timestamp};
 use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::principal::{OrgId, Scope, Subject, Tenant};
 use ringwall_core::profile::Profile;
-use ringwall_gate::{Error, Gate};
+use ringwall_gate::{AuthenticationRequirement, Error, Gate};
 use serde_json::json;
 
 use crate::support::{Keys, Site, serve};
@@ -35,7 +35,7 @@ impl Tokens {
         }
     }
 
-    fn verifier(&self) -> TokenVerifier {
+    pub(crate) fn verifier(&self) -> TokenVerifier {
         let keys = Arc::new(StaticKeys::new(self.issuer.key_set().expect("keys")));
         let policy = IssuerPolicy::builder(ISSUER, "cases", keys)
             .build()
@@ -46,11 +46,11 @@ impl Tokens {
             .expect("a verifier")
     }
 
-    fn clock(&self) -> Arc<ManualClock> {
+    pub(crate) fn clock(&self) -> Arc<ManualClock> {
         Arc::new(ManualClock::new(self.now))
     }
 
-    fn token(&self, change: impl FnOnce(TokenRequest) -> TokenRequest) -> String {
+    pub(crate) fn token(&self, change: impl FnOnce(TokenRequest) -> TokenRequest) -> String {
         let request = TokenRequest::new(Subject::new("ada").expect("a subject"), "cases")
             .scopes([Scope::new("cases:read").expect("a scope")])
             .tenant(Tenant {
@@ -262,4 +262,58 @@ fn a_development_verifier_cannot_guard_production() {
     assert_eq!(gate.build().err(), Some(Error::DevelopmentVerifier));
     let gate = Gate::builder("cases").tokens(verifier()).without_audit();
     assert!(gate.profile(Profile::Development).build().is_ok());
+}
+
+#[tokio::test]
+async fn a_login_that_is_too_weak_or_too_old_is_asked_to_step_up_whatever_the_method() {
+    let tokens = Tokens::new();
+    let clock = tokens.clock();
+    let gate = Gate::builder("cases")
+        .tokens(tokens.verifier())
+        .without_audit()
+        .clock(clock.clone())
+        .build()
+        .expect("a gate");
+    let strong = AuthenticationRequirement::acr_values(["urn:example:mfa"])
+        .and_then(|classes| classes.with_max_age(Duration::from_secs(300)))
+        .expect("a requirement");
+    let router = GuardedRouter::new(gate)
+        .route("/transfer", get(async || "done").step_up(strong.clone()))
+        .nest_service(
+            "/files",
+            any_service(axum::Router::new()).step_up(strong.clone()),
+        )
+        .fallback(any(async || "nothing").step_up(strong));
+    let site = serve(router.into_router().expect("a router")).await;
+    let now = tokens.now.unix_seconds();
+    let login = |class: &str, at: i64| {
+        let (class, at) = (json!(class), json!(at));
+        tokens.token(move |request| request.claim("acr", class).claim("auth_time", at))
+    };
+    let expected = "Bearer realm=\"cases\", error=\"insufficient_user_authentication\", \
+                    acr_values=\"urn:example:mfa\", max_age=\"300\"";
+    let bad = [
+        tokens.token(|request| request),
+        login("urn:example:pwd", now),
+        login("urn:example:mfa", now - 301),
+    ];
+    for token in bad {
+        let value = format!("Bearer {token}");
+        let headers = [("authorization", value.as_str())];
+        for (method, path) in [
+            ("GET", "/transfer"),
+            ("HEAD", "/transfer"),
+            ("POST", "/files/x"),
+            ("GET", "/unknown"),
+        ] {
+            let answer = site.send(method, path, &headers, "").await;
+            assert_eq!(answer.status, 401, "{method} {path}");
+            assert_eq!(answer.header("www-authenticate"), Some(expected));
+        }
+    }
+    let good = login("urn:example:mfa", now - 299);
+    assert_eq!(with(&site, &good, "/transfer").await.0, 200);
+    // The token is in the cache and good for longer; its login grows old all the same.
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(with(&site, &good, "/transfer").await.0, 401);
 }

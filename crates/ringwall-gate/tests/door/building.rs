@@ -77,3 +77,30 @@ fn what_is_loosened_is_told() {
         .profile(Profile::Development);
     assert_eq!(loose.build().expect("a gate").loosened().len(), 3);
 }
+
+#[test]
+fn metadata_of_the_development_profile_is_not_published_in_production() {
+    let resource =
+        ringwall_gate::ProtectedResource::builder("http://localhost:3000", "https://login.example")
+            .profile(Profile::Development)
+            .build()
+            .expect("metadata");
+    let gate = |profile| {
+        Gate::builder("test")
+            .authenticator(says())
+            .without_audit()
+            .protected_resource(resource.clone())
+            .profile(profile)
+            .build()
+    };
+    assert_eq!(
+        gate(Profile::Production).err(),
+        Some(Error::DevelopmentResource)
+    );
+    let gate = gate(Profile::Development).expect("a gate");
+    assert_eq!(
+        gate.protected_resource()
+            .map(|resource| resource.resource()),
+        Some("http://localhost:3000")
+    );
+}

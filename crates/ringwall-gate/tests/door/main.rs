@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod building;
 #[cfg(test)]
+mod challenges;
+#[cfg(test)]
 mod deciding;
+#[cfg(test)]
+mod logins;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -17,11 +17,7 @@ use ringwall_core::step::Step;
 use ringwall_gate::{Authenticated, Authenticator, Entry, Gate, GateBuilder, Presented};
 
 pub(crate) fn principal(scopes: &[&str]) -> VerifiedPrincipal {
-    let authentication = Authentication {
-        method: AuthenticationMethod::Token,
-        expires_at: None,
-        credential_id: None,
-    };
+    let authentication = Authentication::new(AuthenticationMethod::Token);
     let subject = Subject::new("ada").expect("a subject");
     let mut principal = Principal::new(PrincipalKind::User, subject, authentication);
     principal.scopes = scopes

@@ -33,7 +33,7 @@ fn a_replacement_is_a_new_generation_and_the_old_key_is_gone() {
 #[test]
 fn an_unknown_key_id_leads_nowhere() {
     let keys = StaticKeys::new(one("x"));
-    assert!(matches!(keys.refresh("y"), Step::Done(false)));
+    assert!(matches!(keys.refresh("y"), Step::Done(Ok(false))));
 }
 
 #[test]

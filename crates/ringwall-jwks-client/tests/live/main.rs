@@ -1,0 +1,6 @@
+//! The client against servers on real sockets that lie, stall, and break off.
+
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod server;
