@@ -244,7 +244,7 @@ impl JwksClient {
         if !self.is_running() {
             return Step::Done(Err(shared.unavailable()));
         }
-        let first = match Waiting::begin(shared, &self.0.done) {
+        let first = match Waiting::begin(shared, &self.0.done, missing) {
             Asked::Waiting(waiting) => waiting,
             Asked::Answered(answer) => return Step::Done(answer),
         };
@@ -345,10 +345,10 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn begin(shared: &Arc<Shared>, done: &watch::Receiver<u64>) -> Asked {
+    fn begin(shared: &Arc<Shared>, done: &watch::Receiver<u64>, missing: &str) -> Asked {
         let now = shared.now();
-        let missing = shared.machine().missing(now);
-        match missing {
+        let asked = shared.machine().missing(now);
+        match asked {
             Missing::Wait { attempt, wake } => {
                 if wake {
                     shared.wake.notify_one();
@@ -359,7 +359,9 @@ impl Waiting {
                     attempt,
                 })
             }
-            Missing::Absent => Asked::Answered(Ok(false)),
+            // An attempt may have ended since the caller looked. What it brought was there before
+            // it was known to have ended.
+            Missing::Absent => Asked::Answered(shared.look(missing)),
             Missing::Unknown { retry_after } => {
                 let retry_after = retry_after.max(Duration::from_secs(1));
                 Asked::Answered(Err(KeysUnavailable { retry_after }))
@@ -387,15 +389,15 @@ impl Waiting {
         // is not; if none may begin, the state says what is known.
         let done = self.done.clone();
         drop(self);
-        match Self::begin(&shared, &done) {
+        match Self::begin(&shared, &done, missing) {
             Asked::Answered(answer) => answer,
             Asked::Waiting(mut second) => {
                 second.ended().await?;
-                if shared.has(missing) {
-                    return Ok(true);
-                }
-                match shared.machine().has_looked() {
-                    true => Ok(false),
+                // In this order, for the same reason.
+                let has_looked = shared.machine().has_looked();
+                match shared.look(missing)? {
+                    true => Ok(true),
+                    false if has_looked => Ok(false),
                     false => Err(shared.unavailable()),
                 }
             }

@@ -98,13 +98,15 @@ impl Driver {
                     shared.replace(set);
                 }
                 let now = shared.now();
-                let (expires_at, failures) = {
+                let failures = {
                     let mut machine = shared.machine();
                     let failures = machine.failures();
                     machine.succeed(now, brought.max_age, jitter());
-                    (machine.expires_at(), failures)
+                    // Before anybody can learn that the attempt ended: "it is not there" is said of
+                    // the keys that it brought.
+                    shared.prolong(machine.expires_at());
+                    failures
                 };
-                shared.prolong(expires_at);
                 shared.set_last_error(None);
                 if is_new {
                     shared.emit(EventKind::KeysReloaded, "the key set was replaced");

@@ -1,0 +1,80 @@
+//! What only happens between threads: here in the one order that is wanted.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringwall_core::clock::{MonotonicClock, SystemClock};
+use ringwall_core::step::Step;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::*;
+
+type Hook = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What is to happen when this thread looks at the clock, look by look.
+    static LOOKS: RefCell<VecDeque<Option<Hook>>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The machine's clock. Whoever looks at it can be held up for as long as the test wants.
+#[derive(Debug)]
+struct Hooked(SystemClock);
+
+impl MonotonicClock for Hooked {
+    fn elapsed(&self) -> Duration {
+        let hook = LOOKS.with(|looks| looks.borrow_mut().pop_front());
+        if let Some(Some(hook)) = hook {
+            hook();
+        }
+        self.0.elapsed()
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn ready(runtime: &Runtime, fetcher: &Arc<Scripted>) -> Bench {
+    let _entered = runtime.enter();
+    let bench = Bench::with(fetcher, |builder| {
+        builder.clock(Arc::new(Hooked(SystemClock::new())))
+    });
+    runtime.block_on(bench.client.prefetch()).unwrap();
+    bench
+}
+
+#[test]
+fn a_key_that_comes_between_two_looks_at_the_state_is_found() {
+    for held_up_at in 0..4 {
+        let runtime = Arc::new(runtime());
+        let fetcher = Scripted::serving(&set(&["old"]));
+        let bench = ready(&runtime, &fetcher);
+        fetcher.serve(&set(&["old", "new"]));
+        // Meanwhile somebody else asks for the same key, gets it, and starts the cool-down.
+        let (client, handle) = (bench.client.clone(), Arc::clone(&runtime));
+        LOOKS.with(|looks| {
+            let mut looks = looks.borrow_mut();
+            looks.clear();
+            looks.extend((0..held_up_at).map(|_| None));
+            looks.push_back(Some(Box::new(move || {
+                let other = std::thread::spawn(move || {
+                    handle.block_on(client.look_for("new").into_future())
+                });
+                assert_eq!(other.join().unwrap(), Ok(true));
+            })));
+        });
+        let answer = match bench.client.look_for("new") {
+            Step::Done(answer) => answer,
+            Step::Wait(answer) => runtime.block_on(answer),
+        };
+        assert_eq!(answer, Ok(true), "held up at look {held_up_at}");
+        LOOKS.with(|looks| looks.borrow_mut().clear());
+        assert_eq!(fetcher.calls(), 2);
+    }
+}
