@@ -36,6 +36,7 @@ struct Owner {
     shared: Arc<Shared>,
     done: watch::Receiver<u64>,
     task: AbortHandle,
+    runtime: Handle,
 }
 
 impl Drop for Owner {
@@ -107,7 +108,8 @@ impl JwksClientBuilder {
         self
     }
 
-    /// Starts the task on the tokio runtime of the caller. It begins to fetch at once; a service
+    /// Starts the task on the tokio runtime of the caller, which has its timer enabled, and for
+    /// [`HttpFetcher`](crate::HttpFetcher) its I/O. It begins to fetch at once; a service
     /// calls [`JwksClient::prefetch`] before it takes requests.
     ///
     /// # Errors
@@ -146,7 +148,12 @@ impl JwksClientBuilder {
             reported: Vec::new(),
         };
         let task = runtime.spawn(driver.run()).abort_handle();
-        Ok(JwksClient(Arc::new(Owner { shared, done, task })))
+        Ok(JwksClient(Arc::new(Owner {
+            shared,
+            done,
+            task,
+            runtime,
+        })))
     }
 }
 
@@ -249,12 +256,17 @@ impl JwksClient {
             Asked::Answered(answer) => return Step::Done(answer),
         };
         let missing: Box<str> = missing.into();
+        let runtime = self.0.runtime.clone();
         Step::wait(async move {
             let shared = Arc::clone(&first.shared);
-            let timeout = shared.policy.timeout;
-            tokio::time::timeout(timeout, first.found(&missing))
-                .await
-                .unwrap_or_else(|_| Err(shared.unavailable()))
+            let found = first.found(&missing);
+            let found = {
+                // Whoever waits on another executor has no timer there.
+                let is_outside = Handle::try_current().is_err();
+                let _entered = is_outside.then(|| runtime.enter());
+                tokio::time::timeout(shared.policy.timeout, found)
+            };
+            found.await.unwrap_or_else(|_| Err(shared.unavailable()))
         })
     }
 

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ringwall_core::clock::{MonotonicClock, SystemClock};
 use ringwall_core::step::Step;
+use ringwall_jwks_client::RefreshPolicy;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::*;
@@ -77,4 +79,57 @@ fn a_key_that_comes_between_two_looks_at_the_state_is_found() {
         LOOKS.with(|looks| looks.borrow_mut().clear());
         assert_eq!(fetcher.calls(), 2);
     }
+}
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// An executor that is not tokio's.
+fn wait<T>(step: Step<T>) -> T {
+    let mut future = match step {
+        Step::Done(answer) => return answer,
+        Step::Wait(future) => future,
+    };
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+            return answer;
+        }
+        std::thread::park();
+    }
+}
+
+#[test]
+fn whoever_waits_needs_no_runtime_of_their_own() {
+    let runtime = runtime();
+    let fetcher = Scripted::serving(&set(&["old"]));
+    let client = {
+        let _entered = runtime.enter();
+        let bench = Bench::with(&fetcher, |builder| {
+            builder.policy(RefreshPolicy {
+                timeout: Duration::from_millis(200),
+                missing_key_cool_down: Duration::from_millis(1),
+                ..policy()
+            })
+        });
+        runtime.block_on(bench.client.prefetch()).unwrap();
+        bench.client
+    };
+    fetcher.serve(&set(&["old", "new"]));
+    assert_eq!(wait(client.look_for("new")), Ok(true));
+    std::thread::sleep(Duration::from_millis(5));
+    fetcher.set(|_| Reply::Never);
+    let step = client.look_for("other");
+    assert!(wait(step).is_err(), "after the time-out");
+    // The runtime ends while somebody waits.
+    std::thread::sleep(Duration::from_millis(5));
+    let step = client.look_for("other");
+    drop(runtime);
+    assert!(wait(step).is_err());
 }
