@@ -12,7 +12,7 @@ use ringwall_jose::{
     Health, KeySet, KeySetBuilder, KeySetRef, KeySource, KeysUnavailable, VerificationKey,
 };
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use crate::driver::{BuildKeySet, Discovered, Driver, Origin};
@@ -143,6 +143,7 @@ impl JwksClientBuilder {
             fetcher: self.fetcher,
             origin,
             key_set: self.key_set,
+            builders: Arc::new(Semaphore::new(1)),
             done: sender,
             version: None,
             reported: Vec::new(),

@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ringwall_core::clock::{MonotonicClock, SystemClock};
 use ringwall_core::step::Step;
-use ringwall_jwks_client::RefreshPolicy;
+use ringwall_jose::KeySource as _;
+use ringwall_jwks_client::{PrefetchError, RefreshError, RefreshPolicy};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::*;
@@ -132,4 +134,77 @@ fn whoever_waits_needs_no_runtime_of_their_own() {
     let step = client.look_for("other");
     drop(runtime);
     assert!(wait(step).is_err());
+}
+
+fn impatient() -> RefreshPolicy {
+    RefreshPolicy {
+        timeout: Duration::from_millis(100),
+        backoff: Duration::from_millis(20),
+        max_backoff: Duration::from_millis(40),
+        ..policy()
+    }
+}
+
+/// Waits, in real time, until it is so.
+fn until(mut it_is_so: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if it_is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it never was so");
+}
+
+#[test]
+fn a_runtime_whose_blocking_threads_are_all_busy_delays_attempts_and_does_not_end_them() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (free, busy) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || busy.recv().ok());
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let client = {
+        let _entered = runtime.enter();
+        Bench::with(&fetcher, |builder| builder.policy(impatient())).client
+    };
+    let failed = runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(10), client.prefetch()).await });
+    assert!(
+        matches!(
+            failed,
+            Ok(Err(PrefetchError::Failed(RefreshError::Builder)))
+        ),
+        "{failed:?}"
+    );
+    drop(free);
+    until(|| client.keys().is_ok());
+}
+
+#[test]
+fn code_that_builds_sets_for_ever_holds_one_thread_and_no_more() {
+    let runtime = runtime();
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let (free, stuck) = std::sync::mpsc::channel::<()>();
+    let stuck = Mutex::new(stuck);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let client = {
+        let _entered = runtime.enter();
+        let calls = Arc::clone(&calls);
+        let bench = Bench::with(&fetcher, |builder| {
+            builder.policy(impatient()).key_set(move || {
+                calls.fetch_add(1, Ordering::SeqCst);
+                stuck.lock().unwrap().recv().ok();
+                ringwall_jose::KeySet::builder()
+            })
+        });
+        bench.client
+    };
+    until(|| client.status().failures >= 5);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    drop(free);
+    until(|| client.keys().is_ok());
 }
