@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ringwall_core::event::EventKind;
 use ringwall_jose::{KeySet, KeySetBuilder};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::endpoint::Endpoint;
@@ -26,6 +26,8 @@ pub(crate) struct Driver {
     pub(crate) fetcher: Arc<dyn JwksFetcher>,
     pub(crate) origin: Origin,
     pub(crate) key_set: BuildKeySet,
+    /// One permit: code that never ends holds one thread, and not one more with each attempt.
+    pub(crate) builders: Arc<Semaphore>,
     /// The number of the last attempt that ended.
     pub(crate) done: watch::Sender<u64>,
     /// The version of the set in use, and where it came from.
@@ -59,6 +61,16 @@ struct Brought {
     set: Option<KeySet>,
     max_age: Option<Duration>,
     version: Option<(Endpoint, EntityTag)>,
+}
+
+enum Answer {
+    Set {
+        set: KeySet,
+        max_age: Option<Duration>,
+        entity_tag: Option<EntityTag>,
+    },
+    /// The version that was named is the current one.
+    Same { max_age: Option<Duration> },
 }
 
 impl Driver {
@@ -98,13 +110,15 @@ impl Driver {
                     shared.replace(set);
                 }
                 let now = shared.now();
-                let (expires_at, failures) = {
+                let failures = {
                     let mut machine = shared.machine();
                     let failures = machine.failures();
                     machine.succeed(now, brought.max_age, jitter());
-                    (machine.expires_at(), failures)
+                    // Before anybody can learn that the attempt ended: "it is not there" is said of
+                    // the keys that it brought.
+                    shared.prolong(machine.expires_at());
+                    failures
                 };
-                shared.prolong(expires_at);
                 shared.set_last_error(None);
                 if is_new {
                     shared.emit(EventKind::KeysReloaded, "the key set was replaced");
@@ -169,27 +183,33 @@ impl Driver {
         {
             request.entity_tag = Some(tag.clone());
         }
-        let is_conditional = request.entity_tag.is_some();
-        let (body, max_age, entity_tag) =
-            match self.fetch(request).await.map_err(RefreshError::Fetch)? {
-                Fetched::Document {
-                    body,
+        // One time-out for both, so that an attempt has an end whatever the fetcher and the threads
+        // of the runtime are busy with.
+        let mut has_come = false;
+        let answer = self.answer(request, &mut has_come);
+        let timeout = self.shared.policy.timeout;
+        let answer = match tokio::time::timeout(timeout, answer).await {
+            Ok(answer) => answer?,
+            Err(_) if has_come => return Err(RefreshError::Builder),
+            Err(_) => {
+                let error = FetchError::new(FetchErrorKind::TimedOut);
+                return Err(RefreshError::Fetch(error));
+            }
+        };
+        let (set, max_age, entity_tag) = match answer {
+            Answer::Set {
+                set,
+                max_age,
+                entity_tag,
+            } => (set, max_age, entity_tag),
+            Answer::Same { max_age } => {
+                return Ok(Brought {
+                    set: None,
                     max_age,
-                    entity_tag,
-                } => (body, max_age, entity_tag),
-                Fetched::NotModified { max_age } if is_conditional => {
-                    return Ok(Brought {
-                        set: None,
-                        max_age,
-                        version: None,
-                    });
-                }
-                Fetched::NotModified { .. } => {
-                    let error = FetchError::new(FetchErrorKind::Status(304));
-                    return Err(RefreshError::Fetch(error));
-                }
-            };
-        let set = self.parse(body).await?;
+                    version: None,
+                });
+            }
+        };
         let is_same = self
             .shared
             .latest()
@@ -202,12 +222,44 @@ impl Driver {
         })
     }
 
+    async fn answer(
+        &self,
+        request: FetchRequest,
+        has_come: &mut bool,
+    ) -> Result<Answer, RefreshError> {
+        let is_conditional = request.entity_tag.is_some();
+        let fetched = self.fetch(request).await.map_err(RefreshError::Fetch)?;
+        *has_come = true;
+        match fetched {
+            Fetched::Document {
+                body,
+                max_age,
+                entity_tag,
+            } => Ok(Answer::Set {
+                set: self.parse(body).await?,
+                max_age,
+                entity_tag,
+            }),
+            Fetched::NotModified { max_age } if is_conditional => Ok(Answer::Same { max_age }),
+            Fetched::NotModified { .. } => {
+                let error = FetchError::new(FetchErrorKind::Status(304));
+                Err(RefreshError::Fetch(error))
+            }
+        }
+    }
+
     /// A thousand keys take longer to check than a request should wait for its turn, so that is
     /// done beside the runtime.
     async fn parse(&self, body: Vec<u8>) -> Result<KeySet, RefreshError> {
+        let Ok(permit) = Arc::clone(&self.builders).acquire_owned().await else {
+            return Err(RefreshError::Builder);
+        };
         let key_set = Arc::clone(&self.key_set);
-        let parsed = tokio::task::spawn_blocking(move || key_set().document(&body)?.build());
-        match parsed.await {
+        let parsed = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            key_set().document(&body)?.build()
+        });
+        match Scoped(parsed).await {
             Ok(parsed) => parsed.map_err(|error| RefreshError::KeySet(Arc::new(error))),
             Err(_) => Err(RefreshError::Builder),
         }

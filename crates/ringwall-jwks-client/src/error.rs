@@ -41,7 +41,9 @@ pub enum RefreshError {
     /// The metadata of the issuer is not usable.
     #[error("the metadata of the issuer is not usable: {0}")]
     Metadata(#[source] MetadataError),
-    /// The code that builds key sets panicked.
+    /// The code that builds key sets panicked, or did not end within
+    /// [`RefreshPolicy::timeout`](crate::RefreshPolicy::timeout) of the beginning of the fetch:
+    /// the runtime had no thread for it, or it is stuck.
     #[error("the key set could not be built")]
     Builder,
 }

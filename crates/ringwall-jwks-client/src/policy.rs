@@ -34,7 +34,7 @@ pub struct RefreshPolicy {
     /// quarter of the freshness.
     pub refresh_ahead: Duration,
     /// The longest time that one request may take, from the resolution of the name to the last
-    /// byte (5 s).
+    /// byte, and with it the building of the key set (5 s).
     pub timeout: Duration,
     /// How many attempts in a row are made with growing pauses (3); those after them come once per
     /// `max_backoff`.

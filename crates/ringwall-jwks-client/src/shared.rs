@@ -79,8 +79,13 @@ impl Shared {
         }
     }
 
+    /// Whether the key is among those in force.
+    pub(crate) fn look(&self, id: &str) -> Result<bool, KeysUnavailable> {
+        Ok(self.keys()?.find(Some(id)).is_some())
+    }
+
     pub(crate) fn has(&self, id: &str) -> bool {
-        self.keys().is_ok_and(|keys| keys.find(Some(id)).is_some())
+        self.look(id) == Ok(true)
     }
 
     /// The set in use, also when it has expired.
