@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 /// The URL of a document, checked once: `https` without user, password and fragment, at most
 /// 2,048 bytes. In the development profile also `http` to this machine (`localhost`, 127.0.0.0/8,
-/// `[::1]`).
+/// `[::1]`). Written as RFC 3986 has it: two slashes before the host, and no backslash anywhere.
 ///
 /// Whether the *addresses* behind a name may be asked is decided by the fetcher, after the name was
 /// resolved and for the very address that it connects to.
@@ -54,7 +54,7 @@ impl Endpoint {
             return Err(EndpointError::Malformed);
         }
         let url = Url::parse(text).map_err(|_| EndpointError::Malformed)?;
-        if url.host().is_none() {
+        if url.host().is_none() || !names_its_host_plainly(text, &url) {
             return Err(EndpointError::Malformed);
         }
         let endpoint = Self { url, profile };
@@ -111,6 +111,16 @@ impl Endpoint {
     }
 }
 
+/// The parser is that of browsers (WHATWG), which takes a backslash for a slash and any number of
+/// slashes for two. Where it finds a host, RFC 3986 may see none or another one, and so would people
+/// and proxies; nor could a path be inserted behind the host by text (RFC 8414 §3.1).
+fn names_its_host_plainly(text: &str, url: &Url) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    scheme.eq_ignore_ascii_case(url.scheme()) && !rest.starts_with('/') && !text.contains('\\')
+}
+
 /// Without its query, which some providers fill with identifiers.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,6 +144,15 @@ mod tests {
             ("https://a.example/\tjwks", EndpointError::Malformed),
             (" https://a.example", EndpointError::Malformed),
             ("https://ä.example", EndpointError::Malformed),
+            // Hosts that only a browser's parser sees there.
+            ("https:a.example/jwks", EndpointError::Malformed),
+            ("https:/a.example/jwks", EndpointError::Malformed),
+            ("https:///a.example/jwks", EndpointError::Malformed),
+            ("https:////a.example/jwks", EndpointError::Malformed),
+            ("https:\\\\a.example/jwks", EndpointError::Malformed),
+            ("https://\\a.example/jwks", EndpointError::Malformed),
+            ("https://a.example\\@b.example/", EndpointError::Malformed),
+            ("https:a://b.example/", EndpointError::Malformed),
             (&long, EndpointError::Malformed),
             ("http://a.example/jwks", EndpointError::Scheme),
             ("http://127.0.0.1/jwks", EndpointError::Scheme),

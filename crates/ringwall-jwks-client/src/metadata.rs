@@ -163,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn metadata_of_an_issuer_is_never_looked_for_on_another_host() {
+        // With the path of RFC 8414 inserted, these would become URLs of the host `.well-known`.
+        for text in [
+            "https:///example.com/issuer1",
+            "https:////example.com/issuer1",
+            "https://\\example.com/issuer1",
+        ] {
+            assert_eq!(
+                IssuerUrl::new(text, Profile::Production),
+                Err(EndpointError::Malformed),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn an_issuer_has_neither_query_nor_fragment_nor_another_scheme() {
         for (text, error) in [
             ("https://a.example?x", EndpointError::Query),
