@@ -9,6 +9,7 @@ pub mod key_documents;
 pub mod materials;
 pub mod race;
 pub mod report;
+pub mod scenarios;
 
 pub mod turns;
 

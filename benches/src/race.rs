@@ -85,12 +85,17 @@ impl<'a> Race<'a> {
     /// the same neighbour.
     #[must_use]
     pub fn run(mut self, length: Length) -> Vec<Times> {
-        let clock = SystemClock::new();
         let times: Vec<u32> = self
             .contenders
             .iter_mut()
-            .map(|(_, run)| calibrate(run, clock, length.stretch))
+            .map(|(_, run)| calibrate(run, length.stretch))
             .collect();
+        self.run_for(&times, length)
+    }
+
+    /// With this many operations in each stretch of each contender.
+    fn run_for(mut self, times: &[u32], length: Length) -> Vec<Times> {
+        let clock = SystemClock::new();
         let count = self.contenders.len();
         let mut samples = vec![Vec::with_capacity(length.rounds); count];
         for round in 0..length.rounds {
@@ -159,6 +164,12 @@ impl<'a> Pairs<'a> {
     /// Measures all of them, as [`Race::run`] does.
     #[must_use]
     pub fn run(self, length: Length) -> Vec<Times> {
+        // Alone: a second thread that does not get a processor now would make all stretches short.
+        let times: Vec<u32> = self
+            .contenders
+            .iter()
+            .map(|(_, run)| calibrate(&mut |times| run(times), length.stretch))
+            .collect();
         let errand = Errand::default();
         thread::scope(|scope| {
             scope.spawn(|| errand.work(&self.contenders));
@@ -171,9 +182,9 @@ impl<'a> Pairs<'a> {
                     until(|| errand.done.load(Ordering::Acquire) == number);
                 });
             }
-            let times = race.run(length);
+            let measured = race.run_for(&times, length);
             errand.give(0, 0);
-            times
+            measured
         })
     }
 }
@@ -215,7 +226,8 @@ fn until(is_so: impl Fn() -> bool) {
 }
 
 /// How many operations fill a stretch; also warms caches and branch predictors.
-fn calibrate(run: &mut Run<'_>, clock: SystemClock, stretch: Duration) -> u32 {
+fn calibrate(run: &mut dyn FnMut(u32), stretch: Duration) -> u32 {
+    let clock = SystemClock::new();
     let mut times = 1_u32;
     loop {
         let start = clock.elapsed();

@@ -1,7 +1,7 @@
 //! Keys of a remote issuer: what it costs to look one up, against the peers and the floor, and what
 //! a refresh does to the verifications beside it.
 
-use std::{env, process::ExitCode, sync::Arc, time::Duration};
+use std::{env, process::ExitCode, time::Duration};
 
 use ringwall_authn::jose::Algorithm;
 use ringwall_benches::{
@@ -33,7 +33,10 @@ const OURS: &str = "ours";
 const OURS_STOPPED: &str = "ours clock=stopped";
 const OURS_KEY: &str = "ours op=key";
 const FLOOR: &str = "arcswap-map";
+const OURS_COARSE: &str = "ours clock=coarse";
+const EXPIRING_FLOOR: &str = "arcswap-map-expiring";
 const CLOCK: &str = "clock";
+const COARSE_CLOCK: &str = "coarse-clock";
 const PEERS: [Library; 2] = [Library::JwksClientRs, Library::JsonwebtokenJwksCache];
 
 /// Long enough that nothing happens while somebody measures.
@@ -76,24 +79,32 @@ fn look_ups(keys: usize, length: Length, report: &mut Report, goals: &mut Goals)
     let runtime = runtime_beside();
     let fetcher = Alternating::new(&rotation, u64::MAX);
     let ours = start_ours(&runtime, &fetcher, Clock::System);
+    let coarse = start_ours(&runtime, &fetcher, Clock::Coarse);
     let stopped = start_ours(&runtime, &fetcher, Clock::Stopped);
     let floor = Floor::new(&rotation);
-    let clock: Arc<dyn MonotonicClock> = Arc::new(SystemClock::new());
+    let [clock, coarse_clock] = [Clock::System, Clock::Coarse].map(Clock::get);
     let [document, _] = rotation.documents();
     let server = runtime.block_on(SteadyServer::start(&document));
     let peers = PEERS.map(|library| {
         let _guard = runtime.enter();
         let peer = KeyClient::start(library, &server.url(), IDLE);
-        assert!(runtime.block_on(peer.has(KEY_ID)), "{}", library.name());
+        assert!(
+            runtime.block_on(peer.prefetch(KEY_ID)),
+            "{}",
+            library.name()
+        );
         (library.name(), peer)
     });
 
     let mut race = Race::new();
     race.add(OURS, || look_up(&ours, KEY_ID));
+    race.add(OURS_COARSE, || look_up(&coarse, KEY_ID));
     race.add(OURS_STOPPED, || look_up(&stopped, KEY_ID));
     race.add(OURS_KEY, || at_once(ours.key(Some(KEY_ID))));
     race.add(FLOOR, || floor.look_up(KEY_ID));
+    race.add(EXPIRING_FLOOR, || floor.look_up_unless_expired(KEY_ID));
     race.add(CLOCK, || clock.elapsed());
+    race.add(COARSE_CLOCK, || coarse_clock.elapsed());
     for (name, peer) in &peers {
         race.add(name, || at_once(peer.has(KEY_ID)));
     }
@@ -101,10 +112,13 @@ fn look_ups(keys: usize, length: Length, report: &mut Report, goals: &mut Goals)
 
     let mut pairs = Pairs::new();
     pairs.add(OURS, || look_up(&ours, KEY_ID));
+    pairs.add(OURS_COARSE, || look_up(&coarse, KEY_ID));
     pairs.add(OURS_STOPPED, || look_up(&stopped, KEY_ID));
     pairs.add(OURS_KEY, || at_once(ours.key(Some(KEY_ID))));
     pairs.add(FLOOR, || floor.look_up(KEY_ID));
+    pairs.add(EXPIRING_FLOOR, || floor.look_up_unless_expired(KEY_ID));
     pairs.add(CLOCK, || clock.elapsed());
+    pairs.add(COARSE_CLOCK, || coarse_clock.elapsed());
     for (name, peer) in &peers {
         pairs.add(name, || at_once(peer.has(KEY_ID)));
     }
@@ -142,11 +156,13 @@ fn look_ups_while_refreshing(keys: usize, length: Length, report: &mut Report, g
             let mut race = Race::new();
             race.add(OURS, || look_up(&ours, KEY_ID));
             race.add(FLOOR, || floor.look_up(KEY_ID));
+            race.add(EXPIRING_FLOOR, || floor.look_up_unless_expired(KEY_ID));
             race.run(length)
         } else {
             let mut pairs = Pairs::new();
             pairs.add(OURS, || look_up(&ours, KEY_ID));
             pairs.add(FLOOR, || floor.look_up(KEY_ID));
+            pairs.add(EXPIRING_FLOOR, || floor.look_up_unless_expired(KEY_ID));
             pairs.run(length)
         };
         let seconds = (clock.elapsed() - start).as_secs_f64();
@@ -173,15 +189,19 @@ fn compare_with_floor(
     let case = format!("op=lookup keys={keys} threads={threads} refreshing={refreshing}");
     let (ours, floor) = (fastest(times, OURS), fastest(times, FLOOR));
     report.compare(&case, ours, FLOOR, floor);
+    let expiring = fastest(times, EXPIRING_FLOOR);
+    report.compare(&case, ours, EXPIRING_FLOOR, expiring);
     goals.at_most(
         &format!("{case}: 2 × {FLOOR}"),
         LOOKUP_GOAL * floor,
         ours,
         "ns",
     );
-    if times.iter().any(|times| times.name == OURS_STOPPED) {
-        let stopped = fastest(times, OURS_STOPPED);
-        report.compare(&format!("{case} clock=stopped"), stopped, FLOOR, floor);
+    for clock in [OURS_COARSE, OURS_STOPPED] {
+        if let Some(times) = times.iter().find(|times| times.name == clock) {
+            let case = format!("{case}{}", clock.trim_start_matches(OURS));
+            report.compare(&case, times.minimum, FLOOR, floor);
+        }
     }
 }
 

@@ -118,6 +118,18 @@ impl KeyClient {
         }
     }
 
+    /// Waits for the first keys, as a service does before it takes requests; answers whether the key
+    /// of this id is among them. Only ours has something to wait for: the others fetch with the
+    /// first look-up.
+    pub async fn prefetch(&self, id: &str) -> bool {
+        if let Self::Ours(client) = self
+            && client.prefetch().await.is_err()
+        {
+            return false;
+        }
+        self.has(id).await
+    }
+
     /// Whether the key of this id is there, in the form in which the library hands it out, fetched
     /// when it is not there as far as the library does that.
     pub async fn has(&self, id: &str) -> bool {

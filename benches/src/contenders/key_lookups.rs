@@ -14,12 +14,13 @@ use std::{
 use arc_swap::ArcSwap;
 use ringwall_authn::jose::{KeySet, KeySource as _};
 use ringwall_core::{
-    clock::{ManualClock, MonotonicClock, Timestamp},
+    clock::{ManualClock, MonotonicClock, SystemClock, Timestamp},
     step::BoxFuture,
 };
 use ringwall_jwks_client::{
     FetchError, FetchRequest, Fetched, JwksClient, JwksFetcher, RefreshPolicy,
 };
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::key_documents::{Jwk, Rotation};
@@ -91,8 +92,35 @@ impl JwksFetcher for Alternating {
 pub enum Clock {
     /// The machine's.
     System,
+    /// The system's, as of its last tick: a few milliseconds behind, and cheaper to read.
+    Coarse,
     /// One that stands still: what is left is what the reading of the clock does not cost.
     Stopped,
+}
+
+impl Clock {
+    /// The clock.
+    #[must_use]
+    pub fn get(self) -> Arc<dyn MonotonicClock> {
+        match self {
+            Self::System => Arc::new(SystemClock::new()),
+            Self::Coarse => Arc::new(CoarseClock),
+            Self::Stopped => Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct CoarseClock;
+
+impl MonotonicClock for CoarseClock {
+    fn elapsed(&self) -> Duration {
+        let time = clock_gettime(ClockId::MonotonicCoarse);
+        Duration::new(
+            u64::try_from(time.tv_sec).unwrap_or(0),
+            u32::try_from(time.tv_nsec).unwrap_or(0),
+        )
+    }
 }
 
 /// Starts ours on `runtime` and waits for its keys. Its unknown keys cause a fetch each, so that it
@@ -109,14 +137,12 @@ pub fn start_ours(runtime: &Runtime, fetcher: &Arc<Alternating>, clock: Clock) -
         ..RefreshPolicy::default()
     };
     let fetcher: Arc<dyn JwksFetcher> = Arc::<Alternating>::clone(fetcher);
-    let mut builder = JwksClient::builder(URL, fetcher)
+    let client = JwksClient::builder(URL, fetcher)
         .policy(policy)
-        .key_set(|| KeySet::builder().max_keys(MAX_KEYS));
-    if clock == Clock::Stopped {
-        let clock: Arc<dyn MonotonicClock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        builder = builder.clock(clock);
-    }
-    let client = builder.start().expect("a client");
+        .key_set(|| KeySet::builder().max_keys(MAX_KEYS))
+        .clock(clock.get())
+        .start()
+        .expect("a client");
     runtime.block_on(client.prefetch()).expect("keys");
     client
 }
@@ -164,8 +190,10 @@ pub fn look_up(client: &JwksClient, id: &str) -> bool {
 }
 
 /// What no look-up in a set that another thread replaces can do without: the same map, with the
-/// same hasher, behind the same pointer. It does not know how old its keys are.
+/// same hasher, behind the same pointer. By itself it does not know how old its keys are.
 pub struct Floor {
+    clock: SystemClock,
+    expires_at: AtomicU64,
     keys: ArcSwap<HashMap<String, Arc<String>>>,
     sets: [Vec<Jwk>; 2],
 }
@@ -175,6 +203,8 @@ impl Floor {
     #[must_use]
     pub fn new(rotation: &Rotation) -> Arc<Self> {
         Arc::new(Self {
+            clock: SystemClock::new(),
+            expires_at: AtomicU64::new(u64::MAX),
             keys: ArcSwap::from_pointee(map(&rotation.sets[0])),
             sets: rotation.sets.clone(),
         })
@@ -188,6 +218,14 @@ impl Floor {
     #[must_use]
     pub fn look_up(&self, id: &str) -> bool {
         self.keys.load().get(id).is_some()
+    }
+
+    /// Looks a key up unless the keys are too old, which takes a clock: nobody else can be relied
+    /// on to have looked at one.
+    #[must_use]
+    pub fn look_up_unless_expired(&self, id: &str) -> bool {
+        let now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        now < self.expires_at.load(Ordering::Acquire) && self.look_up(id)
     }
 }
 
