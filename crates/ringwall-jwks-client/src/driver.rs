@@ -133,13 +133,7 @@ impl Driver {
                     machine.fail(now, error.pause(), jitter());
                     now >= machine.expires_at()
                 };
-                let kind = match &error {
-                    RefreshError::KeySet(_) | RefreshError::Metadata(_) => EventKind::KeysRefused,
-                    RefreshError::Fetch(_)
-                    | RefreshError::MetadataFetch(_)
-                    | RefreshError::Builder => EventKind::KeysRefreshFailed,
-                };
-                shared.emit(kind, error.as_str());
+                shared.emit(error.event(), error.as_str());
                 if is_lost {
                     shared.emit(
                         EventKind::KeysUnavailable,
@@ -294,8 +288,7 @@ impl Driver {
                 Ok(url)
             }
             (Err(error), Some(known)) => {
-                self.shared
-                    .emit(EventKind::KeysRefreshFailed, error.as_str());
+                self.shared.emit(error.event(), error.as_str());
                 Ok(known.url.clone())
             }
             (Err(error), None) => Err(error),
@@ -316,8 +309,11 @@ impl Driver {
                     let error = FetchError::new(FetchErrorKind::Status(304));
                     return Err(RefreshError::MetadataFetch(error));
                 }
-                // Not there: it may be where the other standard has it.
-                Err(error) if matches!(error.kind(), FetchErrorKind::Status(400..=499)) => {
+                // Not there: it may be where the other standard has it. Whoever is asked for fewer
+                // requests (RFC 6585 §4) does not make another one.
+                Err(error)
+                    if matches!(error.kind(), FetchErrorKind::Status(400..=428 | 430..=499)) =>
+                {
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(RefreshError::MetadataFetch(error)),
