@@ -116,7 +116,7 @@ impl Driver {
                     machine.succeed(now, brought.max_age, jitter());
                     // Before anybody can learn that the attempt ended: "it is not there" is said of
                     // the keys that it brought.
-                    shared.prolong(machine.expires_at());
+                    shared.publish(&machine);
                     failures
                 };
                 shared.set_last_error(None);
@@ -131,6 +131,7 @@ impl Driver {
                 let is_lost = {
                     let mut machine = shared.machine();
                     machine.fail(now, error.pause(), jitter());
+                    shared.publish(&machine);
                     now >= machine.expires_at()
                 };
                 shared.emit(error.event(), error.as_str());
