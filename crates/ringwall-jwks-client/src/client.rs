@@ -22,7 +22,7 @@ use crate::fetch::JwksFetcher;
 use crate::machine::Missing;
 use crate::metadata::IssuerUrl;
 use crate::policy::RefreshPolicy;
-use crate::shared::Shared;
+use crate::shared::{Shared, unavailable_for};
 
 /// The keys of one remote issuer, fetched and kept fresh by a task of its own.
 ///
@@ -375,10 +375,7 @@ impl Waiting {
             // An attempt may have ended since the caller looked. What it brought was there before
             // it was known to have ended.
             Missing::Absent => Asked::Answered(shared.look(missing)),
-            Missing::Unknown { retry_after } => {
-                let retry_after = retry_after.max(Duration::from_secs(1));
-                Asked::Answered(Err(KeysUnavailable { retry_after }))
-            }
+            Missing::Unknown { retry_after } => Asked::Answered(Err(unavailable_for(retry_after))),
         }
     }
 

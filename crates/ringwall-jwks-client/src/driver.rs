@@ -116,7 +116,7 @@ impl Driver {
                     machine.succeed(now, brought.max_age, jitter());
                     // Before anybody can learn that the attempt ended: "it is not there" is said of
                     // the keys that it brought.
-                    shared.prolong(machine.expires_at());
+                    shared.publish(&machine);
                     failures
                 };
                 shared.set_last_error(None);
@@ -131,15 +131,10 @@ impl Driver {
                 let is_lost = {
                     let mut machine = shared.machine();
                     machine.fail(now, error.pause(), jitter());
+                    shared.publish(&machine);
                     now >= machine.expires_at()
                 };
-                let kind = match &error {
-                    RefreshError::KeySet(_) | RefreshError::Metadata(_) => EventKind::KeysRefused,
-                    RefreshError::Fetch(_)
-                    | RefreshError::MetadataFetch(_)
-                    | RefreshError::Builder => EventKind::KeysRefreshFailed,
-                };
-                shared.emit(kind, error.as_str());
+                shared.emit(error.event(), error.as_str());
                 if is_lost {
                     shared.emit(
                         EventKind::KeysUnavailable,
@@ -294,8 +289,7 @@ impl Driver {
                 Ok(url)
             }
             (Err(error), Some(known)) => {
-                self.shared
-                    .emit(EventKind::KeysRefreshFailed, error.as_str());
+                self.shared.emit(error.event(), error.as_str());
                 Ok(known.url.clone())
             }
             (Err(error), None) => Err(error),
@@ -316,8 +310,11 @@ impl Driver {
                     let error = FetchError::new(FetchErrorKind::Status(304));
                     return Err(RefreshError::MetadataFetch(error));
                 }
-                // Not there: it may be where the other standard has it.
-                Err(error) if matches!(error.kind(), FetchErrorKind::Status(400..=499)) => {
+                // Not there: it may be where the other standard has it. Whoever is asked for fewer
+                // requests (RFC 6585 §4) does not make another one.
+                Err(error)
+                    if matches!(error.kind(), FetchErrorKind::Status(400..=428 | 430..=499)) =>
+                {
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(RefreshError::MetadataFetch(error)),

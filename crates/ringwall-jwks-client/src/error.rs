@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ringwall_core::event::EventKind;
 use ringwall_jose::KeySetError;
 
 use crate::endpoint::EndpointError;
@@ -67,6 +68,15 @@ impl RefreshError {
         match self {
             Self::Fetch(error) | Self::MetadataFetch(error) => Some(error.kind()),
             Self::KeySet(_) | Self::Metadata(_) | Self::Builder => None,
+        }
+    }
+
+    /// What cannot be used is another thing than what cannot be had: somebody may answer in the
+    /// issuer's place.
+    pub(crate) const fn event(&self) -> EventKind {
+        match self {
+            Self::KeySet(_) | Self::Metadata(_) => EventKind::KeysRefused,
+            Self::Fetch(_) | Self::MetadataFetch(_) | Self::Builder => EventKind::KeysRefreshFailed,
         }
     }
 

@@ -30,8 +30,8 @@ pub struct RefreshPolicy {
     /// withdrew may go on verifying while all is well.
     pub max_ttl: Duration,
     /// How long before the end of their freshness keys are fetched again (30 s), on a task of
-    /// their own. Up to twice that, at random, so that a fleet does not ask all at once; at most a
-    /// quarter of the freshness.
+    /// their own; at most a quarter of the freshness. A random part is added, of the same length
+    /// and at most an eighth of the freshness, so that a fleet does not ask all at once.
     pub refresh_ahead: Duration,
     /// The longest time that one request may take, from the resolution of the name to the last
     /// byte, and with it the building of the key set (5 s).
