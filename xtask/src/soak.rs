@@ -33,8 +33,8 @@ struct Part {
     failure: Option<String>,
 }
 
-/// The command: `[MINUTES]`, the time for fuzzing and tours together. The property tests come on
-/// top: their length is a number of cases.
+/// The command: `[MINUTES]`, the time for fuzzing and tours together. The tests come on top: the
+/// length of property tests is a number of cases, and the churn of key servers takes ten minutes.
 pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
     let minutes = match words {
         [] => DEFAULT_MINUTES,
