@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ringwall_core::event::EventKind;
-use ringwall_jose::{KeySet, KeySetBuilder};
+use ringwall_jose::{KeyError, KeySet, KeySetBuilder, RefusedKey};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -33,7 +33,7 @@ pub(crate) struct Driver {
     /// The version of the set in use, and where it came from.
     pub(crate) version: Option<(Endpoint, EntityTag)>,
     /// What was reported of the keys that were left out.
-    pub(crate) reported: Vec<ringwall_jose::RefusedKey>,
+    pub(crate) reported: Vec<RefusedKey>,
 }
 
 /// Where the URL of the keys comes from.
@@ -148,8 +148,11 @@ impl Driver {
 
     /// Once for each change of what is wrong with a set, not once per refresh.
     fn report_refused(&mut self, set: &KeySet) {
-        if set.refused() != self.reported {
-            self.reported = set.refused().to_vec();
+        let mut refused = set.refused().to_vec();
+        // Keys for encryption are in many sets, and nothing is wrong with them.
+        refused.retain(|key| key.reason != KeyError::WrongUse);
+        if !are_same(&refused, &self.reported) {
+            self.reported = refused;
             if !self.reported.is_empty() {
                 self.shared.emit(
                     EventKind::KeysRefused,
@@ -205,10 +208,9 @@ impl Driver {
                 });
             }
         };
-        let is_same = self
-            .shared
-            .latest()
-            .is_some_and(|latest| latest.has_same_keys(&set) && latest.refused() == set.refused());
+        let is_same = self.shared.latest().is_some_and(|latest| {
+            latest.has_same_keys(&set) && are_same(latest.refused(), set.refused())
+        });
         Ok(Brought {
             // The same keys keep their generation, and with it all cached tokens.
             set: (!is_same).then_some(set),
@@ -346,6 +348,16 @@ impl Driver {
             Fetched::Document { .. } | Fetched::NotModified { .. } => Ok(fetched),
         }
     }
+}
+
+/// Whether the same was left out for the same reasons, in whatever order.
+fn are_same(one: &[RefusedKey], other: &[RefusedKey]) -> bool {
+    let count = |keys: &[RefusedKey], key: &RefusedKey| {
+        keys.iter()
+            .filter(|other| other.id == key.id && other.reason == key.reason)
+            .count()
+    };
+    one.len() == other.len() && one.iter().all(|key| count(one, key) == count(other, key))
 }
 
 /// A task that ends with whoever waits for it.

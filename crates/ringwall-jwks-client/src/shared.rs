@@ -1,5 +1,6 @@
 //! What the callers and the task of one client share.
 
+use core::mem;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -122,10 +123,16 @@ impl Shared {
     }
 
     pub(crate) fn set_last_error(&self, error: Option<RefreshError>) {
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = error;
+        let before = {
+            let mut held = self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            mem::replace(&mut *held, error)
+        };
+        // It may hold a cause of a fetcher's own, whose end is code of others: outside of the lock,
+        // and not the end of the task.
+        catch_unwind(AssertUnwindSafe(|| drop(before))).ok();
     }
 
     /// A sink that panics must not end the task that refreshes.

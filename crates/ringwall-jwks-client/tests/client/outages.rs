@@ -274,3 +274,42 @@ async fn a_flapping_server_never_makes_the_keys_unavailable() {
         assert_ne!(bench.health(), Health::Unavailable);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cause_that_asks_the_client_when_it_ends_waits_for_nobody() {
+    #[derive(Debug)]
+    struct Asks(
+        std::sync::mpsc::Sender<bool>,
+        ringwall_jwks_client::JwksClient,
+    );
+    impl std::fmt::Display for Asks {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("asks")
+        }
+    }
+    impl std::error::Error for Asks {}
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let client = self.1.clone();
+            let (sender, receiver) = std::sync::mpsc::channel();
+            std::thread::spawn(move || sender.send(client.status().attempts));
+            let answer = receiver.recv_timeout(Duration::from_secs(2));
+            self.0.send(answer.is_ok()).ok();
+        }
+    }
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let bench = Bench::ready(&fetcher).await;
+    let (sender, ended) = std::sync::mpsc::channel();
+    let client = bench.client.clone();
+    fetcher.set(move |_| {
+        let cause = Asks(sender.clone(), client.clone());
+        Reply::Now(Err(FetchError::new(FetchErrorKind::Other).caused_by(cause)))
+    });
+    while bench.client.status().failures == 0 {
+        pass(seconds(1)).await;
+    }
+    fetcher.serve(&set(&["a"]));
+    pass(seconds(31)).await;
+    assert!(bench.client.status().last_error.is_none());
+    assert_eq!(ended.try_recv(), Ok(true));
+}

@@ -219,3 +219,26 @@ async fn a_pause_that_the_server_asks_for_is_honoured_up_to_the_longest() {
         assert!(early <= 2 && fetcher.calls() >= 2, "{asked}: {early}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_not_for_signatures_are_no_news() {
+    // As Keycloak publishes one in every realm.
+    let encryption = jwk("enc").replace(r#""use":"sig""#, r#""use":"enc""#);
+    let text = format!(r#"{{"keys":[{},{encryption}]}}"#, jwk("a"));
+    let fetcher = Scripted::serving(&text);
+    let bench = Bench::ready(&fetcher).await;
+    assert_eq!(bench.client.status().refused_keys, 1);
+    assert_eq!(bench.events.count(EventKind::KeysRefused), 0);
+    let before = bench.client.generation().unwrap();
+    // The order of a set means nothing (RFC 7517 §5.1), nor does that of what was left out.
+    fetcher.serve(&format!(r#"{{"keys":[{encryption},{}]}}"#, jwk("a")));
+    pass(seconds(271)).await;
+    assert_eq!(fetcher.calls(), 2);
+    assert_eq!(bench.client.generation().unwrap(), before);
+    // What cannot be used and is for signatures is.
+    let broken = encryption.replace(r#""use":"enc""#, r#""use":"sig","d":"AA""#);
+    fetcher.serve(&format!(r#"{{"keys":[{broken},{}]}}"#, jwk("a")));
+    pass(seconds(271)).await;
+    assert_eq!(bench.events.count(EventKind::KeysRefused), 1);
+    assert_ne!(bench.client.generation().unwrap(), before);
+}
