@@ -1,8 +1,21 @@
-//! What the bench areas share: the race, the report, the counting allocator and the materials.
+//! What the bench areas share: the races, the report, the counting allocator, the materials, and the
+//! stage on which key clients meet a hostile server.
 
 pub mod allocations;
+pub mod at_once;
 pub mod contenders;
 pub mod goals;
+pub mod key_documents;
 pub mod materials;
 pub mod race;
 pub mod report;
+pub mod scenarios;
+
+pub mod turns;
+
+#[allow(
+    dead_code,
+    reason = "the tests of the client use more of it than the benches"
+)]
+#[path = "../../crates/ringwall-jwks-client/tests/live/server.rs"]
+mod server;

@@ -1,6 +1,11 @@
 //! Contenders measured side by side, in many short rounds.
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use ringwall_core::clock::{MonotonicClock as _, SystemClock};
 
@@ -64,11 +69,14 @@ impl<'a> Race<'a> {
 
     /// Adds a contender. What the operation answers is dropped within the measured time.
     pub fn add<T>(&mut self, name: &str, mut operation: impl FnMut() -> T + 'a) {
-        let run = move |times: u32| {
+        self.add_stretches(name, move |times| {
             for _ in 0..times {
                 drop(black_box(operation()));
             }
-        };
+        });
+    }
+
+    fn add_stretches(&mut self, name: &str, run: impl FnMut(u32) + 'a) {
         self.contenders.push((name.to_owned(), Box::new(run)));
     }
 
@@ -77,12 +85,17 @@ impl<'a> Race<'a> {
     /// the same neighbour.
     #[must_use]
     pub fn run(mut self, length: Length) -> Vec<Times> {
-        let clock = SystemClock::new();
         let times: Vec<u32> = self
             .contenders
             .iter_mut()
-            .map(|(_, run)| calibrate(run, clock, length.stretch))
+            .map(|(_, run)| calibrate(run, length.stretch))
             .collect();
+        self.run_for(&times, length)
+    }
+
+    /// With this many operations in each stretch of each contender.
+    fn run_for(mut self, times: &[u32], length: Length) -> Vec<Times> {
+        let clock = SystemClock::new();
         let count = self.contenders.len();
         let mut samples = vec![Vec::with_capacity(length.rounds); count];
         for round in 0..length.rounds {
@@ -113,8 +126,108 @@ impl<'a> Race<'a> {
     }
 }
 
+/// Contenders whose operation two threads do at once, the same number of times each. A stretch ends
+/// when both have done theirs, so one in which the second thread did not get a processor is a slow
+/// one, and not the fastest.
+#[derive(Default)]
+pub struct Pairs<'a> {
+    contenders: Vec<(String, Box<dyn Fn(u32) + Sync + 'a>)>,
+}
+
+/// What the second thread is told, and tells.
+#[derive(Default)]
+struct Errand {
+    /// The number of the errand; zero before the first.
+    given: AtomicU64,
+    place: AtomicUsize,
+    times: AtomicU32,
+    done: AtomicU64,
+}
+
+impl<'a> Pairs<'a> {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a contender. What the operation answers is dropped within the measured time.
+    pub fn add<T>(&mut self, name: &str, operation: impl Fn() -> T + Sync + 'a) {
+        let run = move |times: u32| {
+            for _ in 0..times {
+                drop(black_box(operation()));
+            }
+        };
+        self.contenders.push((name.to_owned(), Box::new(run)));
+    }
+
+    /// Measures all of them, as [`Race::run`] does.
+    #[must_use]
+    pub fn run(self, length: Length) -> Vec<Times> {
+        // Alone: a second thread that does not get a processor now would make all stretches short.
+        let times: Vec<u32> = self
+            .contenders
+            .iter()
+            .map(|(_, run)| calibrate(&mut |times| run(times), length.stretch))
+            .collect();
+        let errand = Errand::default();
+        thread::scope(|scope| {
+            scope.spawn(|| errand.work(&self.contenders));
+            let mut race = Race::new();
+            for (place, (name, run)) in self.contenders.iter().enumerate() {
+                let errand = &errand;
+                race.add_stretches(name, move |times| {
+                    let number = errand.give(place, times);
+                    run(times);
+                    until(|| errand.done.load(Ordering::Acquire) == number);
+                });
+            }
+            let measured = race.run_for(&times, length);
+            errand.give(0, 0);
+            measured
+        })
+    }
+}
+
+impl Errand {
+    /// None at all (zero times) ends the second thread.
+    fn give(&self, place: usize, times: u32) -> u64 {
+        self.place.store(place, Ordering::Relaxed);
+        self.times.store(times, Ordering::Relaxed);
+        self.given.fetch_add(1, Ordering::Release) + 1
+    }
+
+    fn work(&self, contenders: &[(String, Box<dyn Fn(u32) + Sync + '_>)]) {
+        for number in 1.. {
+            until(|| self.given.load(Ordering::Acquire) == number);
+            let times = self.times.load(Ordering::Relaxed);
+            if times == 0 {
+                return;
+            }
+            contenders[self.place.load(Ordering::Relaxed)].1(times);
+            self.done.store(number, Ordering::Release);
+        }
+    }
+}
+
+/// Waits at a processor, since to be woken takes as long as a good part of a stretch; but not for
+/// ever, where there are fewer processors than threads.
+fn until(is_so: impl Fn() -> bool) {
+    for spins in 0_u32.. {
+        if is_so() {
+            return;
+        }
+        if spins < 10_000 {
+            std::hint::spin_loop();
+        } else {
+            thread::yield_now();
+        }
+    }
+}
+
 /// How many operations fill a stretch; also warms caches and branch predictors.
-fn calibrate(run: &mut Run<'_>, clock: SystemClock, stretch: Duration) -> u32 {
+fn calibrate(run: &mut dyn FnMut(u32), stretch: Duration) -> u32 {
+    let clock = SystemClock::new();
     let mut times = 1_u32;
     loop {
         let start = clock.elapsed();

@@ -1,6 +1,9 @@
 //! jsonwebtoken with its aws-lc-rs backend.
 
-use jsonwebtoken::{Algorithm as Theirs, DecodingKey, TokenData, Validation, decode};
+use jsonwebtoken::{
+    Algorithm as Theirs, DecodingKey, TokenData, Validation,
+    crypto::aws_lc::DEFAULT_PROVIDER as AWS_LC, decode,
+};
 use ringwall_authn::jose::Algorithm;
 
 use crate::materials::{AUDIENCE, Claims, ISSUER, Materials, Public};
@@ -20,6 +23,9 @@ impl Jsonwebtoken {
     /// When the algorithm is not one that is measured.
     #[must_use]
     pub fn new(materials: &Materials) -> Self {
+        // Another peer brings a second backend, so it has to be said which one is meant; all but the
+        // first to say so say what is so already.
+        AWS_LC.install_default().ok();
         let algorithm = match materials.algorithm {
             Algorithm::Hs256 => Theirs::HS256,
             Algorithm::Rs256 => Theirs::RS256,

@@ -4,6 +4,8 @@
 pub mod floors;
 pub mod jsonwebtoken;
 pub mod jwt_simple;
+pub mod key_clients;
+pub mod key_lookups;
 pub mod ours;
 pub mod primitives;
 pub mod services;

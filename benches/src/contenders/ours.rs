@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ringwall_authn::{
     IssuerPolicy, TokenVerifier, VerifiedToken,
     jose::{
-        Algorithm, AwsLcProvider, Curve, HmacSecret, KeyId, KeySet, PublicKey, RingProvider,
-        SignatureProvider, StaticKeys, VerificationKey,
+        Algorithm, AwsLcProvider, Curve, HmacSecret, KeyId, KeySet, KeySource, PublicKey,
+        RingProvider, SignatureProvider, StaticKeys, VerificationKey,
     },
 };
 use ringwall_core::{
@@ -84,7 +84,17 @@ impl Ours {
             .key(key.expect("an acceptable key"))
             .build()
             .expect("a set");
-        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, Arc::new(StaticKeys::new(keys)))
+        Self::with_keys(Arc::new(StaticKeys::new(keys)), profile, cache_bytes)
+    }
+
+    /// The same with keys from elsewhere.
+    ///
+    /// # Panics
+    ///
+    /// When ours refuses its own materials.
+    #[must_use]
+    pub fn with_keys(keys: Arc<dyn KeySource>, profile: Profile, cache_bytes: usize) -> Self {
+        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys)
             .build()
             .expect("a policy");
         let verifier = TokenVerifier::builder()

@@ -2,7 +2,6 @@
 //! runtime, no other thread.
 
 use std::{
-    future::Future,
     net::SocketAddr,
     pin::pin,
     sync::Arc,
@@ -20,6 +19,8 @@ use ringwall_axum::GuardedRouter;
 use ringwall_core::audit::MemoryAudit;
 use ringwall_gate::{AuditScope, Gate};
 use tower_service::Service as _;
+
+use crate::at_once::at_once;
 
 /// What the handler answers.
 const GREETING: &str = "hello";
@@ -140,22 +141,11 @@ impl HelloService {
         assert_eq!(response.status(), StatusCode::OK);
         let mut body = pin!(response.into_body());
         let mut bytes = 0;
-        while let Poll::Ready(Some(frame)) = body.as_mut().poll_frame(&mut context()) {
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(frame)) = body.as_mut().poll_frame(&mut context) {
             let frame = frame.expect("a frame");
             bytes += frame.data_ref().map_or(0, |data| data.len());
         }
         assert_eq!(bytes, GREETING.len());
-    }
-}
-
-fn context() -> Context<'static> {
-    Context::from_waker(Waker::noop())
-}
-
-/// The output of a future that never waits.
-fn at_once<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut context()) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
     }
 }

@@ -268,6 +268,13 @@ fn read_principal(
         subject,
         authentication,
     );
+    if is_client || principal.kind == PrincipalKind::Service {
+        // Nobody logged in. Keycloak and Cognito say `acr` and `auth_time` in a service's own tokens
+        // too, and a machine would meet a demand that is made to bring a person back.
+        principal.authentication.authenticated_at = None;
+        principal.authentication.context_class = None;
+        principal.authentication.methods = Vec::new();
+    }
     principal.on_behalf_of = on_behalf_of;
     principal.issuer = Some(std::sync::Arc::clone(&policy.issuer));
     principal.tenant = read_tenant(mapping, claims)?;

@@ -41,6 +41,10 @@ impl IssuerState {
 }
 
 /// The issuers by name. Each change copies the table, so that readers never wait.
+///
+/// No issuer ends under the lock, one that was refused neither: with an issuer its source of keys
+/// may end, and what that does then may well ask this table. Who calls [`Self::change`] therefore
+/// holds on to what goes in and to what comes out until the lock was given back.
 #[derive(Debug, Default)]
 pub(crate) struct IssuerTable {
     issuers: ArcSwap<Table>,
@@ -70,14 +74,18 @@ impl IssuerTable {
         &self,
         policies: impl IntoIterator<Item = IssuerPolicy>,
     ) -> Result<(), PolicyError> {
+        let states: Vec<_> = policies
+            .into_iter()
+            .take(MAX_ISSUERS.saturating_add(1))
+            .map(|policy| Arc::new(IssuerState::new(policy)))
+            .collect();
         self.change(|issuers| {
-            for policy in policies {
+            for state in &states {
                 if issuers.len() >= MAX_ISSUERS {
                     return Err(PolicyError::TooManyIssuers);
                 }
-                let name = policy.issuer().into();
-                let state = Arc::new(IssuerState::new(policy));
-                if issuers.insert(name, state).is_some() {
+                let name = state.policy.issuer().into();
+                if issuers.insert(name, Arc::clone(state)).is_some() {
                     return Err(PolicyError::DuplicateIssuer);
                 }
             }
@@ -90,12 +98,13 @@ impl IssuerTable {
         &self,
         policy: IssuerPolicy,
     ) -> Result<Option<Arc<IssuerState>>, PolicyError> {
+        let state = Arc::new(IssuerState::new(policy));
         self.change(|issuers| {
-            if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(policy.issuer()) {
+            let name = state.policy.issuer();
+            if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(name) {
                 return Err(PolicyError::TooManyIssuers);
             }
-            let name = policy.issuer().into();
-            let old = issuers.insert(name, Arc::new(IssuerState::new(policy)));
+            let old = issuers.insert(name.into(), Arc::clone(&state));
             check_orgs(issuers)?;
             Ok(old.inspect(|old| old.retire()))
         })
@@ -114,14 +123,10 @@ impl IssuerTable {
         &self,
         change: impl FnOnce(&mut Table) -> Result<T, PolicyError>,
     ) -> Result<T, PolicyError> {
-        // Declared before the lock, and so dropped after it: with an issuer its source of keys may
-        // end, and what that does then may well ask this table.
-        let mut issuers = Table::new();
-        let _old;
         let _guard = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        issuers.clone_from(&self.issuers.load());
+        let mut issuers = Table::clone(&self.issuers.load());
         let answer = change(&mut issuers)?;
-        _old = self.issuers.swap(Arc::new(core::mem::take(&mut issuers)));
+        self.issuers.store(Arc::new(issuers));
         Ok(answer)
     }
 }
@@ -141,15 +146,41 @@ mod tests {
     use crate::{PrincipalMapping, SigningKey, TokenIssuer};
     use ringwall_jose::{Algorithm, KeySource, StaticKeys};
 
-    #[test]
-    fn the_number_of_issuers_is_bounded() {
+    fn keys() -> Arc<dyn KeySource> {
         let pkcs8 = SigningKey::generate_pkcs8(Algorithm::EdDsa).unwrap();
         let key = SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).unwrap();
         let keys = TokenIssuer::new("issuer", key).key_set().unwrap();
-        let keys = Arc::new(StaticKeys::new(keys));
+        Arc::new(StaticKeys::new(keys))
+    }
+
+    #[test]
+    fn who_leaves_the_table_is_retired_and_who_stays_is_not() {
+        let (table, keys) = (IssuerTable::default(), keys());
+        let builder = |name: &str| IssuerPolicy::builder(name, "api", Arc::clone(&keys));
+        let policy = |name: &str| {
+            let builder = builder(name).map_principal(PrincipalMapping::without_tenant);
+            builder.build().unwrap()
+        };
+        table.add([policy("a"), policy("b")]).unwrap();
+        let (a, b) = (table.find("a").unwrap(), table.find("b").unwrap());
+        // It may name any organisation beside another issuer, so nothing is changed.
+        let any_org = builder("a").build().unwrap();
+        assert_eq!(table.replace(any_org).err(), Some(PolicyError::AnyOrg));
+        assert!(!a.is_retired());
+        assert!(Arc::ptr_eq(
+            &table.replace(policy("a")).unwrap().unwrap(),
+            &a
+        ));
+        assert!(a.is_retired() && !b.is_retired());
+        assert!(Arc::ptr_eq(&table.remove("b").unwrap(), &b));
+        assert!(b.is_retired() && !table.find("a").unwrap().is_retired());
+    }
+
+    #[test]
+    fn the_number_of_issuers_is_bounded() {
+        let keys = keys();
         let policy = |issuer: &str| {
-            let keys: Arc<dyn KeySource> = Arc::<StaticKeys>::clone(&keys);
-            IssuerPolicy::builder(issuer, "api", keys)
+            IssuerPolicy::builder(issuer, "api", Arc::clone(&keys))
                 .map_principal(PrincipalMapping::without_tenant)
                 .build()
                 .unwrap()

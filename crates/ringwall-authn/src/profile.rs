@@ -64,9 +64,10 @@ pub(crate) enum ClientRule {
 /// 26.2 on, the grant that the first part of the token's id ends with.
 fn is_keycloak_service(claims: Value<'_>) -> bool {
     let text = |name| claims.get(name).and_then(Value::as_str);
+    // Two letters each for the session, the kind of token and the grant, then a colon.
     let grant = text("jti")
         .and_then(|id| id.split_once(':'))
-        .and_then(|(context, _)| context.get(4..).filter(|_| context.len() == 6));
+        .and_then(|(context, _)| context.get(4..));
     claims.get("client_id").is_some()
         || claims.get("clientId").is_some()
         || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))

@@ -12,7 +12,7 @@ use ringwall_jose::{
     Health, KeySet, KeySetBuilder, KeySetRef, KeySource, KeysUnavailable, VerificationKey,
 };
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use crate::driver::{BuildKeySet, Discovered, Driver, Origin};
@@ -22,7 +22,7 @@ use crate::fetch::JwksFetcher;
 use crate::machine::Missing;
 use crate::metadata::IssuerUrl;
 use crate::policy::RefreshPolicy;
-use crate::shared::Shared;
+use crate::shared::{Shared, unavailable_for};
 
 /// The keys of one remote issuer, fetched and kept fresh by a task of its own.
 ///
@@ -36,6 +36,7 @@ struct Owner {
     shared: Arc<Shared>,
     done: watch::Receiver<u64>,
     task: AbortHandle,
+    runtime: Handle,
 }
 
 impl Drop for Owner {
@@ -107,7 +108,8 @@ impl JwksClientBuilder {
         self
     }
 
-    /// Starts the task on the tokio runtime of the caller. It begins to fetch at once; a service
+    /// Starts the task on the tokio runtime of the caller, which has its timer enabled, and for
+    /// [`HttpFetcher`](crate::HttpFetcher) its I/O. It begins to fetch at once; a service
     /// calls [`JwksClient::prefetch`] before it takes requests.
     ///
     /// # Errors
@@ -141,12 +143,18 @@ impl JwksClientBuilder {
             fetcher: self.fetcher,
             origin,
             key_set: self.key_set,
+            builders: Arc::new(Semaphore::new(1)),
             done: sender,
             version: None,
             reported: Vec::new(),
         };
         let task = runtime.spawn(driver.run()).abort_handle();
-        Ok(JwksClient(Arc::new(Owner { shared, done, task })))
+        Ok(JwksClient(Arc::new(Owner {
+            shared,
+            done,
+            task,
+            runtime,
+        })))
     }
 }
 
@@ -244,17 +252,22 @@ impl JwksClient {
         if !self.is_running() {
             return Step::Done(Err(shared.unavailable()));
         }
-        let first = match Waiting::begin(shared, &self.0.done) {
+        let first = match Waiting::begin(shared, &self.0.done, missing) {
             Asked::Waiting(waiting) => waiting,
             Asked::Answered(answer) => return Step::Done(answer),
         };
         let missing: Box<str> = missing.into();
+        let runtime = self.0.runtime.clone();
         Step::wait(async move {
             let shared = Arc::clone(&first.shared);
-            let timeout = shared.policy.timeout;
-            tokio::time::timeout(timeout, first.found(&missing))
-                .await
-                .unwrap_or_else(|_| Err(shared.unavailable()))
+            let found = first.found(&missing);
+            let found = {
+                // Whoever waits on another executor has no timer there.
+                let is_outside = Handle::try_current().is_err();
+                let _entered = is_outside.then(|| runtime.enter());
+                tokio::time::timeout(shared.policy.timeout, found)
+            };
+            found.await.unwrap_or_else(|_| Err(shared.unavailable()))
         })
     }
 
@@ -345,10 +358,10 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn begin(shared: &Arc<Shared>, done: &watch::Receiver<u64>) -> Asked {
+    fn begin(shared: &Arc<Shared>, done: &watch::Receiver<u64>, missing: &str) -> Asked {
         let now = shared.now();
-        let missing = shared.machine().missing(now);
-        match missing {
+        let asked = shared.machine().missing(now);
+        match asked {
             Missing::Wait { attempt, wake } => {
                 if wake {
                     shared.wake.notify_one();
@@ -359,11 +372,10 @@ impl Waiting {
                     attempt,
                 })
             }
-            Missing::Absent => Asked::Answered(Ok(false)),
-            Missing::Unknown { retry_after } => {
-                let retry_after = retry_after.max(Duration::from_secs(1));
-                Asked::Answered(Err(KeysUnavailable { retry_after }))
-            }
+            // An attempt may have ended since the caller looked. What it brought was there before
+            // it was known to have ended.
+            Missing::Absent => Asked::Answered(shared.look(missing)),
+            Missing::Unknown { retry_after } => Asked::Answered(Err(unavailable_for(retry_after))),
         }
     }
 
@@ -387,19 +399,16 @@ impl Waiting {
         // is not; if none may begin, the state says what is known.
         let done = self.done.clone();
         drop(self);
-        match Self::begin(&shared, &done) {
+        match Self::begin(&shared, &done, missing) {
             Asked::Answered(answer) => answer,
             Asked::Waiting(mut second) => {
                 second.ended().await?;
-                if shared.has(missing) {
-                    return Ok(true);
-                }
-                // On a line of its own, so that the lock is given back before `unavailable` takes it.
+                // In this order, for the same reason.
                 let has_looked = shared.machine().has_looked();
-                if has_looked {
-                    Ok(false)
-                } else {
-                    Err(shared.unavailable())
+                match shared.look(missing)? {
+                    true => Ok(true),
+                    false if has_looked => Ok(false),
+                    false => Err(shared.unavailable()),
                 }
             }
         }

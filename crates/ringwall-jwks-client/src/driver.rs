@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ringwall_core::event::EventKind;
-use ringwall_jose::{KeySet, KeySetBuilder};
-use tokio::sync::watch;
+use ringwall_jose::{KeyError, KeySet, KeySetBuilder, RefusedKey};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::endpoint::Endpoint;
@@ -26,12 +26,14 @@ pub(crate) struct Driver {
     pub(crate) fetcher: Arc<dyn JwksFetcher>,
     pub(crate) origin: Origin,
     pub(crate) key_set: BuildKeySet,
+    /// One permit: code that never ends holds one thread, and not one more with each attempt.
+    pub(crate) builders: Arc<Semaphore>,
     /// The number of the last attempt that ended.
     pub(crate) done: watch::Sender<u64>,
     /// The version of the set in use, and where it came from.
     pub(crate) version: Option<(Endpoint, EntityTag)>,
     /// What was reported of the keys that were left out.
-    pub(crate) reported: Vec<ringwall_jose::RefusedKey>,
+    pub(crate) reported: Vec<RefusedKey>,
 }
 
 /// Where the URL of the keys comes from.
@@ -59,6 +61,16 @@ struct Brought {
     set: Option<KeySet>,
     max_age: Option<Duration>,
     version: Option<(Endpoint, EntityTag)>,
+}
+
+enum Answer {
+    Set {
+        set: KeySet,
+        max_age: Option<Duration>,
+        entity_tag: Option<EntityTag>,
+    },
+    /// The version that was named is the current one.
+    Same { max_age: Option<Duration> },
 }
 
 impl Driver {
@@ -98,13 +110,15 @@ impl Driver {
                     shared.replace(set);
                 }
                 let now = shared.now();
-                let (expires_at, failures) = {
+                let failures = {
                     let mut machine = shared.machine();
                     let failures = machine.failures();
                     machine.succeed(now, brought.max_age, jitter());
-                    (machine.expires_at(), failures)
+                    // Before anybody can learn that the attempt ended: "it is not there" is said of
+                    // the keys that it brought.
+                    shared.publish(&machine);
+                    failures
                 };
-                shared.prolong(expires_at);
                 shared.set_last_error(None);
                 if is_new {
                     shared.emit(EventKind::KeysReloaded, "the key set was replaced");
@@ -117,15 +131,10 @@ impl Driver {
                 let is_lost = {
                     let mut machine = shared.machine();
                     machine.fail(now, error.pause(), jitter());
+                    shared.publish(&machine);
                     now >= machine.expires_at()
                 };
-                let kind = match &error {
-                    RefreshError::KeySet(_) | RefreshError::Metadata(_) => EventKind::KeysRefused,
-                    RefreshError::Fetch(_)
-                    | RefreshError::MetadataFetch(_)
-                    | RefreshError::Builder => EventKind::KeysRefreshFailed,
-                };
-                shared.emit(kind, error.as_str());
+                shared.emit(error.event(), error.as_str());
                 if is_lost {
                     shared.emit(
                         EventKind::KeysUnavailable,
@@ -139,8 +148,11 @@ impl Driver {
 
     /// Once for each change of what is wrong with a set, not once per refresh.
     fn report_refused(&mut self, set: &KeySet) {
-        if set.refused() != self.reported {
-            self.reported = set.refused().to_vec();
+        let mut refused = set.refused().to_vec();
+        // Keys for encryption are in many sets, and nothing is wrong with them.
+        refused.retain(|key| key.reason != KeyError::WrongUse);
+        if !are_same(&refused, &self.reported) {
+            self.reported = refused;
             if !self.reported.is_empty() {
                 self.shared.emit(
                     EventKind::KeysRefused,
@@ -169,31 +181,36 @@ impl Driver {
         {
             request.entity_tag = Some(tag.clone());
         }
-        let is_conditional = request.entity_tag.is_some();
-        let (body, max_age, entity_tag) =
-            match self.fetch(request).await.map_err(RefreshError::Fetch)? {
-                Fetched::Document {
-                    body,
+        // One time-out for both, so that an attempt has an end whatever the fetcher and the threads
+        // of the runtime are busy with.
+        let mut has_come = false;
+        let answer = self.answer(request, &mut has_come);
+        let timeout = self.shared.policy.timeout;
+        let answer = match tokio::time::timeout(timeout, answer).await {
+            Ok(answer) => answer?,
+            Err(_) if has_come => return Err(RefreshError::Builder),
+            Err(_) => {
+                let error = FetchError::new(FetchErrorKind::TimedOut);
+                return Err(RefreshError::Fetch(error));
+            }
+        };
+        let (set, max_age, entity_tag) = match answer {
+            Answer::Set {
+                set,
+                max_age,
+                entity_tag,
+            } => (set, max_age, entity_tag),
+            Answer::Same { max_age } => {
+                return Ok(Brought {
+                    set: None,
                     max_age,
-                    entity_tag,
-                } => (body, max_age, entity_tag),
-                Fetched::NotModified { max_age } if is_conditional => {
-                    return Ok(Brought {
-                        set: None,
-                        max_age,
-                        version: None,
-                    });
-                }
-                Fetched::NotModified { .. } => {
-                    let error = FetchError::new(FetchErrorKind::Status(304));
-                    return Err(RefreshError::Fetch(error));
-                }
-            };
-        let set = self.parse(body).await?;
-        let is_same = self
-            .shared
-            .latest()
-            .is_some_and(|latest| latest.has_same_keys(&set) && latest.refused() == set.refused());
+                    version: None,
+                });
+            }
+        };
+        let is_same = self.shared.latest().is_some_and(|latest| {
+            latest.has_same_keys(&set) && are_same(latest.refused(), set.refused())
+        });
         Ok(Brought {
             // The same keys keep their generation, and with it all cached tokens.
             set: (!is_same).then_some(set),
@@ -202,12 +219,44 @@ impl Driver {
         })
     }
 
+    async fn answer(
+        &self,
+        request: FetchRequest,
+        has_come: &mut bool,
+    ) -> Result<Answer, RefreshError> {
+        let is_conditional = request.entity_tag.is_some();
+        let fetched = self.fetch(request).await.map_err(RefreshError::Fetch)?;
+        *has_come = true;
+        match fetched {
+            Fetched::Document {
+                body,
+                max_age,
+                entity_tag,
+            } => Ok(Answer::Set {
+                set: self.parse(body).await?,
+                max_age,
+                entity_tag,
+            }),
+            Fetched::NotModified { max_age } if is_conditional => Ok(Answer::Same { max_age }),
+            Fetched::NotModified { .. } => {
+                let error = FetchError::new(FetchErrorKind::Status(304));
+                Err(RefreshError::Fetch(error))
+            }
+        }
+    }
+
     /// A thousand keys take longer to check than a request should wait for its turn, so that is
     /// done beside the runtime.
     async fn parse(&self, body: Vec<u8>) -> Result<KeySet, RefreshError> {
+        let Ok(permit) = Arc::clone(&self.builders).acquire_owned().await else {
+            return Err(RefreshError::Builder);
+        };
         let key_set = Arc::clone(&self.key_set);
-        let parsed = tokio::task::spawn_blocking(move || key_set().document(&body)?.build());
-        match parsed.await {
+        let parsed = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            key_set().document(&body)?.build()
+        });
+        match Scoped(parsed).await {
             Ok(parsed) => parsed.map_err(|error| RefreshError::KeySet(Arc::new(error))),
             Err(_) => Err(RefreshError::Builder),
         }
@@ -242,8 +291,7 @@ impl Driver {
                 Ok(url)
             }
             (Err(error), Some(known)) => {
-                self.shared
-                    .emit(EventKind::KeysRefreshFailed, error.as_str());
+                self.shared.emit(error.event(), error.as_str());
                 Ok(known.url.clone())
             }
             (Err(error), None) => Err(error),
@@ -264,8 +312,11 @@ impl Driver {
                     let error = FetchError::new(FetchErrorKind::Status(304));
                     return Err(RefreshError::MetadataFetch(error));
                 }
-                // Not there: it may be where the other standard has it.
-                Err(error) if matches!(error.kind(), FetchErrorKind::Status(400..=499)) => {
+                // Not there: it may be where the other standard has it. Whoever is asked for fewer
+                // requests (RFC 6585 §4) does not make another one.
+                Err(error)
+                    if matches!(error.kind(), FetchErrorKind::Status(400..=428 | 430..=499)) =>
+                {
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(RefreshError::MetadataFetch(error)),
@@ -297,6 +348,16 @@ impl Driver {
             Fetched::Document { .. } | Fetched::NotModified { .. } => Ok(fetched),
         }
     }
+}
+
+/// Whether the same was left out for the same reasons, in whatever order.
+fn are_same(one: &[RefusedKey], other: &[RefusedKey]) -> bool {
+    let count = |keys: &[RefusedKey], key: &RefusedKey| {
+        keys.iter()
+            .filter(|other| other.id == key.id && other.reason == key.reason)
+            .count()
+    };
+    one.len() == other.len() && one.iter().all(|key| count(one, key) == count(other, key))
 }
 
 /// A task that ends with whoever waits for it.

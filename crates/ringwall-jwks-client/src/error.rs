@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ringwall_core::event::EventKind;
 use ringwall_jose::KeySetError;
 
 use crate::endpoint::EndpointError;
@@ -41,7 +42,9 @@ pub enum RefreshError {
     /// The metadata of the issuer is not usable.
     #[error("the metadata of the issuer is not usable: {0}")]
     Metadata(#[source] MetadataError),
-    /// The code that builds key sets panicked.
+    /// The code that builds key sets panicked, or did not end within
+    /// [`RefreshPolicy::timeout`](crate::RefreshPolicy::timeout) of the beginning of the fetch:
+    /// the runtime had no thread for it, or it is stuck.
     #[error("the key set could not be built")]
     Builder,
 }
@@ -65,6 +68,15 @@ impl RefreshError {
         match self {
             Self::Fetch(error) | Self::MetadataFetch(error) => Some(error.kind()),
             Self::KeySet(_) | Self::Metadata(_) | Self::Builder => None,
+        }
+    }
+
+    /// What cannot be used is another thing than what cannot be had: somebody may answer in the
+    /// issuer's place.
+    pub(crate) const fn event(&self) -> EventKind {
+        match self {
+            Self::KeySet(_) | Self::Metadata(_) => EventKind::KeysRefused,
+            Self::Fetch(_) | Self::MetadataFetch(_) | Self::Builder => EventKind::KeysRefreshFailed,
         }
     }
 

@@ -24,8 +24,9 @@ pub enum DecodingKeyError {
     /// Nobody can tell whether the token's key is good: answer 503 with `Retry-After`.
     #[error(transparent)]
     Unavailable(#[from] KeysUnavailable),
-    /// The issuer has no such key, or the token names another algorithm than the key's: answer 401.
-    #[error("the token's key is not one of the issuer's, or not for its algorithm")]
+    /// The issuer has no such key, the token names another algorithm than the key's, or it names
+    /// critical parameters (`crit`), of which none is understood: answer 401.
+    #[error("the token's key is not one of the issuer's, or its header is not acceptable")]
     Rejected,
 }
 
@@ -36,6 +37,10 @@ impl JwksClient {
     ///
     /// [`DecodingKeyError`].
     pub async fn decoding_key(&self, header: &Header) -> Result<PinnedKey, DecodingKeyError> {
+        // RFC 7515 §4.1.11: nothing is understood here, and jsonwebtoken looks at none of it.
+        if header.crit.is_some() {
+            return Err(DecodingKeyError::Rejected);
+        }
         let key = self
             .key(header.kid.as_deref())
             .await?

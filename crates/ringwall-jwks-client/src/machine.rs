@@ -119,9 +119,13 @@ impl Machine {
         let ttl = max_age
             .unwrap_or(policy.ttl)
             .clamp(policy.min_ttl, policy.max_ttl);
-        let ahead = policy.refresh_ahead;
-        let lead = ahead.saturating_add(jitter.of(ahead));
-        let lead = lead.min(ttl.checked_div(4).unwrap_or_default());
+        let ahead = policy
+            .refresh_ahead
+            .min(ttl.checked_div(4).unwrap_or_default());
+        // With a bound of its own: one on the sum would have a whole fleet ask at the same moment
+        // where the freshness is short.
+        let spread = ahead.min(ttl.checked_div(8).unwrap_or_default());
+        let lead = ahead.saturating_add(jitter.of(spread));
         self.due = now.saturating_add(ttl).saturating_sub(lead);
         self.stale_at = Some(now.saturating_add(ttl));
         self.failures = 0;

@@ -40,6 +40,15 @@ impl IssuerUrl {
         &self.text
     }
 
+    /// What development permits is for issuers on this machine: one from elsewhere does not send
+    /// anybody to it.
+    fn profile_of_keys(&self) -> Profile {
+        match Endpoint::new(&self.text, self.profile) {
+            Ok(url) if url.is_this_machine() => self.profile,
+            Ok(_) | Err(_) => Profile::Production,
+        }
+    }
+
     /// Where the metadata is, in the order in which to look: as OpenID Connect appends it
     /// (Discovery 1.0 §4), then as RFC 8414 §3.1 inserts it between host and path.
     ///
@@ -111,7 +120,7 @@ impl ProviderMetadata {
             return Err(MetadataError::Issuer);
         }
         let jwks_uri = text("jwks_uri")
-            .and_then(|url| Endpoint::new(url, issuer.profile).ok())
+            .and_then(|url| Endpoint::new(url, issuer.profile_of_keys()).ok())
             .ok_or(MetadataError::JwksUri)?;
         Ok(Self { jwks_uri })
     }
@@ -242,5 +251,26 @@ mod tests {
         ] {
             assert_eq!(parse("https://a.example", body), Err(error), "{body}");
         }
+    }
+    #[test]
+    fn in_development_an_issuer_from_elsewhere_does_not_send_anybody_to_this_machine() {
+        let parse = |name: &str, keys: &str| {
+            let issuer = IssuerUrl::new(name, Profile::Development).expect(name);
+            let text = format!(r#"{{"issuer":"{name}","jwks_uri":"{keys}"}}"#);
+            let metadata = ProviderMetadata::parse(text.into_bytes(), &issuer);
+            metadata.map(|metadata| metadata.jwks_uri().profile())
+        };
+        let (elsewhere, plain) = ("https://a.example/keys", "http://localhost:8080/keys");
+        for here in ["http://localhost:8080/realms/a", "https://127.0.0.1:8443"] {
+            for keys in [plain, elsewhere, "https://localhost:8443/keys"] {
+                assert_eq!(parse(here, keys), Ok(Profile::Development), "{here} {keys}");
+            }
+        }
+        let there = "https://a.example";
+        assert_eq!(parse(there, elsewhere), Ok(Profile::Production));
+        assert_eq!(parse(there, plain), Err(MetadataError::JwksUri));
+        // Under this profile, the fetcher does not connect to this machine.
+        let secure = parse(there, "https://localhost:8443/keys");
+        assert_eq!(secure, Ok(Profile::Production));
     }
 }

@@ -30,11 +30,11 @@ pub struct RefreshPolicy {
     /// withdrew may go on verifying while all is well.
     pub max_ttl: Duration,
     /// How long before the end of their freshness keys are fetched again (30 s), on a task of
-    /// their own. Up to twice that, at random, so that a fleet does not ask all at once; at most a
-    /// quarter of the freshness.
+    /// their own; at most a quarter of the freshness. A random part is added, of the same length
+    /// and at most an eighth of the freshness, so that a fleet does not ask all at once.
     pub refresh_ahead: Duration,
     /// The longest time that one request may take, from the resolution of the name to the last
-    /// byte (5 s).
+    /// byte, and with it the building of the key set (5 s).
     pub timeout: Duration,
     /// How many attempts in a row are made with growing pauses (3); those after them come once per
     /// `max_backoff`.
@@ -43,18 +43,21 @@ pub struct RefreshPolicy {
     /// The pause after the first attempt that failed (1 s). It doubles with each, and of each
     /// pause a random part up to the half is left out.
     pub backoff: Duration,
-    /// The longest pause (30 s): after an outage, keys are fresh again within it. A server's
-    /// `Retry-After` can lengthen a pause up to it.
+    /// The longest pause (30 s). After an outage, keys are fresh again within it and two attempts:
+    /// one that began before the end, and the one that succeeds. A server's `Retry-After` can
+    /// lengthen a pause up to it.
     pub max_backoff: Duration,
-    /// How long after a fetch that an unknown key id caused no unknown key id causes another one
+    /// How long after an unknown key id caused an attempt no unknown key id causes another one
     /// (30 s), whether it succeeded or not. An attacker who sends tokens with random key ids
-    /// causes one fetch in that time.
+    /// causes one attempt in that time: one request, or up to three where the metadata has to be
+    /// read again.
     pub missing_key_cool_down: Duration,
     /// How many callers may wait at once for a fetch that an unknown key id caused (4,096). Those
     /// beyond are told that the keys are unavailable.
     pub max_waiting: usize,
     /// How long keys are used after their freshness ended, while the server cannot be reached or
     /// sends what cannot be used (1 h). After it, no token is judged until keys are there again.
+    /// How long an outage may be is [`RefreshPolicy::longest_outage`].
     pub max_stale: Duration,
     /// How long a discovered `jwks_uri` is used before the metadata is read again (1 h). It is
     /// also read again after the keys could not be fetched.
@@ -94,8 +97,8 @@ pub enum RefreshPolicyError {
     #[error("the first pause is longer than the longest (backoff <= max_backoff)")]
     BackoffBounds,
     /// The longest pause, and the slowest attempts before and after it (three requests each), do
-    /// not fit into the shortest freshness. They must, so that no outage shorter than `max_stale`
-    /// makes the keys unavailable.
+    /// not fit into the shortest freshness. They must, so that after an outage the keys are fresh
+    /// again within one freshness.
     #[error("max_backoff and six timeouts together are longer than min_ttl")]
     BackoffOverTtl,
     /// A pause, a time-out or a bound is zero: it would mean asking without pause, or never.
@@ -164,6 +167,17 @@ impl RefreshPolicy {
     pub(crate) const fn longest_gap(&self) -> Duration {
         self.max_backoff
             .saturating_add(self.longest_attempt().saturating_mul(2))
+    }
+
+    /// The longest outage that refuses no good token, whenever it begins: `max_stale` less the
+    /// longest pause and three attempts that take as long as they may (`max_backoff` and nine
+    /// time-outs: 58 min 45 s). The first of them may have been under way when the outage began,
+    /// the second when it ended, and the third is the one that succeeds.
+    #[must_use]
+    pub const fn longest_outage(&self) -> Duration {
+        self.max_stale
+            .saturating_sub(self.longest_gap())
+            .saturating_sub(self.longest_attempt())
     }
 
     /// The longest time that one attempt can take.

@@ -1,5 +1,6 @@
 //! What the callers and the task of one client share.
 
+use core::mem;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     /// In nanoseconds of the clock. Written after the keys that it is about, and read before
     /// them: whoever sees a new end sees at least the keys that it belongs to.
     expires_at: AtomicU64,
+    /// When the next attempt is due, as well: a hint for those who are turned away.
+    due: AtomicU64,
     machine: Mutex<Machine>,
     last_error: Mutex<Option<RefreshError>>,
 }
@@ -45,6 +48,7 @@ impl Shared {
             wake: Notify::new(),
             keys: OnceLock::new(),
             expires_at: AtomicU64::new(0),
+            due: AtomicU64::new(0),
             machine: Mutex::new(machine),
             last_error: Mutex::new(None),
         }
@@ -72,15 +76,19 @@ impl Shared {
         }
     }
 
+    /// Also on the way of every token, when there are no keys.
     pub(crate) fn unavailable(&self) -> KeysUnavailable {
-        let pause = self.machine().due().saturating_sub(self.now());
-        KeysUnavailable {
-            retry_after: pause.clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER),
-        }
+        let due = Duration::from_nanos(self.due.load(Ordering::Relaxed));
+        unavailable_for(due.saturating_sub(self.now()))
+    }
+
+    /// Whether the key is among those in force.
+    pub(crate) fn look(&self, id: &str) -> Result<bool, KeysUnavailable> {
+        Ok(self.keys()?.find(Some(id)).is_some())
     }
 
     pub(crate) fn has(&self, id: &str) -> bool {
-        self.keys().is_ok_and(|keys| keys.find(Some(id)).is_some())
+        self.look(id) == Ok(true)
     }
 
     /// The set in use, also when it has expired.
@@ -88,7 +96,7 @@ impl Shared {
         self.keys.get().and_then(|keys| keys.keys().ok())
     }
 
-    /// Takes over a set. The end of its life is published by [`Shared::prolong`].
+    /// Takes over a set. The end of its life is published by [`Shared::publish`].
     pub(crate) fn replace(&self, set: KeySet) {
         // The task is the only one that writes, so nothing is lost between the two steps.
         match self.keys.get() {
@@ -99,8 +107,11 @@ impl Shared {
         }
     }
 
-    pub(crate) fn prolong(&self, expires_at: Duration) {
-        self.expires_at.store(nanos(expires_at), Ordering::Release);
+    /// Publishes what readers need to know of the machine, after an attempt.
+    pub(crate) fn publish(&self, machine: &Machine) {
+        self.due.store(nanos(machine.due()), Ordering::Relaxed);
+        self.expires_at
+            .store(nanos(machine.expires_at()), Ordering::Release);
     }
 
     pub(crate) fn last_error(&self) -> Option<RefreshError> {
@@ -112,10 +123,16 @@ impl Shared {
     }
 
     pub(crate) fn set_last_error(&self, error: Option<RefreshError>) {
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = error;
+        let before = {
+            let mut held = self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            mem::replace(&mut *held, error)
+        };
+        // It may hold a cause of a fetcher's own, whose end is code of others: outside of the lock,
+        // and not the end of the task.
+        catch_unwind(AssertUnwindSafe(|| drop(before))).ok();
     }
 
     /// A sink that panics must not end the task that refreshes.
@@ -129,7 +146,40 @@ impl Shared {
 /// Retries are never further away than the longest pause that a policy permits in practice.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
+/// Nobody is sent away for less than a second, or for as long as a cool-down or a pause can be set.
+pub(crate) fn unavailable_for(pause: Duration) -> KeysUnavailable {
+    KeysUnavailable {
+        retry_after: pause.clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER),
+    }
+}
+
 /// 584 years fit.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use ringwall_core::clock::SystemClock;
+    use ringwall_core::event::DiscardEvents;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_refused_for_want_of_keys_waits_for_no_lock() {
+        let shared = Arc::new(Shared::new(
+            "https://issuer.example".into(),
+            RefreshPolicy::default(),
+            Arc::new(SystemClock::new()),
+            Arc::new(DiscardEvents),
+        ));
+        let _held = shared.machine();
+        let (sender, receiver) = mpsc::channel();
+        let asking = Arc::clone(&shared);
+        std::thread::spawn(move || sender.send(asking.keys().map(drop)));
+        let answer = receiver.recv_timeout(Duration::from_secs(5));
+        assert!(answer.expect("an answer").is_err());
+    }
 }

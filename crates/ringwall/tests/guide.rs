@@ -6,7 +6,7 @@ use ringwall::jose::CompactError;
 const IDENTITY_PROVIDERS: &str = include_str!("../src/guide/identity_providers.md");
 
 /// What an operator may meet while connecting a provider.
-const CAUSES: [Refusal; 15] = [
+const CAUSES: [Refusal; 16] = [
     Refusal::Form(CompactError::Segments),
     Refusal::IssuerUnknown,
     Refusal::KeyUnknown,
@@ -22,6 +22,7 @@ const CAUSES: [Refusal; 15] = [
     Refusal::Expired,
     Refusal::RolesMalformed,
     Refusal::TenantMalformed,
+    Refusal::MethodsMalformed,
 ];
 
 #[test]

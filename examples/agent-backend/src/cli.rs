@@ -44,6 +44,47 @@ pub(crate) struct ServeArgs {
     /// Let --dev listen on addresses that other machines can reach
     #[arg(long, requires = "dev")]
     pub(crate) dev_beyond_loopback: bool,
+    /// The URL by which clients use the service; the audience unless set, when that is a URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) resource: Option<String>,
+    #[command(flatten)]
+    pub(crate) tokens: TokensArgs,
+}
+
+/// Whose tokens are accepted, as the section `tokens` of the configuration has it.
+#[derive(Args, Debug, Default)]
+pub(crate) struct TokensArgs {
+    /// Whose tokens are accepted: what they have as iss, such as https://login.example.com
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// What the tokens for this service have as aud
+    #[arg(long)]
+    audience: Option<String>,
+    /// Where the issuer's keys are; without it, the issuer's metadata says so (OIDC discovery)
+    #[arg(long, value_name = "URL")]
+    jwks_url: Option<String>,
+    /// Who runs the issuer: generic (RFC 9068), plain, auth0, cognito, entra-id, google, keycloak,
+    /// okta or supabase
+    #[arg(long)]
+    provider: Option<String>,
+    /// The organisation that all tokens belong to, for issuers whose tokens name none
+    #[arg(long)]
+    org: Option<String>,
+}
+
+impl TokensArgs {
+    /// What was given, by the names that the configuration has for it.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("issuer", &self.issuer),
+            ("audience", &self.audience),
+            ("jwks_url", &self.jwks_url),
+            ("provider", &self.provider),
+            ("org", &self.org),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
 }
 
 impl ServeArgs {
@@ -78,6 +119,12 @@ pub(crate) struct TokenArgs {
     /// The agent that acts for the subject
     #[arg(long, value_name = "SUBJECT", value_parser = subject)]
     pub(crate) actor: Option<Subject>,
+    /// How many seconds ago the login behind the token was (auth_time); not said unless set
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) login_age: Option<u32>,
+    /// How well the person was authenticated (acr); not said unless set
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) acr: Option<String>,
     /// How long the token lives; a day at most, which is what the service accepts
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) ttl: u64,

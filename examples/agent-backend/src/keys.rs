@@ -1,26 +1,27 @@
 //! The keys of the outside issuer, which are never those of a development issuer.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use ringwall_core::step::Step;
-use ringwall_jose::{FileKeys, Health, KeySet, KeySetRef, KeySource, KeysUnavailable};
+use ringwall_jose::{Health, KeySet, KeySetRef, KeySource, KeysUnavailable};
 
 use crate::dev_issuer;
 
 /// When a caller may come back while a development key lies among the outside ones.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// Keys from a watched file, as long as no development key is among them.
+/// Keys from a watched file or from afar, as long as no development key is among them.
 ///
-/// A service does not start on such a file. When the key arrives later, with a copied file, it is
-/// too late to stop quietly: nobody's token is judged until the file is right again, every request
-/// is answered 503, and the readiness probe says so.
+/// A service does not start on such keys. When the key arrives later, with a copied file or an
+/// issuer that publishes it, it is too late to stop quietly: nobody's token is judged until the
+/// keys are right again, every request is answered 503, and the readiness probe says so.
 #[derive(Clone, Debug)]
-pub(crate) struct OutsideKeys(FileKeys);
+pub(crate) struct OutsideKeys(Arc<dyn KeySource>);
 
 impl OutsideKeys {
-    pub(crate) const fn new(keys: FileKeys) -> Self {
-        Self(keys)
+    pub(crate) fn new(keys: impl KeySource + 'static) -> Self {
+        Self(Arc::new(keys))
     }
 
     fn checked(&self) -> Result<KeySetRef, KeysUnavailable> {
@@ -60,10 +61,38 @@ impl KeySource for OutsideKeys {
     }
 }
 
+/// No keys at all: for a policy that is judged before there are any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoKeys;
+
+impl NoKeys {
+    const UNAVAILABLE: KeysUnavailable = KeysUnavailable {
+        retry_after: RETRY_AFTER,
+    };
+}
+
+impl KeySource for NoKeys {
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
+        Err(Self::UNAVAILABLE)
+    }
+
+    fn generation(&self) -> Result<u64, KeysUnavailable> {
+        Err(Self::UNAVAILABLE)
+    }
+
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+        Step::Done(Err(Self::UNAVAILABLE))
+    }
+
+    fn health(&self) -> Health {
+        Health::Unavailable
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ringwall_authn::{SigningKey, TokenIssuer};
-    use ringwall_jose::Algorithm;
+    use ringwall_jose::{Algorithm, FileKeys};
 
     use super::*;
 

@@ -16,6 +16,7 @@ mod store;
 mod tenant;
 mod token;
 mod tour;
+mod trusted;
 
 use std::error::Error;
 use std::process::ExitCode;

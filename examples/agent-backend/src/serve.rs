@@ -6,23 +6,21 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use ringwall_authn::{IssuerPolicy, PrincipalMapping, TokenIssuer, TokenVerifier};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::SystemClock;
 use ringwall_gate::Gate;
-use ringwall_jose::{StaticKeys, WatchHandle};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
 use crate::case_store::CaseStore;
 use crate::cli::ServeArgs;
-use crate::config::{Config, Tokens, Trust};
+use crate::config::{Config, Trust};
 use crate::dev_issuer;
-use crate::keys::OutsideKeys;
 use crate::routes::{self, App};
 use crate::server;
 use crate::store::Store;
+use crate::trusted::{Source, Trusted};
 
 /// How many audit records are kept. They are kept in memory: a durable trail is another sink at the
 /// same place.
@@ -54,25 +52,29 @@ fn start_log() {
 
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     make_data_dir(&config.data_dir)?;
-    let trusted = Trusted::new(&config)?;
+    // The keys first: a service without them would refuse everybody.
+    let trusted = Trusted::new(&config).await?;
     let store = Store::open(&config.data_dir).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
-    let gate = Gate::builder(&config.realm)
+    let mut gate = Gate::builder(&config.realm)
         .tokens(trusted.verifier.clone())
         .audit(audit.clone())
-        .profile(config.profile())
-        .build()?;
+        .profile(config.profile);
+    if let Some(resource) = &config.resource {
+        gate = gate.protected_resource(resource.clone());
+    }
+    let gate = gate.build()?;
     let app = App {
         cases: CaseStore::new(store.clone()),
         store: store.clone(),
         clock: Arc::new(SystemClock::new()),
         audit,
         verifier: Arc::new(trusted.verifier),
-        issuer: trusted.issuer,
+        issuer: trusted.source.development_issuer(),
     };
-    let (router, routes) = routes::router(gate, app)?;
+    let (router, routes) = routes::router(gate, app, &config.step_up)?;
     for route in &routes {
-        tracing::info!(method = route.method, path = route.path, access = %route.access, "route");
+        tracing::info!(method = route.method, path = route.path, access = %route.access, login = route.authentication.as_ref().map(tracing::field::display), "route");
     }
     tracing::warn!(
         records = AUDIT_RECORDS,
@@ -81,65 +83,18 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
-    tracing::info!(%address, profile = %config.profile(), "listening");
+    tracing::info!(%address, profile = %config.profile, "listening");
     if !address.ip().is_loopback() {
         tracing::warn!("other machines can reach this address, and it speaks plain HTTP");
     }
     greet(address, &config);
     server::run(listener, router, config.limits, stop()).await;
+    if let Source::Remote(client) = &trusted.source {
+        client.shutdown().await;
+    }
     store.close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Whose tokens are accepted, put together.
-struct Trusted {
-    verifier: TokenVerifier,
-    issuer: Option<Arc<TokenIssuer>>,
-    /// Watches the file of the keys as long as it is kept.
-    _watch: Option<WatchHandle>,
-}
-
-impl Trusted {
-    fn new(config: &Config) -> Result<Self, Box<dyn Error>> {
-        match &config.trust {
-            Trust::Development => Self::development(config),
-            Trust::Outside(tokens) => Self::outside(config, tokens),
-        }
-    }
-
-    fn development(config: &Config) -> Result<Self, Box<dyn Error>> {
-        let issuer = dev_issuer::open_or_create(&config.data_dir)?;
-        let keys = Arc::new(StaticKeys::new(issuer.key_set()?));
-        let policy = IssuerPolicy::builder(dev_issuer::ISSUER, dev_issuer::AUDIENCE, keys)
-            // Agents act on behalf of people here.
-            .mapping(PrincipalMapping::default().accept_actor())
-            .max_lifetime(dev_issuer::MAX_LIFETIME)
-            .build()?;
-        let verifier = TokenVerifier::builder()
-            .profile(config.profile())
-            .issuer(policy)
-            .build()?;
-        Ok(Self {
-            verifier,
-            issuer: Some(Arc::new(issuer)),
-            _watch: None,
-        })
-    }
-
-    fn outside(config: &Config, tokens: &Tokens) -> Result<Self, Box<dyn Error>> {
-        let watch = tokens.keys.watch(tokens.poll)?;
-        let keys = Arc::new(OutsideKeys::new(tokens.keys.clone()));
-        let verifier = TokenVerifier::builder()
-            .profile(config.profile())
-            .issuer(tokens.policy(keys).build()?)
-            .build()?;
-        Ok(Self {
-            verifier,
-            issuer: None,
-            _watch: Some(watch),
-        })
-    }
 }
 
 /// The folder is its owner's alone: the database holds what tenants wrote.
@@ -176,10 +131,27 @@ async fn stop() {
 )]
 fn greet(address: SocketAddr, config: &Config) {
     println!("listening on http://{address}");
-    if !config.profile().is_development() {
+    if !config.profile.is_development() {
         return;
     }
-    let data_dir = config.data_dir.display();
+    match &config.trust {
+        Trust::Development => greet_owner(address, &config.data_dir),
+        Trust::Outside(tokens) => println!(
+            "
+  This is the DEVELOPMENT profile: issuers on this machine are asked over plain HTTP.
+  Never put it where others can reach it, and never keep real data in it.
+
+  issuer    {}
+  audience  {}
+",
+            tokens.issuer, tokens.audience,
+        ),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "as above")]
+fn greet_owner(address: SocketAddr, data_dir: &Path) {
+    let data_dir = data_dir.display();
     // As it was started: after `cargo run` it stands on nobody's PATH.
     let program = std::env::args().next();
     let program = program.as_deref().unwrap_or("agent-backend");

@@ -29,7 +29,15 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Box<dyn Error>> {
     if let Some(actor) = &args.actor {
         request = request.actor(actor.clone());
     }
-    let issued = issuer.issue(&request, SystemClock::new().now()?)?;
+    let now = SystemClock::new().now()?;
+    if let Some(age) = args.login_age {
+        let login = now.unix_seconds().saturating_sub(age.into());
+        request = request.claim("auth_time", login.into());
+    }
+    if let Some(acr) = &args.acr {
+        request = request.claim("acr", acr.as_str().into());
+    }
+    let issued = issuer.issue(&request, now)?;
     println!("{}", issued.token.expose());
     Ok(())
 }

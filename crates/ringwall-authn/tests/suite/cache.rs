@@ -542,7 +542,36 @@ fn a_source_of_keys_that_asks_the_verifier_when_it_ends_waits_for_nobody() {
         }
     }
 
-    for replaced in [false, true] {
+    let ways: [fn(&TokenVerifier, IssuerPolicy, &Key); 5] = [
+        |verifier, policy, key| {
+            verifier.add_issuer(policy).unwrap();
+            accepted(verifier, &key.token(&claims()));
+            assert!(verifier.remove_issuer(ISSUER));
+        },
+        |verifier, policy, key| {
+            verifier.add_issuer(policy).unwrap();
+            accepted(verifier, &key.token(&claims()));
+            let next = IssuerPolicy::builder(ISSUER, AUDIENCE, source(&[key]));
+            verifier.replace_issuer(next.build().unwrap()).unwrap();
+        },
+        // What is refused ends too.
+        |verifier, policy, key| {
+            let first = IssuerPolicy::builder(ISSUER, AUDIENCE, source(&[key]));
+            verifier.add_issuer(first.build().unwrap()).unwrap();
+            verifier.add_issuer(policy).unwrap_err();
+        },
+        |verifier, policy, key| {
+            let other = IssuerPolicy::builder("https://other.example", AUDIENCE, source(&[key]));
+            verifier.add_issuer(other.build().unwrap()).unwrap();
+            verifier.add_issuer(policy).unwrap_err();
+        },
+        |verifier, policy, key| {
+            let other = IssuerPolicy::builder("https://other.example", AUDIENCE, source(&[key]));
+            verifier.add_issuer(other.build().unwrap()).unwrap();
+            verifier.replace_issuer(policy).unwrap_err();
+        },
+    ];
+    for (number, way) in ways.into_iter().enumerate() {
         let key = Key::new("k1", Algorithm::EdDsa);
         let cell = Arc::new(std::sync::OnceLock::new());
         let (sender, ended) = std::sync::mpsc::channel();
@@ -552,25 +581,16 @@ fn a_source_of_keys_that_asks_the_verifier_when_it_ends_waits_for_nobody() {
             .document(document.as_bytes())
             .unwrap();
         let keys = Arc::new(StaticKeys::new(keys.build().unwrap()));
-        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys).build();
-        let verifier = TokenVerifier::builder()
-            .issuer(policy.unwrap())
+        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys)
             .build()
             .unwrap();
-        accepted(&verifier, &key.token(&claims()));
+        let verifier = TokenVerifier::builder().build().unwrap();
         cell.set(verifier.clone()).ok();
-        std::thread::spawn(move || {
-            if replaced {
-                let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, source(&[&key]));
-                verifier.replace_issuer(policy.build().unwrap()).unwrap();
-            } else {
-                verifier.remove_issuer(ISSUER);
-            }
-        });
+        std::thread::spawn(move || way(&verifier, policy, &key));
         let answer = ended.recv_timeout(Duration::from_secs(20));
         assert!(
             answer.is_ok(),
-            "it waits for a lock that its own thread holds"
+            "way {number} waits for a lock that it holds"
         );
     }
 }

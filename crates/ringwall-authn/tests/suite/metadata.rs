@@ -143,7 +143,11 @@ fn every_member_is_rendered_and_those_without_a_value_are_left_out() {
 #[test]
 fn a_resource_has_one_spelling_and_it_is_an_https_url() {
     let long = format!("https://a.example/{}", "x".repeat(2048));
+    let long_label = format!("https://{}.example", "x".repeat(64));
+    let long_host = format!("https://{}example", "x.".repeat(124));
     let cases = [
+        (long_label.as_str(), UrlFault::Host),
+        (long_host.as_str(), UrlFault::Host),
         ("", UrlFault::Length),
         (long.as_str(), UrlFault::Length),
         ("resource.example.com", UrlFault::Scheme),

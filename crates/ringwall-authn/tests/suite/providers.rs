@@ -31,8 +31,6 @@ const RECORDED: i64 = 1_767_000_000;
 /// Claims that are points in time, in seconds.
 const TIMES: [&str; 4] = ["exp", "iat", "nbf", "auth_time"];
 
-type Preset = fn(Arc<dyn KeySource>) -> IssuerPolicyBuilder;
-
 fn folder(provider: &str) -> PathBuf {
     [
         env!("CARGO_MANIFEST_DIR"),
@@ -73,7 +71,10 @@ struct Provider {
 }
 
 impl Provider {
-    fn new(name: &'static str, preset: Preset) -> Self {
+    fn new(
+        name: &'static str,
+        preset: impl FnOnce(Arc<dyn KeySource>) -> IssuerPolicyBuilder,
+    ) -> Self {
         let mut set = recorded(name, "jwks");
         let mut keys = Vec::new();
         for jwk in set["keys"].as_array_mut().unwrap() {
@@ -304,6 +305,79 @@ fn every_key_that_is_not_for_signatures_is_left_out_and_no_other() {
         };
         assert_eq!(reasons, expected, "{}", provider.name);
     }
+}
+
+/// When (in seconds), how well and by which methods somebody logged in.
+fn login(principal: &Principal) -> (Option<i64>, Option<&str>, Vec<&str>) {
+    let login = &principal.authentication;
+    (
+        login.authenticated_at.map(|at| at.unix_seconds()),
+        login.context_class.as_ref().map(|class| class.as_str()),
+        login.methods.iter().map(|method| method.as_str()).collect(),
+    )
+}
+
+#[test]
+fn a_persons_login_is_read_as_each_provider_tells_it() {
+    let logins = [
+        (Some(NOW - 40), Some("1"), vec![]),            // Keycloak
+        (None, None, vec![]),                           // Auth0
+        (Some(NOW - 30), None, vec![]),                 // Okta
+        (None, None, vec![]),                           // Entra ID
+        (Some(NOW), None, vec![]),                      // Cognito
+        (None, None, vec![]),                           // Google
+        (None, Some("aal2"), vec!["totp", "password"]), // Supabase
+    ];
+    for ((provider, name), expected) in all().into_iter().zip(logins) {
+        assert_eq!(
+            login(&provider.accepts(name)),
+            expected,
+            "{}",
+            provider.name
+        );
+    }
+}
+
+#[test]
+fn a_services_own_token_tells_of_no_login_whatever_it_says() {
+    let nobody = (None, None, vec![]);
+    for (provider, name, claim) in [
+        (keycloak::provider(), "service-account-token", "acr"),
+        (cognito::provider(), "machine-token", "auth_time"),
+    ] {
+        let token = recorded_token(provider.name, name);
+        assert!(!token["claims"][claim].is_null());
+        assert_eq!(login(&provider.accepts(name)), nobody, "{}", provider.name);
+    }
+    for (provider, name) in [
+        (keycloak::provider(), "service-account-token"),
+        (auth0::provider(), "machine-token"),
+        (okta::provider(), "machine-token"),
+        (entra_id::provider(), "app-token"),
+        (cognito::provider(), "machine-token"),
+    ] {
+        let principal = provider.accepts_edited(name, |token| {
+            token["claims"]["auth_time"] = NOW.into();
+            token["claims"]["acr"] = "gold".into();
+            token["claims"]["amr"] = json!(["otp"]);
+        });
+        assert_eq!(principal.kind, PrincipalKind::Service);
+        assert_eq!(login(&principal), nobody, "{}", provider.name);
+        // What is malformed refuses the token all the same.
+        provider.refuses_edited(name, Refusal::MethodsMalformed, |token| {
+            token["claims"]["amr"] = "otp".into();
+        });
+    }
+    // Nor where the policy says that all of the issuer's tokens are of services, or of agents.
+    let preset = |kind, keys| {
+        IssuerPolicy::cognito(cognito::ISSUER, cognito::CLIENT, keys)
+            .map_principal(|mapping| mapping.kind(kind))
+    };
+    let services = Provider::new("cognito", |keys| preset(PrincipalKind::Service, keys));
+    assert_eq!(login(&services.accepts("access-token")), nobody);
+    let agents = Provider::new("cognito", |keys| preset(PrincipalKind::Agent, keys));
+    assert_eq!(login(&agents.accepts("machine-token")), nobody);
+    assert_ne!(login(&agents.accepts("access-token")), nobody);
 }
 
 #[test]

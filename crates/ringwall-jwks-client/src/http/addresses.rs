@@ -15,11 +15,14 @@ use crate::endpoint::Endpoint;
 
 /// Networks of IPv4 that are not globally reachable, or that are no hosts: the IANA IPv4
 /// Special-Purpose Address Registry (RFC 6890), multicast (RFC 5771) and class E (RFC 1112).
-const REFUSED_V4: [Ipv4Net; 15] = [
+const REFUSED_V4: [Ipv4Net; 16] = [
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
     v4([100, 64, 0, 0], 10),
     v4([127, 0, 0, 0], 8),
+    // Global by the registry, and the platform's own service on every machine of Azure, which
+    // answers the machine itself more than strangers.
+    v4([168, 63, 129, 16], 32),
     v4([169, 254, 0, 0], 16),
     v4([172, 16, 0, 0], 12),
     v4([192, 0, 0, 0], 24),
@@ -153,6 +156,7 @@ mod tests {
             ("10.0.0.0", "10.255.255.255"),
             ("100.64.0.0", "100.127.255.255"),
             ("127.0.0.0", "127.255.255.255"),
+            ("168.63.129.16", "168.63.129.16"),
             ("169.254.0.0", "169.254.255.255"),
             ("172.16.0.0", "172.31.255.255"),
             ("192.0.0.0", "192.0.0.255"),

@@ -223,10 +223,20 @@ mod tests {
         )
         .await;
         assert_eq!(kind, FetchErrorKind::Connect);
-        let failing: Lookup = Arc::new(|_| Box::pin(async { Err(io::Error::other("no answer")) }));
-        let fetcher = fetcher(&failing);
-        let kind = self::kind(&fetcher, "https://keys.example/", Profile::Production).await;
-        assert_eq!(kind, FetchErrorKind::Connect);
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_fails_is_told_from_a_handshake_that_does() {
+        for (fault, expected) in [
+            (io::ErrorKind::Other, FetchErrorKind::Connect),
+            (io::ErrorKind::ConnectionReset, FetchErrorKind::Connect),
+            (io::ErrorKind::TimedOut, FetchErrorKind::TimedOut),
+        ] {
+            let failing: Lookup = Arc::new(move |_| Box::pin(async move { Err(fault.into()) }));
+            let fetcher = fetcher(&failing);
+            let kind = kind(&fetcher, "https://keys.example/", Profile::Production).await;
+            assert_eq!(kind, expected, "{fault:?}");
+        }
     }
 
     #[tokio::test]

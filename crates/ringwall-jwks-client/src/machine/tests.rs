@@ -205,6 +205,10 @@ impl World {
             Act::Ask => self.ask(),
             Act::Down(true) => {
                 self.down_since.get_or_insert(self.now);
+                // What was under way is cut off, at the worst moment: at its end.
+                if let Some((_, success)) = &mut self.running {
+                    *success = false;
+                }
             }
             Act::Down(false) => self.down_since = None,
             Act::Slow(millis) => self.slow = Duration::from_millis(millis),
@@ -232,12 +236,15 @@ proptest! {
         }
     }
 
-    /// The promise itself, in its own words.
+    /// The promise itself, in its own words. Mostly at its edge: outages of nearly that length,
+    /// which begin when a refresh is about to.
     #[test]
-    fn property_an_outage_shorter_than_max_stale_refuses_nobody(
-        before in 0_u64..4_000_000,
-        outage in 0_u64..3_600_000,
-        slow in 0_u64..14_999,
+    fn property_an_outage_that_is_not_too_long_refuses_nobody(
+        before in prop_oneof![0_u64..4_000_000, 0_u64..20_000],
+        until_due in prop_oneof![0_u64..100, 0_u64..300_000],
+        outage in prop_oneof![0_u64..3_600_000, 0_u64..16_000],
+        is_at_the_edge: bool,
+        slow in prop_oneof![0_u64..14_999, Just(14_999_u64)],
         max_age in proptest::option::of(0_u64..2_000),
         retry_after in proptest::option::of(0_u64..100_000),
         jitter: u16,
@@ -249,10 +256,22 @@ proptest! {
             Act::Slow(slow),
             Act::Pass(20_000),
             Act::Pass(before),
-            Act::Down(true),
         ] {
             world.act(act);
         }
+        let longest = u64::try_from(world.policy.longest_outage().as_millis()).unwrap();
+        let outage = if is_at_the_edge {
+            while world.running.is_some() {
+                world.act(Act::Pass(100));
+            }
+            let next = world.machine.due().saturating_sub(world.now);
+            let next = u64::try_from(next.as_millis()).unwrap();
+            world.act(Act::Pass(next.saturating_sub(until_due)));
+            longest.saturating_sub(outage % 16_000)
+        } else {
+            outage % longest
+        };
+        world.act(Act::Down(true));
         prop_assert!(world.last_success.is_some());
         let down_at = world.now;
         let mut left = outage;

@@ -143,3 +143,41 @@ async fn no_version_is_sent_to_a_place_that_it_did_not_come_from() {
     }
     assert_eq!(bench.health(), Health::Fresh);
 }
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_turns_wrong_is_reported_as_refused() {
+    for (document, kind) in [
+        (
+            metadata("https://evil.example", "https://evil.example/"),
+            EventKind::KeysRefused,
+        ),
+        ("<html>".to_owned(), EventKind::KeysRefused),
+        (String::new(), EventKind::KeysRefused),
+    ] {
+        let fetcher = Scripted::new(site(OPENID, metadata(ISSUER, URL), URL));
+        let bench = Bench::discovering(&fetcher);
+        bench.client.prefetch().await.unwrap();
+        fetcher.set(site(OPENID, document.clone(), URL));
+        pass(seconds(2 * 3600)).await;
+        assert_eq!(bench.health(), Health::Fresh);
+        assert!(bench.events.count(kind) > 0, "{document}");
+    }
+    // Gone is not wrong.
+    let fetcher = Scripted::new(site(OPENID, metadata(ISSUER, URL), URL));
+    let bench = Bench::discovering(&fetcher);
+    bench.client.prefetch().await.unwrap();
+    fetcher.set(site("", String::new(), URL));
+    pass(seconds(2 * 3600)).await;
+    assert_eq!(bench.events.count(EventKind::KeysRefused), 0);
+    assert!(bench.events.count(EventKind::KeysRefreshFailed) > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_fewer_requests_gets_no_second_one_at_once() {
+    for (answer, requests) in [(404, 2), (400, 2), (499, 2), (429, 1), (399, 1), (500, 1)] {
+        let fetcher = Scripted::new(move |_| Reply::Now(status(answer)));
+        let _bench = Bench::discovering(&fetcher);
+        pass(std::time::Duration::from_millis(400)).await;
+        assert_eq!(fetcher.calls(), requests, "{answer}");
+    }
+}

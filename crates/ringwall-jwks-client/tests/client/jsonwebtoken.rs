@@ -74,6 +74,12 @@ async fn a_header_that_names_another_algorithm_or_key_gets_none() {
         let refused = bench.client.decoding_key(&header).await.map(drop);
         assert_eq!(refused, Err(DecodingKeyError::Rejected), "{header:?}");
     }
+    // RFC 7515 §4.1.11: what must be understood and is not. jsonwebtoken reads it and goes on.
+    header = Header::new(Algorithm::EdDSA);
+    header.kid = Some("a".to_owned());
+    header.crit = Some(vec!["b64".to_owned()]);
+    let refused = bench.client.decoding_key(&header).await.map(drop);
+    assert_eq!(refused, Err(DecodingKeyError::Rejected));
     fetcher.fail();
     pass(seconds(4000)).await;
     header = Header::new(Algorithm::EdDSA);

@@ -18,3 +18,5 @@ mod outages;
 mod refreshes;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod threads;

@@ -248,3 +248,23 @@ async fn a_verifier_gets_the_answer_through_the_source() {
     assert_eq!(source.refresh("new").await, Ok(true));
     assert_eq!(source.refresh("other").await, Ok(false));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_cool_down_does_not_send_callers_away_for_as_long() {
+    let fetcher = Scripted::serving(&set(&["good"]));
+    let bench = Bench::with(&fetcher, |builder| {
+        builder.policy(RefreshPolicy {
+            missing_key_cool_down: seconds(24 * 3600),
+            ..policy()
+        })
+    });
+    bench.client.prefetch().await.unwrap();
+    fetcher.fail();
+    for _ in 0..2 {
+        let retry_after = look(&bench, "x").await.0.unwrap_err().retry_after;
+        assert!(
+            (seconds(1)..=seconds(300)).contains(&retry_after),
+            "{retry_after:?}"
+        );
+    }
+}

@@ -9,6 +9,9 @@ use crate::config::fault::Faults;
 /// The longest configuration file: many times what all settings need.
 const MAX_BYTES: u64 = 64 * 1024;
 
+/// The longest file of certificates: the whole set of an operating system fits.
+const MAX_CERTIFICATE_BYTES: u64 = 1024 * 1024;
+
 const FIELD: &str = "--config";
 
 /// The settings of the file at `path`; none when it cannot be used.
@@ -63,4 +66,23 @@ fn content(path: &Path, faults: &mut Faults) -> io::Result<Option<String>> {
         Ok(text) => Ok(Some(text)),
         Err(_) => fault("is not UTF-8", "name a configuration of this service"),
     }
+}
+
+/// The certificates of authorities at `path`, or what is wrong with them.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: io::Error| format!("cannot be read ({})", error.kind());
+    let file = File::open(path).map_err(failed)?;
+    // Whoever writes this file chooses who may pass for the issuer.
+    #[cfg(unix)]
+    {
+        let metadata = file.metadata().map_err(failed)?;
+        if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o002 != 0 {
+            return Err("can be written by everybody".to_owned());
+        }
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_CERTIFICATE_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok(bytes)
 }

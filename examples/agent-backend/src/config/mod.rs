@@ -5,7 +5,11 @@
 mod fault;
 mod file;
 mod limits;
+mod provider;
+mod remote_keys;
+mod resource;
 mod section;
+mod step_up;
 mod tokens;
 
 use std::fs;
@@ -13,12 +17,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ringwall_core::profile::Profile;
+use ringwall_gate::{AuthenticationRequirement, ProtectedResource};
 
 pub(crate) use fault::Faults;
 pub(crate) use limits::Limits;
-pub(crate) use tokens::Tokens;
+pub(crate) use remote_keys::RemoteKeys;
+pub(crate) use tokens::{Keys, Tokens};
 
 use crate::cli::ServeArgs;
+use crate::config::resource::Named;
 use crate::config::section::Section;
 use crate::dev_issuer;
 
@@ -33,7 +40,13 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) realm: String,
     pub(crate) limits: Limits,
+    /// What the login of somebody who deletes must be like.
+    pub(crate) step_up: AuthenticationRequirement,
     pub(crate) trust: Trust,
+    pub(crate) profile: Profile,
+    /// What challenges lead clients to. `None` for the development issuer, from which nobody can
+    /// get a token over the network.
+    pub(crate) resource: Option<ProtectedResource>,
 }
 
 /// Whose tokens are accepted.
@@ -42,17 +55,10 @@ pub(crate) enum Trust {
     /// Those of the development issuer in the data folder.
     Development,
     /// Those of an issuer outside.
-    Outside(Tokens),
+    Outside(Box<Tokens>),
 }
 
 impl Config {
-    pub(crate) const fn profile(&self) -> Profile {
-        match self.trust {
-            Trust::Development => Profile::Development,
-            Trust::Outside(_) => Profile::Production,
-        }
-    }
-
     /// What `args` and the file that they name come to.
     pub(crate) fn load(args: &ServeArgs) -> Result<Self, Faults> {
         let mut faults = Faults::default();
@@ -71,36 +77,68 @@ impl Config {
             .text("realm")
             .unwrap_or_else(|| DEFAULT_REALM.to_owned());
         let profile = top.parsed::<Profile>("profile", "production or development");
+        let resource = top.text("resource");
         let limits = top.table("limits");
-        let tokens = top.table("tokens");
+        let step_up = top.table("step_up");
+        let mut tokens = top.table("tokens");
         top.finish();
 
         let listen = args.listen.or(listen).unwrap_or(DEFAULT_LISTEN);
         let data_dir = args.data_dir.clone().or(data_dir);
         check_realm(&realm, &mut faults);
+        for (key, value) in args.tokens.given() {
+            let table = tokens.get_or_insert_default();
+            table.insert(key.to_owned(), value.into());
+        }
+        let resource = args.resource.clone().or(resource);
         let limits = Limits::read(limits.unwrap_or_default(), &mut faults);
+        let step_up = step_up::read(step_up.unwrap_or_default(), &mut faults);
         if let Some(data_dir) = &data_dir {
             check_writers(data_dir, &mut faults);
         }
-        let (data_dir, trust) = if args.dev {
-            check_development(args, listen, profile, tokens.is_some(), &mut faults);
+        let (profile, data_dir) = if args.dev {
+            check_development(args, listen, profile, &mut faults);
             let data_dir = data_dir.unwrap_or_else(|| args.dev_data_dir());
-            (data_dir, Trust::Development)
+            (Profile::Development, data_dir)
         } else {
             check_production(profile, data_dir.as_deref(), &mut faults);
-            let data_dir = data_dir.unwrap_or_default();
-            let tokens = Tokens::read(tokens.unwrap_or_default(), &data_dir, &mut faults);
-            match tokens {
-                Some(tokens) => (data_dir, Trust::Outside(tokens)),
-                None => return Err(faults),
+            (Profile::Production, data_dir.unwrap_or_default())
+        };
+        // Without a word about an issuer, development brings its own. It is one or the other: the
+        // own one signs for anybody, and nobody who names another means that too.
+        let trust = if profile.is_development() && tokens.is_none() {
+            Some(Trust::Development)
+        } else {
+            let tokens = tokens.unwrap_or_default();
+            let tokens = Tokens::read(tokens, &data_dir, profile, &mut faults);
+            tokens.map(Box::new).map(Trust::Outside)
+        };
+        let resource = match &trust {
+            Some(Trust::Outside(tokens)) => {
+                let named = Named {
+                    resource: resource.as_deref(),
+                    issuer: &tokens.issuer,
+                    audience: &tokens.audience,
+                    realm: &realm,
+                    listen,
+                    profile,
+                };
+                resource::metadata(named, &mut faults)
             }
+            Some(Trust::Development) | None => None,
+        };
+        let (Some(trust), Some(step_up)) = (trust, step_up) else {
+            return Err(faults);
         };
         faults.none_or(Self {
             listen,
             data_dir,
             realm,
             limits,
+            step_up,
             trust,
+            profile,
+            resource,
         })
     }
 }
@@ -135,7 +173,6 @@ fn check_development(
     args: &ServeArgs,
     listen: SocketAddr,
     profile: Option<Profile>,
-    has_tokens: bool,
     faults: &mut Faults,
 ) {
     if !listen.ip().is_loopback() && !args.dev_beyond_loopback {
@@ -150,13 +187,6 @@ fn check_development(
             "profile",
             "is production, which --dev is not",
             "leave --dev out, or the profile",
-        );
-    }
-    if has_tokens {
-        faults.add(
-            "tokens",
-            "names an issuer, and --dev brings its own",
-            "leave --dev out, or the section",
         );
     }
 }

@@ -56,6 +56,37 @@ impl<'a> Section<'a> {
         parsed
     }
 
+    /// A list of texts; empty when it is absent.
+    pub(crate) fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some(value) = self.table.remove(key) else {
+            return Vec::new();
+        };
+        let texts: Option<Vec<_>> = value.as_array().and_then(|entries| {
+            let texts = entries
+                .iter()
+                .map(|entry| entry.as_str().map(str::to_owned));
+            texts.collect()
+        });
+        texts
+            .or_else(|| self.mistyped(key, &value, "a list of texts in quotes"))
+            .unwrap_or_default()
+    }
+
+    /// Whether the setting is there and was not taken yet.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Takes the settings of these names and refuses each: what would have no effect is not what
+    /// somebody meant.
+    pub(crate) fn refuse(&mut self, keys: &[&str], problem: &str, remedy: &str) {
+        for key in keys {
+            if self.table.remove(*key).is_some() {
+                self.fault(key, problem, remedy);
+            }
+        }
+    }
+
     /// `true` or `false`; `false` when it is absent.
     pub(crate) fn flag(&mut self, key: &str) -> bool {
         let Some(value) = self.table.remove(key) else {

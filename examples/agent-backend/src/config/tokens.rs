@@ -1,129 +1,108 @@
-//! Whose tokens a service that guards something real accepts.
+//! Whose tokens a service accepts, when they are not those of its own development issuer.
 
 use core::time::Duration;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
-use ringwall_authn::{IssuerPolicy, IssuerPolicyBuilder, PrincipalMapping, TokenProfile};
+use ringwall_authn::IssuerPolicyBuilder;
+use ringwall_core::principal::OrgId;
+use ringwall_core::profile::Profile;
 use ringwall_gate::TracingEvents;
 use ringwall_jose::{FileKeys, KeySource};
+use ringwall_jwks_client::IssuerUrl;
 use toml::Table;
 
 use crate::config::fault::Faults;
+use crate::config::provider::Provider;
+use crate::config::remote_keys::{self, RemoteKeys};
 use crate::config::section::Section;
 use crate::dev_issuer;
-use crate::keys::is_development;
+use crate::keys::{NoKeys, is_development};
 
-/// An outside issuer and its keys, which could be read.
+/// An outside issuer and its keys.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) issuer: String,
     pub(crate) audience: String,
-    pub(crate) kind: Kind,
-    pub(crate) keys: FileKeys,
-    /// How often the file of the keys is looked at.
-    pub(crate) poll: Duration,
+    pub(crate) keys: Keys,
+    provider: Provider,
+    /// The organisation that all tokens belong to.
+    org: Option<OrgId>,
     clock_skew: Duration,
     max_lifetime: Duration,
     /// Whether agents may act on behalf of people (`act`, RFC 8693 §4.1).
     accept_actor: bool,
 }
 
-/// What kind of tokens the issuer gives out: those whose tokens can name a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// RFC 9068.
-    AccessToken,
-    /// No profile at all.
-    Plain,
-    Auth0,
-    EntraId,
-    Keycloak,
-}
-
-impl Kind {
-    /// Whether the claims are where RFC 9068 and this house have them.
-    const fn has_plain_mapping(self) -> bool {
-        match self {
-            Self::AccessToken | Self::Plain => true,
-            Self::Auth0 | Self::EntraId | Self::Keycloak => false,
-        }
-    }
-}
-
-impl FromStr for Kind {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Ok(match text {
-            "access-token" => Self::AccessToken,
-            "plain" => Self::Plain,
-            "auth0" => Self::Auth0,
-            "entra-id" => Self::EntraId,
-            "keycloak" => Self::Keycloak,
-            _ => return Err(()),
-        })
-    }
+/// Where the keys of the issuer are.
+#[derive(Debug)]
+pub(crate) enum Keys {
+    /// In a file that something outside keeps up to date, and that could be read.
+    File {
+        keys: FileKeys,
+        /// How often it is looked at.
+        poll: Duration,
+    },
+    /// At the issuer.
+    Remote(RemoteKeys),
 }
 
 impl Tokens {
-    /// Reads the section and the keys that it names. `None` when there is a fault.
-    pub(crate) fn read(table: Table, data_dir: &Path, faults: &mut Faults) -> Option<Self> {
+    /// Reads the section. `None` when there is a fault.
+    pub(crate) fn read(
+        table: Table,
+        data_dir: &Path,
+        profile: Profile,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         let mut section = Section::new("tokens", table, faults);
-        let issuer = section.required(
-            "issuer",
-            "write what the tokens have as iss, such as https://login.example.com",
-        );
-        if issuer
-            .as_deref()
-            .is_some_and(|issuer| !issuer.starts_with("https://"))
-        {
-            // The development issuer's name begins with http:// too.
-            let problem = if issuer.as_deref() == Some(dev_issuer::ISSUER) {
-                "is development material: the name of the development issuer"
-            } else {
-                "is not an https:// URL"
+        let provider = section.parsed("provider", Provider::NAMES);
+        let provider = provider.unwrap_or(Provider::Generic);
+        let issuer = issuer(provider, profile, &mut section);
+        let audience = audience(provider, &mut section);
+        let keys = if section.has("jwks_file") {
+            file_keys(data_dir, &mut section)
+        } else {
+            let problem = "is for keys in a file, and jwks_file is missing";
+            section.refuse(
+                &["jwks_poll_seconds"],
+                problem,
+                "name the file, or leave it out",
+            );
+            RemoteKeys::read(profile, &mut section).map(Keys::Remote)
+        };
+        let org = org(&mut section);
+        if matches!(org, Ok(None)) && !provider.names_tenants() {
+            let problem = "is missing, and the tokens of this provider name no organisation";
+            let remedy = match provider.fixed_issuer() {
+                Some(_) => "write the Workspace domain whose accounts are let in",
+                None => "write the organisation that all of them belong to",
             };
-            section.fault("issuer", problem, "name the issuer of the real tokens");
+            section.fault("org", problem, remedy);
         }
-        let audience = section.required(
-            "audience",
-            "write what the tokens for this service have as aud",
-        );
-        let file = section.required(
-            "jwks_file",
-            "name a file with the issuer's public keys (a JWK Set), kept up to date from outside",
-        );
-        let kinds = "access-token, plain, auth0, entra-id or keycloak";
-        let kind = section.parsed("kind", kinds).unwrap_or(Kind::AccessToken);
-        let poll = section.seconds("jwks_poll_seconds", 1..=3600, 5);
         let clock_skew = section.seconds("clock_skew_seconds", 0..=300, 60);
         let max_lifetime = section.seconds("max_lifetime_seconds", 1..=31_536_000, 86_400);
         let accept_actor = section.flag("accept_actor");
-        let keys = file.and_then(|file| open_keys(&PathBuf::from(file), data_dir, &mut section));
-        if accept_actor && !kind.has_plain_mapping() {
-            let problem =
-                "is not possible with this kind, whose claims are mapped as its provider has them";
+        if accept_actor && !provider.has_plain_mapping() {
             section.fault(
                 "accept_actor",
-                problem,
-                "leave it out, or take another kind",
+                "is not possible with this provider, whose tokens name no actor",
+                "leave it out, or take another provider",
             );
         }
         section.finish();
         let tokens = Self {
             issuer: issuer?,
             audience: audience?,
-            kind,
             keys: keys?,
-            poll,
+            provider,
+            org: org.ok()?,
             clock_skew,
             max_lifetime,
             accept_actor,
         };
-        // The library judges the rest.
-        match tokens.policy(Arc::new(tokens.keys.clone())).build() {
+        // The library judges the rest. It asks no key anything for that.
+        match tokens.policy(Arc::new(NoKeys)).build() {
             Ok(_) => Some(tokens),
             Err(error) => {
                 faults.add("tokens", error.to_string(), "correct the section");
@@ -134,18 +113,11 @@ impl Tokens {
 
     /// The policy, with these keys.
     pub(crate) fn policy(&self, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
-        let (issuer, audience) = (&self.issuer, &self.audience);
-        let policy = match self.kind {
-            Kind::AccessToken => IssuerPolicy::builder(issuer, audience, keys),
-            Kind::Plain => {
-                IssuerPolicy::builder(issuer, audience, keys).profile(TokenProfile::plain())
-            }
-            Kind::Auth0 => IssuerPolicy::auth0(issuer, audience, keys),
-            Kind::EntraId => IssuerPolicy::entra_id(issuer, audience, keys),
-            Kind::Keycloak => IssuerPolicy::keycloak(issuer, audience, keys),
-        };
+        let policy = self
+            .provider
+            .policy(&self.issuer, &self.audience, keys, self.org.as_ref());
         let policy = if self.accept_actor {
-            policy.mapping(PrincipalMapping::default().accept_actor())
+            policy.map_principal(|mapping| mapping.accept_actor())
         } else {
             policy
         };
@@ -153,6 +125,68 @@ impl Tokens {
             .clock_skew(self.clock_skew)
             .max_lifetime(self.max_lifetime)
     }
+}
+
+fn issuer(provider: Provider, profile: Profile, section: &mut Section<'_>) -> Option<String> {
+    let remedy = "write what the tokens have as iss, such as https://login.example.com";
+    let issuer = match provider.fixed_issuer() {
+        Some(fixed) => fixed_text("issuer", fixed, section),
+        None => section.required("issuer", remedy),
+    }?;
+    // The development issuer's name is a URL of this machine too.
+    if issuer == dev_issuer::ISSUER {
+        section.fault(
+            "issuer",
+            "is development material: the name of the development issuer",
+            "name the issuer of the real tokens",
+        );
+        return None;
+    }
+    if let Err(error) = IssuerUrl::new(&issuer, profile) {
+        section.fault("issuer", &format!("is not acceptable: {error}"), remedy);
+        return None;
+    }
+    Some(issuer)
+}
+
+fn audience(provider: Provider, section: &mut Section<'_>) -> Option<String> {
+    match provider.fixed_audience() {
+        Some(fixed) => fixed_text("audience", fixed, section),
+        None => section.required(
+            "audience",
+            "write what the tokens for this service have as aud",
+        ),
+    }
+}
+
+/// Fails, with a fault, when what is there cannot be one.
+fn org(section: &mut Section<'_>) -> Result<Option<OrgId>, ()> {
+    let Some(text) = section.text("org") else {
+        return Ok(None);
+    };
+    OrgId::new(text).map(Some).map_err(|error| {
+        let problem = format!("is not the name of an organisation: {error}");
+        section.fault("org", &problem, "write it as your tenants are named");
+    })
+}
+
+/// What needs not be said with this provider, and cannot be anything else.
+fn fixed_text(key: &str, fixed: &str, section: &mut Section<'_>) -> Option<String> {
+    if section.text(key).is_some_and(|text| text != fixed) {
+        let problem = format!("is always {fixed} with this provider");
+        section.fault(key, &problem, "leave it out, or correct the provider");
+    }
+    Some(fixed.to_owned())
+}
+
+fn file_keys(data_dir: &Path, section: &mut Section<'_>) -> Option<Keys> {
+    let problem = "is for keys that are fetched, and jwks_file names others";
+    let remedy = "leave it out, or jwks_file";
+    section.refuse(&remote_keys::SETTINGS, problem, remedy);
+    let file = section.text("jwks_file").map(PathBuf::from);
+    let poll = section.seconds("jwks_poll_seconds", 1..=3600, 5);
+    let keys = open_keys(&file?, data_dir, section)?;
+    Some(Keys::File { keys, poll })
 }
 
 fn open_keys(file: &Path, data_dir: &Path, section: &mut Section<'_>) -> Option<FileKeys> {

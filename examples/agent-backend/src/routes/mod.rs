@@ -16,7 +16,7 @@ use ringwall_authn::{TokenIssuer, TokenVerifier};
 use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::WallClock;
-use ringwall_gate::{AuditScope, Gate};
+use ringwall_gate::{AuditScope, AuthenticationRequirement, Gate};
 
 use crate::case_store::CaseStore;
 use crate::store::Store;
@@ -37,9 +37,17 @@ pub(crate) struct App {
 }
 
 /// The routes of the service behind `gate`, and the list of them for the log of a start.
-pub(crate) fn router(gate: Gate, app: App) -> Result<(Router, Routes), Error> {
+///
+/// What cannot be taken back demands `step_up` of the caller's login: whoever took over a session,
+/// or an agent that runs on its own, can change a case, and cannot make it go away.
+pub(crate) fn router(
+    gate: Gate,
+    app: App,
+    step_up: &AuthenticationRequirement,
+) -> Result<(Router, Routes), Error> {
     // Probes are asked every second; what they are refused for is still recorded.
     let probe = AuditScope::DenialsOnly;
+    let names_resource = gate.protected_resource().is_some();
     let mut routes = GuardedRouter::new(gate)
         .public_route("/healthz", get(health::alive).audit(probe))
         .public_route("/readyz", get(health::ready).audit(probe))
@@ -62,13 +70,20 @@ pub(crate) fn router(gate: Gate, app: App) -> Result<(Router, Routes), Error> {
                         .require_scope("cases:write")
                         .body_limit(BODY_LIMIT),
                 )
-                .and(delete(cases::delete).require_scope("cases:write")),
+                .and(
+                    delete(cases::delete)
+                        .require_scope("cases:write")
+                        .step_up(step_up.clone()),
+                ),
         );
     if app.issuer.is_some() {
         routes = routes.public_route(
             "/.well-known/jwks.json",
             get(key_set::published).audit(probe),
         );
+    }
+    if names_resource {
+        routes = routes.resource_metadata();
     }
     let routes = routes.with_state(app);
     let listed = routes.routes()?;

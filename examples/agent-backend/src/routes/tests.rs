@@ -1,8 +1,11 @@
+use core::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use ringwall_authn::{IssuerPolicy, SigningKey};
 use ringwall_core::clock::SystemClock;
 use ringwall_core::profile::Profile;
+use ringwall_gate::ProtectedResource;
 use ringwall_jose::{Algorithm, StaticKeys};
 
 use super::*;
@@ -25,15 +28,19 @@ async fn app(with_issuer: bool) -> App {
     }
 }
 
-async fn table(with_issuer: bool) -> String {
+async fn table(with_issuer: bool, with_resource: bool) -> String {
     let app = app(with_issuer).await;
-    let gate = Gate::builder("test")
+    let mut gate = Gate::builder("test")
         .without_authenticators()
         .audit(app.audit.clone())
-        .profile(Profile::Production)
-        .build()
-        .expect("sound");
-    let (_, routes) = router(gate, app).expect("sound");
+        .profile(Profile::Production);
+    if with_resource {
+        let resource = ProtectedResource::builder("https://api.example", "https://issuer.example");
+        gate = gate.protected_resource(resource.build().expect("sound"));
+    }
+    let gate = gate.build().expect("sound");
+    let step_up = AuthenticationRequirement::max_age(Duration::from_secs(300)).expect("sound");
+    let (_, routes) = router(gate, app, &step_up).expect("sound");
     routes.to_string()
 }
 
@@ -47,25 +54,37 @@ GET     /api/cases      all of cases:read
 POST    /api/cases      all of cases:write
 GET     /api/cases/{id} all of cases:read
 PATCH   /api/cases/{id} all of cases:write
-DELETE  /api/cases/{id} all of cases:write
+DELETE  /api/cases/{id} all of cases:write, login: at most 300 s old
 ANY     (unknown path)  authenticated
 ";
 
 #[tokio::test]
 async fn the_routes_are_these_and_no_others() {
-    assert_eq!(table(false).await, PRODUCTION);
+    assert_eq!(table(false, false).await, PRODUCTION);
+}
+
+/// The lines that `table` has and [`PRODUCTION`] has not, spaces folded: one path that is longer
+/// than the others widens every line.
+fn added(table: &str) -> Vec<String> {
+    let fold = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let known: Vec<_> = PRODUCTION.lines().map(fold).collect();
+    let lines = table.lines().map(fold);
+    lines.filter(|line| !known.contains(line)).collect()
 }
 
 #[tokio::test]
 async fn a_development_issuer_adds_its_keys_and_nothing_else() {
-    let development = table(true).await;
-    let added: Vec<_> = development
-        .lines()
-        .filter(|line| line.contains("/.well-known/jwks.json"))
-        .collect();
-    assert_eq!(added.len(), 1);
-    assert!(added.iter().all(|line| line.ends_with("public")));
+    let development = table(true, false).await;
+    assert_eq!(added(&development), ["GET /.well-known/jwks.json public"]);
     assert_eq!(development.lines().count(), PRODUCTION.lines().count() + 1);
+}
+
+#[tokio::test]
+async fn an_outside_issuer_adds_the_metadata_and_nothing_else() {
+    let production = table(false, true).await;
+    let metadata = "GET /.well-known/oauth-protected-resource public";
+    assert_eq!(added(&production), [metadata]);
+    assert_eq!(production.lines().count(), PRODUCTION.lines().count() + 1);
 }
 
 #[tokio::test]

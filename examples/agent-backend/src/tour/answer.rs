@@ -1,5 +1,7 @@
 //! What came back.
 
+const METADATA: &str = "resource_metadata";
+
 /// An answer, or why there is none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
@@ -61,7 +63,8 @@ impl Answer {
         text.unwrap_or_default().to_owned()
     }
 
-    /// The challenge in few words: `bare`, or its error with the scopes it names.
+    /// The challenge in few words: `bare`, or its error with what it asks for. Where it leads to
+    /// is [`Answer::leads_to`].
     pub(crate) fn challenge(&self) -> String {
         let Some(value) = self.header("www-authenticate") else {
             return "no challenge".to_owned();
@@ -72,15 +75,24 @@ impl Answer {
         let words: Vec<_> = rest
             .split(", ")
             .filter_map(|part| part.split_once('='))
+            .filter(|(name, _)| *name != METADATA)
             .map(|(name, value)| match name {
                 "error" => value.trim_matches('"').to_owned(),
                 _ => format!("{name}={}", value.trim_matches('"')),
             })
             .collect();
-        if words.is_empty() && rest.is_empty() {
+        if words.is_empty() && (rest.is_empty() || self.leads_to().is_some()) {
             "bare challenge".to_owned()
         } else {
             words.join(" ")
         }
+    }
+
+    /// The URL of the metadata that the challenge names (RFC 9728 §5.1).
+    pub(crate) fn leads_to(&self) -> Option<&str> {
+        let value = self.header("www-authenticate")?;
+        let mut parts = value.split(", ");
+        let url = parts.find_map(|part| part.strip_prefix(METADATA)?.strip_prefix('='))?;
+        Some(url.trim_matches('"'))
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Expect {
 enum Facet {
     /// The challenge, as [`Answer::challenge`] shortens it.
     Challenge(String),
+    /// Where the challenge leads to, if anywhere.
+    LeadsTo(Option<String>),
     /// A header with exactly this value.
     Header(&'static str, String),
     NoHeader(&'static str),
@@ -55,6 +57,20 @@ impl Expect {
 
     pub(crate) fn challenge(self, challenge: &str) -> Self {
         self.with(Facet::Challenge(challenge.to_owned()))
+    }
+
+    /// 401 as RFC 9470 has it for a login that is not what the route demands.
+    pub(crate) fn weak_login(demands: &str) -> Self {
+        Self::status(401).challenge(&format!("insufficient_user_authentication {demands}"))
+    }
+
+    /// Where the challenge says that the metadata of the service is (RFC 9728 §5.1).
+    pub(crate) fn leads_to(self, url: &str) -> Self {
+        self.with(Facet::LeadsTo(Some(url.to_owned())))
+    }
+
+    pub(crate) fn leads_nowhere(self) -> Self {
+        self.with(Facet::LeadsTo(None))
     }
 
     pub(crate) fn header(self, name: &'static str, value: impl Into<String>) -> Self {
@@ -111,6 +127,7 @@ impl Facet {
     fn wanted(&self) -> String {
         match self {
             Self::Challenge(challenge) => challenge.clone(),
+            Self::LeadsTo(url) => leads_to(url.as_deref()),
             Self::Header(name, value) => format!("{name}: {value}"),
             Self::NoHeader(name) => format!("no {name}"),
             Self::Json(pointer, value) => format!("{pointer} = {value}"),
@@ -122,6 +139,7 @@ impl Facet {
     fn found_in(&self, answer: &Answer) -> String {
         match self {
             Self::Challenge(_) => answer.challenge(),
+            Self::LeadsTo(_) => leads_to(answer.leads_to()),
             Self::Header(name, _) | Self::NoHeader(name) => match answer.header(name) {
                 Some(value) => format!("{name}: {value}"),
                 None => format!("no {name}"),
@@ -138,6 +156,13 @@ impl Facet {
             }
         }
     }
+}
+
+fn leads_to(url: Option<&str>) -> String {
+    url.map_or_else(
+        || "leads nowhere".to_owned(),
+        |url| format!("leads to {url}"),
+    )
 }
 
 fn join(status: u16, facets: impl Iterator<Item = String>) -> String {

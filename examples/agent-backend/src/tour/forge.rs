@@ -21,13 +21,19 @@ pub(crate) struct Who {
     pub(crate) subject: &'static str,
     pub(crate) tenant: Option<(&'static str, Option<&'static str>)>,
     pub(crate) scopes: &'static [&'static str],
+    /// How many seconds ago the login was (`auth_time`), if the token says so.
+    pub(crate) login_age: Option<i64>,
+    /// How well the person was authenticated (`acr`), if the token says so.
+    pub(crate) acr: Option<&'static str>,
 }
 
-/// Works in the project alpha of acme, and may do everything there.
+/// Works in the project alpha of acme, has just logged in, and may do everything there.
 pub(crate) const ALPHA: Who = Who {
     subject: "alpha-writer",
     tenant: Some(("acme", Some("alpha"))),
     scopes: &["cases:read", "cases:write", "audit:read"],
+    login_age: Some(0),
+    acr: None,
 };
 
 /// Whoever holds the private key of the development issuer, as a thief would: tokens with anything
@@ -76,9 +82,15 @@ impl Forge {
                     project: project.map(ProjectId::new).transpose().ok()?,
                 });
             }
-            let issued = issuer
-                .issue(&request, SystemClock::new().now().ok()?)
-                .ok()?;
+            let now = SystemClock::new().now().ok()?;
+            if let Some(age) = who.login_age {
+                let login = now.unix_seconds().saturating_sub(age);
+                request = request.claim("auth_time", login.into());
+            }
+            if let Some(acr) = who.acr {
+                request = request.claim("acr", acr.into());
+            }
+            let issued = issuer.issue(&request, now).ok()?;
             Some(issued.token.expose().to_owned())
         };
         // Without a token the step fails, and says so.

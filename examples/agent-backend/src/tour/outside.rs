@@ -10,6 +10,13 @@ use ringwall_jose::{Algorithm, KeyId};
 pub(crate) const ISSUER: &str = "https://login.tour.example";
 pub(crate) const AUDIENCE: &str = "https://agent-backend.tour.example";
 
+pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// Where the metadata of a service is (RFC 9728 §3.1), of which this is the URL.
+pub(crate) fn metadata_url(resource: &str) -> String {
+    format!("{resource}{METADATA_PATH}")
+}
+
 /// The issuer, its file, and a configuration of the service that trusts it.
 pub(crate) struct Outside {
     pub(crate) issuer: TokenIssuer,
@@ -56,7 +63,7 @@ impl Outside {
     }
 }
 
-fn new_key(id: &str) -> Result<SigningKey, Box<dyn Error>> {
+pub(crate) fn new_key(id: &str) -> Result<SigningKey, Box<dyn Error>> {
     let pkcs8 = SigningKey::generate_pkcs8(Algorithm::Es256)?;
     let key = SigningKey::from_pkcs8(Algorithm::Es256, &pkcs8)?;
     Ok(key.with_id(KeyId::new(id)?))

@@ -2,8 +2,8 @@
 
 use super::*;
 
-const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ExaMPle12";
-const CLIENT: &str = "1example23456789";
+pub(super) const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ExaMPle12";
+pub(super) const CLIENT: &str = "1example23456789";
 const OTHER_API: &str = "https://billing.example/mcp";
 
 pub(super) fn provider() -> Provider {

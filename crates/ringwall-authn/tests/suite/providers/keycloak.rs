@@ -49,26 +49,27 @@ fn keycloak_takes_service_accounts_for_services() {
     assert_eq!(principal.kind, PrincipalKind::Service);
     assert_eq!(principal.subject, "0d0fdc5f-8c75-4c1b-8d6f-5b1b6f9d4c11");
     assert_eq!(roles(&principal), ["importer", "default-roles-acme"]);
-    // Formerly the claim was called so.
-    let principal = provider.accepts_edited("service-account-token", |token| {
-        remove(token, "client_id");
-        token["claims"]["clientId"] = "nightly-import".into();
-    });
-    assert_eq!(principal.kind, PrincipalKind::Service);
 }
 
 #[test]
-fn keycloak_takes_service_accounts_for_services_without_their_mappers_too() {
+fn keycloak_takes_service_accounts_for_services_whichever_sign_is_left() {
     let provider = provider();
     // A lightweight token says it in its id alone, since 26.2.
     let principal = provider.accepts("lightweight-service-account-token");
     assert_eq!(principal.kind, PrincipalKind::Service);
-    // Before that, the user name is what remains without the mapper of `client_id`.
-    let principal = provider.accepts_edited("service-account-token", |token| {
-        remove(token, "client_id");
-        token["claims"]["jti"] = "5a3f0a1e-5b25-4f0e-9a60-6ae2a14b4a61".into();
-    });
-    assert_eq!(principal.kind, PrincipalKind::Service);
+    // Mappers can be removed, and one of them had another name; the account's name is there too.
+    for (claim, value) in [
+        ("client_id", "nightly-import"),
+        ("clientId", "nightly-import"),
+        ("preferred_username", "service-account-nightly-import"),
+        ("jti", "trrtcc:5a3f0a1e-5b25-4f0e-9a60-6ae2a14b4a61"),
+        ("jti", "onrtcc:5a3f0a1e-5b25-4f0e-9a60-6ae2a14b4a61"),
+    ] {
+        let principal = provider.accepts_edited("access-token", |token| {
+            token["claims"][claim] = value.into();
+        });
+        assert_eq!(principal.kind, PrincipalKind::Service, "{claim}");
+    }
     // The grant is the last of three parts of two letters each, and nothing else of the id.
     for id in [
         "onrtcc",
@@ -77,11 +78,24 @@ fn keycloak_takes_service_accounts_for_services_without_their_mappers_too() {
         "cc:1",
         "trrtccc:1",
         "xtrrtcc:1",
+        "a:rtcc:1",
+        ":",
+        "\u{fc}\u{fc}rcc:1",
     ] {
         let principal = provider.accepts_edited("access-token", |token| {
             token["claims"]["jti"] = id.into();
         });
         assert_eq!(principal.kind, PrincipalKind::User, "{id}");
+    }
+    for name in [
+        "service-accountant",
+        "my-service-account-",
+        "Service-Account-x",
+    ] {
+        let principal = provider.accepts_edited("access-token", |token| {
+            token["claims"]["preferred_username"] = name.into();
+        });
+        assert_eq!(principal.kind, PrincipalKind::User, "{name}");
     }
 }
 

@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use crate::tour::Tour;
 use crate::tour::client::{Ask, Client};
-use crate::tour::forge::{Forge, Who};
+use crate::tour::forge::{ALPHA, Forge, Who};
 
 /// A tenant of its own, so that everything in its trail comes from here.
 const AUDITED: Who = Who {
     subject: "audited",
     tenant: Some(("audited", Some("one"))),
     scopes: &["cases:read", "audit:read"],
+    ..ALPHA
 };
 
 pub(crate) async fn run(tour: &mut Tour, client: &Client, forge: &Forge) {

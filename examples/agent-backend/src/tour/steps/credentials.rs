@@ -10,7 +10,10 @@ const ROUTE: &str = "/api/whoami";
 pub(crate) async fn run(tour: &mut Tour, client: &Client, forge: &Forge) {
     tour.area("Credentials");
     let good = forge.good(&ALPHA);
-    let none = Expect::no_credentials().header("cache-control", "no-store");
+    // Nobody gets a token of the development issuer over the network.
+    let none = Expect::no_credentials()
+        .leads_nowhere()
+        .header("cache-control", "no-store");
     tour.ask("no credentials", client, Ask::get(ROUTE), none)
         .await;
 

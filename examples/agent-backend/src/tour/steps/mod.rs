@@ -9,6 +9,7 @@ pub(crate) mod paths;
 pub(crate) mod public;
 pub(crate) mod routes;
 pub(crate) mod start;
+pub(crate) mod step_up;
 pub(crate) mod stop;
 pub(crate) mod tenants;
 pub(crate) mod tokens;

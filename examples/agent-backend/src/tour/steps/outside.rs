@@ -11,7 +11,7 @@ use crate::tour::Tour;
 use crate::tour::client::{Ask, Client};
 use crate::tour::expect::Expect;
 use crate::tour::forge::{ALPHA, Forge};
-use crate::tour::outside::{AUDIENCE, ISSUER, Outside};
+use crate::tour::outside::{AUDIENCE, ISSUER, Outside, metadata_url};
 
 pub(crate) async fn run(
     tour: &mut Tour,
@@ -64,7 +64,7 @@ async fn keys(
         "the keys of a development issuer, without a token",
         client,
         ask.clone(),
-        Expect::no_credentials(),
+        Expect::no_credentials().leads_to(&metadata_url(AUDIENCE)),
     )
     .await;
     tour.ask(

@@ -15,12 +15,7 @@ pub(crate) async fn run(tour: &mut Tour, dev_data: &Path) -> Result<(), Box<dyn 
         tour,
         "nothing is set",
         &["serve"],
-        &[
-            "data_dir",
-            "tokens.audience",
-            "tokens.issuer",
-            "tokens.jwks_file",
-        ],
+        &["data_dir", "tokens.audience", "tokens.issuer"],
     )
     .await?;
     let anywhere = ["serve", "--dev", "--listen", "0.0.0.0:0"];

@@ -22,7 +22,7 @@ const fn of(tenant: Option<(&'static str, Option<&'static str>)>) -> Who {
     Who {
         subject: "somebody-else",
         tenant,
-        scopes: ALPHA.scopes,
+        ..ALPHA
     }
 }
 
