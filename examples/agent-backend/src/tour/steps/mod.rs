@@ -7,6 +7,7 @@ pub(crate) mod logs;
 pub(crate) mod outside;
 pub(crate) mod paths;
 pub(crate) mod public;
+pub(crate) mod remote;
 pub(crate) mod routes;
 pub(crate) mod start;
 pub(crate) mod step_up;
