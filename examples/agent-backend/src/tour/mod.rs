@@ -4,6 +4,7 @@
 //! Each step says what it tries and what must happen; a difference makes the tour fail.
 
 mod answer;
+mod callers;
 mod client;
 mod expect;
 mod forge;
@@ -138,6 +139,11 @@ impl Tour {
         let (expected, got) = (expected.into(), got.into());
         let ok = expected == got;
         self.report.note(tried, expected, got, ok);
+    }
+
+    /// Notes whether something happened that had to.
+    fn happened(&mut self, tried: &str, did: bool) {
+        self.note(tried, "yes", if did { "yes" } else { "no" });
     }
 
     /// Starts the service with `--dev`.

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod credentials;
 pub(crate) mod input;
 pub(crate) mod logs;
+pub(crate) mod outage;
 pub(crate) mod outside;
 pub(crate) mod paths;
 pub(crate) mod public;

@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 
 use crate::dev_issuer;
 use crate::tour::Tour;
+use crate::tour::callers::Callers;
 use crate::tour::client::{Ask, Client};
 use crate::tour::expect::Expect;
 use crate::tour::forge::{ALPHA, Forge, Who};
 use crate::tour::outside::{METADATA_PATH, metadata_url, new_key};
-use crate::tour::remote::{Manner, RemoteIssuer};
+use crate::tour::remote::RemoteIssuer;
 use crate::tour::service;
+use crate::tour::steps::outage;
 
-const AUDIENCE: &str = "https://remote.tour.example";
+pub(crate) const AUDIENCE: &str = "https://remote.tour.example";
 
 /// The class of logins that the service of this chapter demands.
 const STRONG: &str = "urn:tour:mfa";
@@ -36,12 +38,6 @@ jwks_max_stale_seconds = 5
 ";
 
 const COOL_DOWN: Duration = Duration::from_secs(2);
-
-/// The longest pause between two attempts, and room for a machine that has other things to do.
-const ONE_PAUSE: Duration = Duration::from_secs(3);
-
-/// How long something may take that is bound to happen: twice the time that keys are fresh.
-const PATIENCE: Duration = Duration::from_secs(14);
 
 pub(crate) async fn run(
     tour: &mut Tour,
@@ -71,7 +67,7 @@ pub(crate) async fn run(
     flood(tour, &client, &issuer, forge).await;
     tour.area("Keys at the issuer: an outage");
     let late = folder.join("late").display().to_string();
-    let late = outage(tour, &client, &mut issuer, forge, &serve, &late).await?;
+    let late = outage::run(tour, &client, &mut issuer, forge, &serve, &late).await?;
     tour.area("Keys at the issuer: a development key");
     development(tour, &client, &issuer, forge, dev_data).await?;
     let data_dir = folder.join("never").display().to_string();
@@ -159,12 +155,12 @@ async fn refused(
     Ok(())
 }
 
-fn whoami(token: &str) -> Ask {
+pub(crate) fn whoami(token: &str) -> Ask {
     Ask::get("/api/whoami").bearer(token)
 }
 
 /// A token whose key the issuer never had. Every other part of it is the same each time.
-fn unknown_key(forge: &Forge, issuer: &RemoteIssuer, id: &str) -> String {
+pub(crate) fn unknown_key(forge: &Forge, issuer: &RemoteIssuer, id: &str) -> String {
     let header = json!({ "alg": "EdDSA", "kid": id, "typ": "at+jwt" });
     let mut claims = forge.claims();
     if let Some(claims) = claims.as_object_mut() {
@@ -249,63 +245,6 @@ async fn step_up(tour: &mut Tour, client: &Client, issuer: &RemoteIssuer, forge:
     .await;
 }
 
-/// Good tokens that are sent one after the other, and what became of them.
-struct Callers {
-    tokens: Vec<String>,
-    asked: usize,
-    refused: Vec<String>,
-}
-
-impl Callers {
-    fn new(forge: &Forge, issuer: &RemoteIssuer) -> Self {
-        let issue = |_| forge.issue(&issuer.tokens, &ALPHA, AUDIENCE);
-        Self {
-            tokens: (0..5).map(issue).collect(),
-            asked: 0,
-            refused: Vec::new(),
-        }
-    }
-
-    async fn ask(&mut self, client: &Client) {
-        let index = self
-            .asked
-            .checked_rem(self.tokens.len())
-            .unwrap_or_default();
-        let Some(token) = self.tokens.get(index) else {
-            return;
-        };
-        let answer = client.ask(&whoami(token)).await;
-        self.asked = self.asked.saturating_add(1);
-        if answer.status != 200 {
-            let why = answer.failure.unwrap_or_else(|| answer.status.to_string());
-            self.refused.push(why);
-        }
-    }
-
-    /// Goes on asking until that is so, or until it is clear that it never will be.
-    async fn ask_until(&mut self, client: &Client, mut is_so: impl FnMut() -> bool) -> bool {
-        let clock = SystemClock::new();
-        while clock.elapsed() < PATIENCE {
-            if is_so() {
-                return true;
-            }
-            self.ask(client).await;
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        false
-    }
-
-    fn report(&self, tour: &mut Tour, when: &str) {
-        let tried = format!("{} good tokens {when}: refused", self.asked);
-        let got = self.refused.first().map_or("none", String::as_str);
-        tour.note(&tried, "none", got);
-    }
-}
-
-fn happened(tour: &mut Tour, tried: &str, did: bool) {
-    tour.note(tried, "yes", if did { "yes" } else { "no" });
-}
-
 /// As it should be done: the next key is published before it signs.
 async fn overlap(
     tour: &mut Tour,
@@ -313,15 +252,15 @@ async fn overlap(
     issuer: &RemoteIssuer,
     forge: &Forge,
 ) -> Result<(), Box<dyn Error>> {
-    let mut callers = Callers::new(forge, issuer);
+    let mut callers = Callers::new(forge, &issuer.tokens, AUDIENCE);
     issuer.tokens.announce(new_key("second")?)?;
     issuer.publish();
     let before = issuer.asked();
     let did = callers.ask_until(client, || issuer.asked() > before).await;
-    happened(tour, "a new key is fetched before any token needs it", did);
+    tour.happened("a new key is fetched before any token needs it", did);
     let fetched = issuer.asked();
     issuer.tokens.activate("second")?;
-    let mut signed_anew = Callers::new(forge, issuer);
+    let mut signed_anew = Callers::new(forge, &issuer.tokens, AUDIENCE);
     for _ in 0..20 {
         callers.ask(client).await;
         signed_anew.ask(client).await;
@@ -367,7 +306,7 @@ async fn flood(tour: &mut Tour, client: &Client, issuer: &RemoteIssuer, forge: &
     // One is kept to be looked for in the logs; the others have the same claims and signature.
     let sample = unknown_key(forge, issuer, "made-up");
     let rest = sample.split_once('.').map_or("", |(_, rest)| rest);
-    let mut callers = Callers::new(forge, issuer);
+    let mut callers = Callers::new(forge, &issuer.tokens, AUDIENCE);
     let before = issuer.asked();
     let clock = SystemClock::new();
     let (mut sent, mut others) = (0_u32, Vec::new());
@@ -399,83 +338,6 @@ async fn flood(tour: &mut Tour, client: &Client, issuer: &RemoteIssuer, forge: &
     };
     tour.note("fetches that they cost the issuer", within, got);
     callers.report(tour, "among them");
-}
-
-/// Answers what the service says while the issuer fails in one way after the other. Gives back a
-/// second service, which was started meanwhile.
-async fn outage(
-    tour: &mut Tour,
-    client: &Client,
-    issuer: &mut RemoteIssuer,
-    forge: &Forge,
-    serve: &[&str],
-    late_data: &str,
-) -> Result<service::Service, Box<dyn Error>> {
-    let mut callers = Callers::new(forge, issuer);
-    for (manner, tried) in [
-        (
-            Manner::Stalls,
-            "the issuer takes a request and never answers",
-        ),
-        (Manner::ShowsAPage, "it answers with a page"),
-    ] {
-        issuer.behave(manner);
-        let did = callers.ask_until(client, || issuer.was_met()).await;
-        happened(tour, tried, did);
-    }
-    issuer.die().await?;
-    let stale = Expect::status(200).json("/keys", "stale");
-    let readyz = || Ask::get("/readyz");
-    tour.ask_until("it is gone: ready, and stale", client, readyz(), stale)
-        .await;
-    for _ in 0..20 {
-        callers.ask(client).await;
-    }
-    callers.report(tour, "through all of this");
-    let made_up = unknown_key(forge, issuer, "made-up-too");
-    let tried = "a key id that nobody can look for, which may be good";
-    tour.ask(tried, client, whoami(&made_up), Expect::unjudged(2))
-        .await;
-
-    // An outage is no reason not to start.
-    let mut args = serve.to_vec();
-    args.extend(["--data-dir", late_data]);
-    let late = tour.serve(&args).await?;
-    let newcomer = Client::new(late.address());
-    let closed = Expect::status(503).json("/keys", "unavailable");
-    let good = whoami(&forge.issue(&issuer.tokens, &ALPHA, AUDIENCE));
-    tour.ask(
-        "a service that starts now: alive",
-        &newcomer,
-        Ask::get("/healthz"),
-        Expect::status(200),
-    )
-    .await;
-    tour.ask("not ready", &newcomer, readyz(), closed.clone())
-        .await;
-    let tried = "a good token there";
-    tour.ask(tried, &newcomer, good.clone(), Expect::unjudged(1))
-        .await;
-
-    let tried = "stale for too long: not ready either";
-    tour.ask_until(tried, client, readyz(), closed).await;
-    let tried = "a good token, which nobody calls bad";
-    tour.ask(tried, client, good.clone(), Expect::unjudged(1))
-        .await;
-
-    issuer.come_back()?;
-    let clock = SystemClock::new();
-    let open = Expect::status(200).json("/keys", "fresh");
-    for (who, client) in [("the service", client), ("the late one", &newcomer)] {
-        let tried = format!("the issuer is there again: {who} is ready");
-        tour.ask_until(&tried, client, readyz(), open.clone()).await;
-        let tried = format!("a good token at {who}");
-        tour.ask(&tried, client, good.clone(), Expect::status(200))
-            .await;
-    }
-    let soon = clock.elapsed() < ONE_PAUSE;
-    happened(tour, "within one pause", soon);
-    Ok(late)
 }
 
 /// An issuer that publishes the key of a development machine lets anybody sign who has one.
