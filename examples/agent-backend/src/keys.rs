@@ -50,7 +50,17 @@ impl KeySource for OutsideKeys {
     }
 
     fn refresh(&self, missing: &str) -> Step<Result<bool, KeysUnavailable>> {
-        self.0.refresh(missing)
+        // What was looked for may not be there, and the development key may be there now.
+        match self.0.refresh(missing) {
+            Step::Done(found) => Step::Done(self.checked().and(found)),
+            Step::Wait(looking) => {
+                let keys = self.clone();
+                Step::wait(async move {
+                    let found = looking.await;
+                    keys.checked().and(found)
+                })
+            }
+        }
     }
 
     fn health(&self) -> Health {

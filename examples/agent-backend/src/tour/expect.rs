@@ -20,6 +20,8 @@ enum Facet {
     /// A header with exactly this value.
     Header(&'static str, String),
     NoHeader(&'static str),
+    /// A pause in whole seconds (RFC 9110 §10.2.3), at least one and at most these.
+    ComeBackWithin(u64),
     /// A value in the JSON of the body.
     Json(&'static str, serde_json::Value),
     /// A text that stands in the body.
@@ -81,6 +83,13 @@ impl Expect {
         self.with(Facet::NoHeader(name))
     }
 
+    /// 503 that says when to come back, in this many seconds at most, and calls no token bad.
+    pub(crate) fn unjudged(within: u64) -> Self {
+        Self::status(503)
+            .with(Facet::ComeBackWithin(within))
+            .no_header("www-authenticate")
+    }
+
     /// A value in the JSON of the body, by its pointer (RFC 6901).
     pub(crate) fn json(self, pointer: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.with(Facet::Json(pointer, value.into()))
@@ -130,6 +139,7 @@ impl Facet {
             Self::LeadsTo(url) => leads_to(url.as_deref()),
             Self::Header(name, value) => format!("{name}: {value}"),
             Self::NoHeader(name) => format!("no {name}"),
+            Self::ComeBackWithin(most) => format!("retry-after of {most} s at most"),
             Self::Json(pointer, value) => format!("{pointer} = {value}"),
             Self::Says(text) => format!("says {text:?}"),
             Self::EmptyBody => "no body".to_owned(),
@@ -144,6 +154,14 @@ impl Facet {
                 Some(value) => format!("{name}: {value}"),
                 None => format!("no {name}"),
             },
+            Self::ComeBackWithin(most) => {
+                let value = answer.header("retry-after");
+                let pause = value.and_then(|value| value.parse::<u64>().ok());
+                match pause.filter(|pause| (1..=*most).contains(pause)) {
+                    Some(_) => self.wanted(),
+                    None => format!("retry-after: {value:?}"),
+                }
+            }
             Self::Json(pointer, _) => match answer.json().pointer(pointer) {
                 Some(value) => format!("{pointer} = {value}"),
                 None => format!("no {pointer}"),

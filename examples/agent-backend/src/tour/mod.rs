@@ -4,10 +4,12 @@
 //! Each step says what it tries and what must happen; a difference makes the tour fail.
 
 mod answer;
+mod callers;
 mod client;
 mod expect;
 mod forge;
 mod outside;
+mod remote;
 mod report;
 mod service;
 mod steps;
@@ -25,8 +27,9 @@ use crate::tour::forge::Forge;
 use crate::tour::report::Report;
 use crate::tour::service::Service;
 
-/// The longest a tour may take. It takes a few seconds; what hangs must not hang a test run.
-const TIME: Duration = Duration::from_secs(60);
+/// The longest a tour may take. It takes half a minute, most of it for keys that have to grow old;
+/// what hangs must not hang a test run.
+const TIME: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(args: &TourArgs) -> Result<ExitCode, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,7 +38,7 @@ pub(crate) fn run(args: &TourArgs) -> Result<ExitCode, Box<dyn Error>> {
     let report = runtime.block_on(async {
         tokio::time::timeout(TIME, drive())
             .await
-            .map_err(|_| "the tour took longer than a minute")?
+            .map_err(|_| "the tour took longer than two minutes")?
     })?;
     report.print();
     if let Some(path) = &args.json {
@@ -68,6 +71,7 @@ async fn drive() -> Result<Report, Box<dyn Error>> {
     steps::stop::run(&mut tour, service, &data_dir, &forge).await?;
     steps::start::run(&mut tour, &data_dir).await?;
     steps::outside::run(&mut tour, &data_dir, &forge).await?;
+    steps::remote::run(&mut tour, &data_dir, &forge).await?;
     steps::logs::run(&mut tour, &forge);
     Ok(tour.report)
 }
@@ -114,7 +118,7 @@ impl Tour {
     /// As [`Tour::ask`], as often as it takes, but not for long: for what happens soon.
     async fn ask_until(&mut self, tried: &str, client: &Client, ask: Ask, expect: Expect) {
         let mut answer = client.ask(&ask).await;
-        for _ in 0..50 {
+        for _ in 0..100 {
             if expect.is_met_by(&answer) {
                 break;
             }
@@ -135,6 +139,11 @@ impl Tour {
         let (expected, got) = (expected.into(), got.into());
         let ok = expected == got;
         self.report.note(tried, expected, got, ok);
+    }
+
+    /// Notes whether something happened that had to.
+    fn happened(&mut self, tried: &str, did: bool) {
+        self.note(tried, "yes", if did { "yes" } else { "no" });
     }
 
     /// Starts the service with `--dev`.

@@ -74,6 +74,7 @@ pub(crate) fn run(tour: &mut Tour, forge: &Forge) {
         "access_denied",
         "request_refused",
         "keys_reloaded",
+        "keys_refresh_failed",
         "keys_refused",
         "keys_unavailable",
     ] {
