@@ -18,7 +18,7 @@ use tracing::Level;
 ///
 /// A field that is not known is left out. The levels: `ERROR` when no decision could be reached or
 /// the service is put together wrongly, `WARN` when somebody was refused for what they presented or
-/// asked, `INFO` when keys changed or no credential was presented (any crawler does that), `DEBUG`
+/// asked, and when keys could not be refreshed or used, `INFO` when keys changed or no credential was presented (any crawler does that), `DEBUG`
 /// for each success.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;
@@ -55,6 +55,7 @@ impl EventSink for TracingEvents {
             | EventKind::AccessDenied
             | EventKind::RequestRefused
             | EventKind::KeysRefused
+            | EventKind::KeysRefreshFailed
             | _ => line!(Level::WARN),
         }
     }

@@ -62,6 +62,20 @@ impl RefreshError {
         }
     }
 
+    /// Whether waiting can heal it. `false` when somebody has to change a setting, here or at the
+    /// issuer: metadata of another issuer or without usable `jwks_uri`, an address that must not be
+    /// asked. The client goes on trying in either case.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Fetch(error) | Self::MetadataFetch(error) => {
+                !matches!(error.kind(), FetchErrorKind::AddressRefused)
+            }
+            Self::Metadata(error) => matches!(error, MetadataError::Json),
+            Self::KeySet(_) | Self::Builder => true,
+        }
+    }
+
     /// The kind of the fetch that failed; `None` when the fetch itself succeeded.
     #[must_use]
     pub const fn fetch_kind(&self) -> Option<FetchErrorKind> {
@@ -99,4 +113,16 @@ pub enum PrefetchError {
     /// The client was shut down, or the runtime of its task ended.
     #[error("the client was stopped")]
     Stopped,
+}
+
+impl PrefetchError {
+    /// Whether the keys can come by themselves, so that a service may start without them and
+    /// answer 503 until then. Otherwise it is better not to start.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Failed(error) => error.is_retryable(),
+            Self::Stopped => false,
+        }
+    }
 }

@@ -73,6 +73,7 @@ async fn metadata_of_another_issuer_brings_no_keys() {
         ),
         "{failed:?}"
     );
+    assert!(!failed.is_retryable(), "no waiting makes it another issuer");
     assert!(paths(&fetcher.requests()).iter().all(|url| *url == OPENID));
     assert!(bench.events.count(EventKind::KeysRefused) > 0);
 }

@@ -135,6 +135,7 @@ async fn every_failure_of_a_fetch_leaves_the_keys_and_is_named() {
         assert!(bench.causes().contains(&kind.as_str()));
         let error = bench.client.status().last_error.unwrap();
         assert_eq!(error.fetch_kind(), Some(kind));
+        assert_eq!(error.is_retryable(), kind != K::AddressRefused);
     }
 }
 
