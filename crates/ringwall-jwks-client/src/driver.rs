@@ -87,7 +87,7 @@ impl Driver {
                         .ok();
                 }
                 Next::Attempt => {
-                    self.shared.machine().begin(now);
+                    self.shared.machine().begin();
                     let outcome = self.attempt().await;
                     self.settle(outcome);
                     let attempts = self.shared.machine().attempts();

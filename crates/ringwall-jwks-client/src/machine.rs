@@ -34,7 +34,7 @@ pub(crate) struct Machine {
     due: Duration,
     /// Whether an unknown key id asked for an attempt before that.
     wanted: bool,
-    running: Option<Running>,
+    is_running: bool,
     /// The number of attempts that were begun.
     attempts: u64,
     /// The number of attempts that failed since the last success.
@@ -45,12 +45,6 @@ pub(crate) struct Machine {
     /// When an unknown key id may cause an attempt again.
     cool_until: Duration,
     waiting: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Running {
-    /// It was begun before it was due, for an unknown key id.
-    early: bool,
 }
 
 /// What to do about a key id that is not in the set.
@@ -85,7 +79,7 @@ impl Machine {
             policy,
             due: now,
             wanted: false,
-            running: None,
+            is_running: false,
             attempts: 0,
             failures: 0,
             stale_at: None,
@@ -105,10 +99,8 @@ impl Machine {
     }
 
     /// An attempt begins. There is never more than one.
-    pub(crate) fn begin(&mut self, now: Duration) {
-        self.running = Some(Running {
-            early: now < self.due,
-        });
+    pub(crate) fn begin(&mut self) {
+        self.is_running = true;
         self.wanted = false;
         self.attempts = self.attempts.saturating_add(1);
     }
@@ -130,15 +122,16 @@ impl Machine {
         self.stale_at = Some(now.saturating_add(ttl));
         self.failures = 0;
         self.has_looked = true;
-        self.running = None;
+        self.is_running = false;
     }
 
     /// The attempt failed. `retry_after` is what the server asks for.
     pub(crate) fn fail(&mut self, now: Duration, retry_after: Option<Duration>, jitter: Jitter) {
-        let early = self.running.take().is_some_and(|running| running.early);
+        self.is_running = false;
         self.has_looked = false;
-        if early && now < self.due {
-            // An attacker's key ids must not set the pace at which a failing server is asked.
+        if now < self.due {
+            // It was made for an unknown key id. An attacker must not set the pace at which a
+            // failing server is asked.
             return;
         }
         self.failures = self.failures.saturating_add(1);
@@ -163,7 +156,7 @@ impl Machine {
     /// Somebody has a token whose key is not in the set. Whoever is told to wait has to call
     /// [`Machine::waited`] once.
     pub(crate) fn missing(&mut self, now: Duration) -> Missing {
-        let is_under_way = self.running.is_some() || self.wanted;
+        let is_under_way = self.is_running || self.wanted;
         if !is_under_way && now < self.cool_until {
             return if self.has_looked {
                 Missing::Absent
@@ -179,7 +172,7 @@ impl Machine {
         }
         self.waiting = self.waiting.saturating_add(1);
         if is_under_way {
-            let next = u64::from(self.running.is_none());
+            let next = u64::from(!self.is_running);
             return Missing::Wait {
                 attempt: self.attempts.saturating_add(next),
                 wake: false,

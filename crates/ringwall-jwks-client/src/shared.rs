@@ -162,10 +162,11 @@ fn nanos(time: Duration) -> u64 {
 mod tests {
     use std::sync::mpsc;
 
-    use ringwall_core::clock::SystemClock;
+    use ringwall_core::clock::{ManualClock, SystemClock, Timestamp};
     use ringwall_core::event::DiscardEvents;
 
     use super::*;
+    use crate::machine::Jitter;
 
     #[test]
     fn whoever_is_refused_for_want_of_keys_waits_for_no_lock() {
@@ -181,5 +182,48 @@ mod tests {
         std::thread::spawn(move || sender.send(asking.keys().map(drop)));
         let answer = receiver.recv_timeout(Duration::from_secs(5));
         assert!(answer.expect("an answer").is_err());
+    }
+    #[test]
+    fn keys_are_in_force_until_the_very_moment_at_which_they_expire() {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let shared = Shared::new(
+            "https://issuer.example".into(),
+            RefreshPolicy::default(),
+            Arc::<ManualClock>::clone(&clock),
+            Arc::new(DiscardEvents),
+        );
+        // RFC 8037 appendix A.2.
+        let document = br#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+            "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let set = KeySet::builder()
+            .document(document)
+            .and_then(ringwall_jose::KeySetBuilder::build);
+        shared.replace(set.expect("a set"));
+        let retry_after =
+            |shared: &Shared| shared.keys().map(drop).map_err(|error| error.retry_after);
+        assert_eq!(
+            retry_after(&shared),
+            Err(Duration::from_secs(1)),
+            "not published yet"
+        );
+        shared.machine().begin();
+        shared.machine().succeed(Duration::ZERO, None, Jitter(0));
+        shared.publish(&shared.machine());
+        let life = Duration::from_secs(300 + 3600);
+        clock.advance(life.saturating_sub(Duration::from_micros(1)));
+        assert_eq!(retry_after(&shared), Ok(()));
+        clock.advance(Duration::from_micros(1));
+        // The next attempt is long due.
+        assert_eq!(retry_after(&shared), Err(Duration::from_secs(1)));
+        shared.machine().begin();
+        shared.machine().fail(shared.now(), None, Jitter(0));
+        shared.machine().begin();
+        shared.machine().fail(
+            shared.now().saturating_add(Duration::from_secs(1)),
+            None,
+            Jitter(0),
+        );
+        shared.publish(&shared.machine());
+        assert_eq!(retry_after(&shared), Err(Duration::from_secs(3)));
     }
 }

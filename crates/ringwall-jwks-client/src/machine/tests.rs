@@ -118,7 +118,7 @@ impl World {
             assert!(caused_now || self.now - last >= shortest, "hammering");
         }
         self.last_begin = Some(self.now);
-        self.machine.begin(self.now);
+        self.machine.begin();
         let longest = self.policy.longest_attempt();
         let success = self.down_since.is_none() && self.slow < longest;
         self.running = Some((self.now + self.slow.min(longest), success));
@@ -298,14 +298,22 @@ fn absent_is_said_only_after_a_look() {
     let policy = RefreshPolicy::default();
     let second = Duration::from_secs(1);
     let mut machine = Machine::new(policy, Duration::ZERO);
-    machine.begin(Duration::ZERO);
+    machine.begin();
     machine.succeed(Duration::ZERO, None, Jitter(0));
     assert!(matches!(
         machine.missing(second),
         Missing::Wait { wake: true, .. }
     ));
     assert_eq!(machine.next(second), Next::Attempt);
-    machine.begin(second);
+    let before_it_begins = machine.missing(second);
+    assert_eq!(
+        before_it_begins,
+        Missing::Wait {
+            wake: false,
+            attempt: 2
+        }
+    );
+    machine.begin();
     assert!(matches!(
         machine.missing(second),
         Missing::Wait {
@@ -321,4 +329,17 @@ fn absent_is_said_only_after_a_look() {
         }
     );
     assert_eq!(machine.due(), 270 * second, "the regular pace is kept");
+}
+
+#[test]
+fn an_attempt_for_an_unknown_key_that_fails_when_the_regular_one_is_due_counts_as_it() {
+    let second = Duration::from_secs(1);
+    let mut machine = Machine::new(RefreshPolicy::default(), Duration::ZERO);
+    machine.begin();
+    machine.succeed(Duration::ZERO, None, Jitter(0));
+    machine.missing(269 * second);
+    machine.begin();
+    machine.fail(271 * second, None, Jitter(0));
+    assert_eq!(machine.failures(), 1);
+    assert_eq!(machine.next(271 * second), Next::Sleep(second));
 }

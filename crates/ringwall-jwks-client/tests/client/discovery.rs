@@ -182,3 +182,16 @@ async fn a_server_that_asks_for_fewer_requests_gets_no_second_one_at_once() {
         assert_eq!(fetcher.calls(), requests, "{answer}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_stalls_is_left_after_the_time_out() {
+    let fetcher = Scripted::new(|_| Reply::Never);
+    let bench = Bench::discovering(&fetcher);
+    pass(std::time::Duration::from_millis(5100)).await;
+    assert_eq!(fetcher.running(), 0);
+    let error = bench.client.status().last_error;
+    assert!(
+        matches!(error, Some(RefreshError::MetadataFetch(_))),
+        "{error:?}"
+    );
+}

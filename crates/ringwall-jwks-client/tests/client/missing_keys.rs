@@ -268,3 +268,30 @@ async fn a_long_cool_down_does_not_send_callers_away_for_as_long() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_attempt_after_a_regular_one_that_lacked_the_key_decides() {
+    for (second, expected) in [
+        (Some(body(&set(&["old"]))), Ok(false)),
+        (Some(body(&set(&["old", "new"]))), Ok(true)),
+        (Some(status(500)), Err(())),
+        (None, Err(())),
+    ] {
+        let fetcher = Scripted::serving(&set(&["old"]));
+        let bench = Bench::ready(&fetcher).await;
+        let old = set(&["old"]);
+        fetcher.set(move |_| Reply::After(seconds(2), body(&old)));
+        while fetcher.running() == 0 {
+            pass(Duration::from_millis(100)).await;
+        }
+        fetcher.set(move |_| match &second {
+            Some(answer) => Reply::After(seconds(1), answer.clone()),
+            None => Reply::Never,
+        });
+        let (answer, at_once) = look(&bench, "new").await;
+        assert!(!at_once);
+        assert_eq!(answer.map_err(drop), expected);
+        assert_eq!(fetcher.calls(), 3);
+        assert_eq!(bench.client.status().waiting, 0);
+    }
+}

@@ -314,3 +314,62 @@ async fn a_cause_that_asks_the_client_when_it_ends_waits_for_nobody() {
     assert!(bench.client.status().last_error.is_none());
     assert_eq!(ended.try_recv(), Ok(true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_the_attempts_of_the_policy_each_pause_is_the_longest_and_a_success_starts_anew() {
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let bench = Bench::ready(&fetcher).await;
+    for _ in 0..3 {
+        fetcher.fail();
+        let mut pauses = Vec::new();
+        let mut last = None;
+        while pauses.len() < 4 {
+            let calls = fetcher.calls();
+            while fetcher.calls() == calls {
+                pass(Duration::from_millis(10)).await;
+            }
+            let now = tokio::time::Instant::now();
+            if let Some(last) = last.replace(now) {
+                pauses.push(now.duration_since(last).as_secs_f64());
+            }
+        }
+        for (pause, step) in pauses.iter().zip([1.0, 2.0, 30.0, 30.0]) {
+            assert!(
+                (step / 2.0 - 0.02..=step + 0.05).contains(pause),
+                "{pause} of {step}: {pauses:?}"
+            );
+        }
+        assert_eq!(bench.client.status().failures, 5);
+        fetcher.serve(&set(&["a"]));
+        pass(seconds(31)).await;
+        assert_eq!(bench.client.status().failures, 0);
+        let cause = bench.causes().pop();
+        assert_eq!(cause, Some("the key set is fresh again"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cause_that_panics_when_it_ends_does_not_end_the_refreshes() {
+    #[derive(Debug)]
+    struct Panics;
+    impl std::fmt::Display for Panics {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("panics")
+        }
+    }
+    impl std::error::Error for Panics {}
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let bench = Bench::ready(&fetcher).await;
+    fetcher.set(|_| Reply::Now(Err(FetchError::new(FetchErrorKind::Other).caused_by(Panics))));
+    while bench.client.status().failures == 0 {
+        pass(seconds(1)).await;
+    }
+    fetcher.serve(&set(&["b"]));
+    pass(seconds(31)).await;
+    assert!(bench.has("b") && bench.client.status().is_running);
+}

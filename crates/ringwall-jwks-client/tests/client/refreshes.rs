@@ -242,3 +242,72 @@ async fn keys_that_are_not_for_signatures_are_no_news() {
     assert_eq!(bench.events.count(EventKind::KeysRefused), 1);
     assert_ne!(bench.client.generation().unwrap(), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_change_of_what_is_wrong_with_a_set_is_said_once() {
+    let broken = |id: &str, rest: &str| {
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{id}","x":"AA"{rest}}}"#)
+    };
+    let (x, y, private) = (
+        broken("x", ""),
+        broken("y", ""),
+        broken("x", r#","d":"AA""#),
+    );
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let bench = Bench::ready(&fetcher).await;
+    let (a, b) = (jwk("a"), jwk("b"));
+    for (keys, refused, said) in [
+        (vec![&a, &x], 1, 1),
+        // Another good key: the same is wrong.
+        (vec![&a, &b, &x], 1, 1),
+        (vec![&a, &b, &x, &y], 2, 2),
+        (vec![&a, &b, &y], 1, 3),
+        (vec![&a, &b, &x], 1, 4),
+        (vec![&a, &b, &private], 1, 5),
+        // Nothing is wrong any more.
+        (vec![&a, &b], 0, 5),
+    ] {
+        let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+        fetcher.serve(&format!(r#"{{"keys":[{}]}}"#, keys.join(",")));
+        pass(seconds(271)).await;
+        assert_eq!(bench.client.status().refused_keys, refused, "{keys:?}");
+        assert_eq!(bench.events.count(EventKind::KeysRefused), said, "{keys:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_of_a_set_goes_with_the_set() {
+    let fetcher = Scripted::new(|_| Reply::Now(document(&set(&["a"]), None, Some("\"1\""))));
+    let bench = Bench::ready(&fetcher).await;
+    // Another set, of no version; then the first one again, which a server would not send whole to
+    // somebody who says that they have it.
+    fetcher.serve(&set(&["b"]));
+    pass(seconds(271)).await;
+    assert!(bench.has("b") && !bench.has("a"));
+    fetcher.set(|request| {
+        Reply::Now(match &request.entity_tag {
+            Some(_) => Ok(Fetched::NotModified { max_age: None }),
+            None => document(&set(&["a"]), None, Some("\"1\"")),
+        })
+    });
+    pass(seconds(271)).await;
+    assert!(bench.has("a") && !bench.has("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_freshness_of_an_unchanged_document_counts_too() {
+    let fetcher = Scripted::new(|request| {
+        Reply::Now(match &request.entity_tag {
+            Some(_) => Ok(Fetched::NotModified {
+                max_age: Some(seconds(900)),
+            }),
+            None => document(&set(&["a"]), None, Some("\"1\"")),
+        })
+    });
+    let bench = Bench::ready(&fetcher).await;
+    pass(seconds(271)).await;
+    assert_eq!(fetcher.calls(), 2);
+    pass(seconds(800)).await;
+    assert_eq!(fetcher.calls(), 2);
+    assert_eq!(bench.health(), Health::Fresh);
+}

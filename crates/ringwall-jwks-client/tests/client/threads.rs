@@ -208,3 +208,45 @@ fn code_that_builds_sets_for_ever_holds_one_thread_and_no_more() {
     drop(free);
     until(|| client.keys().is_ok());
 }
+
+#[test]
+fn keys_that_come_during_a_look_at_them_end_the_wait_for_the_first_ones() {
+    let runtime = runtime();
+    let fetcher = Scripted::new(|_| Reply::Never);
+    let bench = {
+        let _entered = runtime.enter();
+        Bench::with(&fetcher, |builder| {
+            builder
+                .clock(Arc::new(Hooked(SystemClock::new())))
+                .policy(impatient())
+        })
+    };
+    let (client, other) = (bench.client.clone(), Arc::clone(&fetcher));
+    LOOKS.with(|looks| {
+        looks.borrow_mut().push_back(Some(Box::new(move || {
+            other.serve(&set(&["a"]));
+            until(|| client.status().keys == 1);
+        })));
+    });
+    // The next refresh would be minutes later.
+    runtime
+        .block_on(async { tokio::time::timeout(seconds(10), bench.client.prefetch()).await })
+        .unwrap()
+        .unwrap();
+}
+
+#[test]
+fn whoever_waits_in_a_runtime_is_not_held_up_by_that_of_the_client() {
+    let idle = Builder::new_current_thread().enable_all().build().unwrap();
+    let fetcher = Scripted::serving(&set(&["a"]));
+    let client = {
+        let _entered = idle.enter();
+        Bench::with(&fetcher, |builder| builder.policy(impatient())).client
+    };
+    idle.block_on(client.prefetch()).unwrap();
+    // From here on, nobody drives the tasks and timers of that runtime.
+    let answer = runtime().block_on(async {
+        tokio::time::timeout(seconds(10), client.look_for("b").into_future()).await
+    });
+    assert!(matches!(answer, Ok(Err(_))), "{answer:?}");
+}
