@@ -51,9 +51,12 @@ pub(crate) async fn flood(doors: &Doors, tenant: &Tenant, count: usize) -> Outco
             }
         });
     }
-    while let Some(ended) = senders.join_next().await {
-        ended.unwrap();
-    }
+    let ended = tokio::time::timeout(PATIENCE, async {
+        while let Some(ended) = senders.join_next().await {
+            ended.unwrap();
+        }
+    });
+    assert!(ended.await.is_ok(), "senders wait for more than one fetch");
     Arc::into_inner(outcome).expect("all have ended")
 }
 

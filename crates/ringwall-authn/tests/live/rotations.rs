@@ -64,9 +64,11 @@ async fn line_39_rotations_with_overlap_refuse_no_good_token_and_every_one_of_a_
     }
     load.stop().await;
     for site in &sites {
+        report(site);
         let tally = &site.tenant.tally;
         assert!(Tally::count(&tally.good) >= 3 * 300 && Tally::count(&tally.refused) >= 3 * 300);
-        report(site);
+        // Without a fetch that a slow machine made fail, somebody can always tell.
+        assert!(site.tenant.failures() > 0 || Tally::count(&tally.unavailable) == 0);
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) const JWKS: &str = "/jwks";
 const TOKENS: usize = 32;
 
 /// Nothing takes longer unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A machine has few cores, and each scenario is about what thousands of tasks do to one verifier:
 /// two scenarios at once would be about each other.
