@@ -108,7 +108,7 @@ fn print(rows: &[Row]) {
                 Some(false) | None => "",
             };
             print!(
-                " {} · {} · {:.1}{bad} |",
+                " {} · {} · {:.2}{bad} |",
                 outcome.fetches,
                 outcome.refused,
                 outcome.slowest.as_secs_f64() * 1e3
