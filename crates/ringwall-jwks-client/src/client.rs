@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_core::clock::{MonotonicClock, SystemClock};
+use ringwall_core::clock::{CoarseClock, MonotonicClock};
 use ringwall_core::event::{DiscardEvents, EventSink};
 use ringwall_core::profile::Profile;
 use ringwall_core::step::Step;
@@ -94,7 +94,7 @@ impl JwksClientBuilder {
         self
     }
 
-    /// The clock by which keys age; the machine's unless set. Pauses between fetches are tokio's.
+    /// The clock by which keys age; a [`CoarseClock`] unless set, since it is read for every token. Pauses between fetches are tokio's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn MonotonicClock>) -> Self {
         self.clock = clock;
@@ -147,6 +147,7 @@ impl JwksClientBuilder {
             done: sender,
             version: None,
             reported: Vec::new(),
+            retired: None,
         };
         let task = runtime.spawn(driver.run()).abort_handle();
         Ok(JwksClient(Arc::new(Owner {
@@ -186,7 +187,7 @@ impl JwksClient {
             profile: Profile::default(),
             policy: RefreshPolicy::default(),
             key_set: Arc::new(KeySet::builder),
-            clock: Arc::new(SystemClock::new()),
+            clock: Arc::new(CoarseClock::new()),
             events: Arc::new(DiscardEvents),
         }
     }

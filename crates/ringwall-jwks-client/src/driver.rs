@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ringwall_core::event::EventKind;
-use ringwall_jose::{KeyError, KeySet, KeySetBuilder, RefusedKey};
+use ringwall_jose::{KeyError, KeySet, KeySetBuilder, KeySetError, KeySetRef, RefusedKey};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -34,6 +34,9 @@ pub(crate) struct Driver {
     pub(crate) version: Option<(Endpoint, EntityTag)>,
     /// What was reported of the keys that were left out.
     pub(crate) reported: Vec<RefusedKey>,
+    /// The set that was in use before. Kept until the next one is checked, so that no verification
+    /// is the last to hold a set and has to free a thousand keys.
+    pub(crate) retired: Option<Arc<KeySet>>,
 }
 
 /// Where the URL of the keys comes from.
@@ -65,7 +68,8 @@ struct Brought {
 
 enum Answer {
     Set {
-        set: KeySet,
+        /// `None` when it has the same keys as the one in use.
+        set: Option<KeySet>,
         max_age: Option<Duration>,
         entity_tag: Option<EntityTag>,
     },
@@ -107,6 +111,7 @@ impl Driver {
                 let is_new = brought.set.is_some();
                 if let Some(set) = brought.set {
                     self.report_refused(&set);
+                    self.retired = shared.latest().map(KeySetRef::into_shared);
                     shared.replace(set);
                 }
                 let now = shared.now();
@@ -174,7 +179,7 @@ impl Driver {
         brought
     }
 
-    async fn bring(&self, url: Endpoint) -> Result<Brought, RefreshError> {
+    async fn bring(&mut self, url: Endpoint) -> Result<Brought, RefreshError> {
         let mut request = FetchRequest::new(url.clone(), self.shared.policy.max_bytes);
         if let Some((from, tag)) = &self.version
             && *from == url
@@ -184,8 +189,8 @@ impl Driver {
         // One time-out for both, so that an attempt has an end whatever the fetcher and the threads
         // of the runtime are busy with.
         let mut has_come = false;
-        let answer = self.answer(request, &mut has_come);
         let timeout = self.shared.policy.timeout;
+        let answer = self.answer(request, &mut has_come);
         let answer = match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer?,
             Err(_) if has_come => return Err(RefreshError::Builder),
@@ -208,19 +213,15 @@ impl Driver {
                 });
             }
         };
-        let is_same = self.shared.latest().is_some_and(|latest| {
-            latest.has_same_keys(&set) && are_same(latest.refused(), set.refused())
-        });
         Ok(Brought {
-            // The same keys keep their generation, and with it all cached tokens.
-            set: (!is_same).then_some(set),
+            set,
             max_age,
             version: entity_tag.map(|tag| (url, tag)),
         })
     }
 
     async fn answer(
-        &self,
+        &mut self,
         request: FetchRequest,
         has_come: &mut bool,
     ) -> Result<Answer, RefreshError> {
@@ -245,19 +246,31 @@ impl Driver {
         }
     }
 
-    /// A thousand keys take longer to check than a request should wait for its turn, so that is
-    /// done beside the runtime.
-    async fn parse(&self, body: Vec<u8>) -> Result<KeySet, RefreshError> {
+    /// The set, or `None` when it is the one in use: the same keys keep their generation, and with
+    /// it all cached tokens.
+    ///
+    /// A thousand keys take longer to check, to compare and to free than a request should wait for
+    /// its turn, so all of that is done beside the runtime.
+    async fn parse(&mut self, body: Vec<u8>) -> Result<Option<KeySet>, RefreshError> {
         let Ok(permit) = Arc::clone(&self.builders).acquire_owned().await else {
             return Err(RefreshError::Builder);
         };
         let key_set = Arc::clone(&self.key_set);
+        let latest = self.shared.latest().map(KeySetRef::into_shared);
+        let retired = self.retired.take();
         let parsed = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            key_set().document(&body)?.build()
+            drop(retired);
+            let set = key_set().document(&body)?.build()?;
+            let is_same = latest.is_some_and(|latest| {
+                latest.has_same_keys(&set) && are_same(latest.refused(), set.refused())
+            });
+            Ok((!is_same).then_some(set))
         });
         match Scoped(parsed).await {
-            Ok(parsed) => parsed.map_err(|error| RefreshError::KeySet(Arc::new(error))),
+            Ok(parsed) => {
+                parsed.map_err(|error: KeySetError| RefreshError::KeySet(Arc::new(error)))
+            }
             Err(_) => Err(RefreshError::Builder),
         }
     }
