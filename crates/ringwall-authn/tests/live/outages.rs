@@ -146,16 +146,20 @@ async fn line_37_line_38_no_sickness_of_a_server_refuses_a_good_token_and_none_i
             let status = site.tenant.status();
             status.health == Health::Stale && status.failures >= 3
         };
-        while !is_ill() {
-            // Ill, well, ill: more often than the client asks.
-            turn += 1;
-            if turn.is_multiple_of(3) {
-                flapping.publish();
-            } else {
-                flapping.server.set(Behaviour::Close);
+        let falls_ill = tokio::time::timeout(PATIENCE, async {
+            while !is_ill() {
+                // Ill, well, ill: more often than the client asks.
+                turn += 1;
+                if turn.is_multiple_of(3) {
+                    flapping.publish();
+                } else {
+                    flapping.server.set(Behaviour::Close);
+                }
+                tokio::time::sleep(millis(10)).await;
             }
-            tokio::time::sleep(millis(10)).await;
-        }
+        });
+        let fell_ill = falls_ill.await.is_ok();
+        assert!(fell_ill, "{label}: {:?}", site.tenant.status());
         // On a slow machine, what should fail at once may as well take too long.
         let error = site.tenant.status().last_error.unwrap().fetch_kind();
         assert!(

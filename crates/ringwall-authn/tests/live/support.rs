@@ -13,7 +13,7 @@ use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::principal::{OrgId, Subject};
 use ringwall_core::profile::Profile;
 use ringwall_jwks_client::{
-    FetchErrorKind, HttpFetcher, JwksClient, JwksFetcher, RefreshPolicy, Status,
+    FetchErrorKind, HttpFetcher, JwksClient, JwksFetcher, RefreshError, RefreshPolicy, Status,
 };
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 
@@ -213,11 +213,15 @@ impl Tenant {
         self.client().keys().is_err()
     }
 
-    /// How often an attempt was given up for its time.
+    /// How often an attempt was given up for its time: the fetch, or the building of what came.
     pub(crate) fn time_outs(&self) -> u64 {
-        let text = FetchErrorKind::TimedOut.as_str();
+        let texts = [
+            FetchErrorKind::TimedOut.as_str(),
+            RefreshError::Builder.as_str(),
+        ];
         let events = self.events.snapshot();
-        let count = events.iter().filter(|event| event.cause == text).count();
+        let late = events.iter().filter(|event| texts.contains(&event.cause));
+        let count = late.count();
         u64::try_from(count).unwrap()
     }
 
