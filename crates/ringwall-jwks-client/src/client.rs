@@ -101,7 +101,9 @@ impl JwksClientBuilder {
         self
     }
 
-    /// Where new keys, failed refreshes and refused keys are reported; nowhere unless set.
+    /// Where new keys, failed refreshes and refused keys are reported; nowhere unless set, which
+    /// makes an outage silent until the keys expire. `ringwall_gate::TracingEvents` writes them as
+    /// log lines.
     #[must_use]
     pub fn events(mut self, events: Arc<dyn EventSink>) -> Self {
         self.events = events;

@@ -14,7 +14,8 @@ use crate::policy::RefreshPolicyError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The URL of the keys or of the issuer is not acceptable.
+    /// The URL of the keys or of the issuer is not acceptable. For `http` to this machine, see
+    /// [`JwksClientBuilder::profile`](crate::JwksClientBuilder::profile).
     #[error("the URL is not acceptable: {0}")]
     Endpoint(#[from] EndpointError),
     /// The refresh policy contradicts itself.
