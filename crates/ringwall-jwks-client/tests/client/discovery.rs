@@ -2,7 +2,9 @@
 
 use ringwall_core::event::EventKind;
 use ringwall_jose::Health;
-use ringwall_jwks_client::{FetchRequest, MetadataError, PrefetchError, RefreshError};
+use ringwall_jwks_client::{
+    FetchErrorKind, FetchRequest, MetadataError, PrefetchError, RefreshError,
+};
 
 use crate::support::*;
 
@@ -90,6 +92,9 @@ async fn keys_that_moved_are_found_again() {
     let requests = fetcher.requests();
     let asked = paths(&requests);
     assert_eq!(&asked[2..], [URL, OPENID, MOVED]);
+    pass(seconds(271)).await;
+    let requests = fetcher.requests();
+    assert_eq!(&paths(&requests)[5..], [MOVED]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,4 +199,38 @@ async fn metadata_that_stalls_is_left_after_the_time_out() {
         matches!(error, Some(RefreshError::MetadataFetch(_))),
         "{error:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_is_at_neither_place_is_missed_at_the_first() {
+    let fetcher = Scripted::new(|request| {
+        Reply::Now(status(if request.url.as_str() == OPENID {
+            403
+        } else {
+            404
+        }))
+    });
+    let bench = Bench::discovering(&fetcher);
+    let failed = bench.client.prefetch().await.unwrap_err();
+    let PrefetchError::Failed(RefreshError::MetadataFetch(error)) = failed else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(error.kind(), FetchErrorKind::Status(403));
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_is_never_unmodified_since_no_version_of_it_is_known() {
+    let fetcher = Scripted::new(|_| {
+        Reply::Now(Ok(ringwall_jwks_client::Fetched::NotModified {
+            max_age: None,
+        }))
+    });
+    let bench = Bench::discovering(&fetcher);
+    let failed = bench.client.prefetch().await.unwrap_err();
+    let PrefetchError::Failed(RefreshError::MetadataFetch(error)) = failed else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(error.kind(), FetchErrorKind::Status(304));
+    let requests = fetcher.requests();
+    assert!(paths(&requests).iter().all(|url| *url == OPENID));
 }

@@ -45,13 +45,23 @@ async fn decodes_with_the_keys_of_the_client_and_finds_rotated_ones() {
     let header = decode_header(token(&old, "old", &good)).unwrap();
     let pinned = bench.client.decoding_key(&header).await.unwrap();
     let validation = pinned.validation(ISSUER, "api");
-    for missing in ["iss", "aud", "exp"] {
+    for (claim, value) in [
+        ("iss", None),
+        ("aud", None),
+        ("exp", None),
+        ("iss", Some(json!("https://other.example"))),
+        ("aud", Some(json!("other"))),
+        ("exp", Some(json!(1_000_000_000))),
+        ("nbf", Some(json!(32_503_680_000_u64))),
+    ] {
         let mut claims = good.clone();
-        claims.as_object_mut().unwrap().remove(missing);
+        let members = claims.as_object_mut().unwrap();
+        members.remove(claim);
+        members.extend(value.map(|value| (claim.to_owned(), value)));
         let token = token(&old, "old", &claims);
         assert!(
             decode::<Value>(&token, &pinned.key, &validation).is_err(),
-            "{missing}"
+            "{claims}"
         );
     }
 }

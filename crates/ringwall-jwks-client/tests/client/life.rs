@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ringwall_core::profile::Profile;
 use ringwall_jose::{Health, KeySource as _};
 use ringwall_jwks_client::{EndpointError, JwksClient, JwksFetcher, PrefetchError, StartError};
 
@@ -37,10 +38,13 @@ async fn shutdown_ends_a_fetch_and_those_who_wait_for_it() {
     pass(seconds(1)).await;
     assert_eq!(fetcher.running(), 1);
     bench.client.shutdown().await;
+    assert!(
+        !bench.client.status().is_running,
+        "it has ended, not only been told to"
+    );
     pass(std::time::Duration::from_millis(1)).await;
     assert_eq!(fetcher.running(), 0);
     assert!(waiting.await.unwrap().is_err());
-    assert!(!bench.client.status().is_running);
     // What is there stays until it expires, and nothing waits for what will not come.
     assert!(bench.has("a"));
     assert!(bench.client.look_for("b").await.is_err());
@@ -92,6 +96,14 @@ async fn an_unacceptable_url_does_not_start() {
             EndpointError::Scheme,
         ),
         (
+            JwksClient::builder("http://localhost/jwks", Arc::clone(&fetcher)),
+            EndpointError::Scheme,
+        ),
+        (
+            JwksClient::discover("http://localhost", Arc::clone(&fetcher)),
+            EndpointError::Scheme,
+        ),
+        (
             JwksClient::discover("http://issuer.example", Arc::clone(&fetcher)),
             EndpointError::Scheme,
         ),
@@ -106,6 +118,12 @@ async fn an_unacceptable_url_does_not_start() {
     ] {
         let started = started.start().map(drop);
         assert_eq!(started, Err(StartError::Endpoint(error)));
+    }
+    for builder in [
+        JwksClient::builder("http://localhost/jwks", Arc::clone(&fetcher)),
+        JwksClient::discover("http://localhost", Arc::clone(&fetcher)),
+    ] {
+        assert!(builder.profile(Profile::Development).start().is_ok());
     }
 }
 

@@ -18,9 +18,15 @@ async fn line_38_an_outage_past_the_ttl_is_served_stale_and_past_max_stale_not_a
     fetcher.fail();
     pass(seconds(299)).await;
     assert_eq!(bench.health(), Health::Fresh);
-    pass(seconds(2)).await;
+    let fresh_for = bench
+        .client
+        .status()
+        .expires_in
+        .checked_sub(policy().max_stale);
+    pass(fresh_for.unwrap()).await;
+    assert_eq!(bench.client.status().expires_in, policy().max_stale);
     assert_eq!(bench.health(), Health::Stale);
-    pass(seconds(3597)).await;
+    pass(seconds(3598)).await;
     assert!(bench.has("a"));
     assert_eq!(bench.events.count(EventKind::KeysUnavailable), 0);
     pass(seconds(3)).await;
@@ -217,6 +223,13 @@ async fn a_body_beyond_the_bound_is_refused_whatever_the_fetcher_says() {
     };
     assert_eq!(error.kind(), FetchErrorKind::TooLarge);
     assert_eq!(fetcher.requests()[0].max_bytes, 100);
+    let bench = Bench::with(&fetcher, |builder| {
+        builder.policy(RefreshPolicy {
+            max_bytes: set(&["a"]).len(),
+            ..policy()
+        })
+    });
+    bench.client.prefetch().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -372,4 +385,16 @@ async fn a_cause_that_panics_when_it_ends_does_not_end_the_refreshes() {
     fetcher.serve(&set(&["b"]));
     pass(seconds(31)).await;
     assert!(bench.has("b") && bench.client.status().is_running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_are_turned_away_learn_when_the_next_attempt_is() {
+    let fetcher = Scripted::new(|_| {
+        let error = FetchError::new(FetchErrorKind::Status(503));
+        Reply::Now(Err(error.retry_after(seconds(20))))
+    });
+    let bench = Bench::new(&fetcher);
+    pass(seconds(1)).await;
+    let error = bench.client.keys().map(drop).unwrap_err();
+    assert!((seconds(18)..=seconds(19)).contains(&error.retry_after));
 }
