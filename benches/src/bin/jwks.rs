@@ -33,7 +33,7 @@ const OURS: &str = "ours";
 const OURS_STOPPED: &str = "ours clock=stopped";
 const OURS_KEY: &str = "ours op=key";
 const FLOOR: &str = "arcswap-map";
-const OURS_COARSE: &str = "ours clock=coarse";
+const OURS_EXACT: &str = "ours clock=exact";
 const EXPIRING_FLOOR: &str = "arcswap-map-expiring";
 const CLOCK: &str = "clock";
 const COARSE_CLOCK: &str = "coarse-clock";
@@ -78,11 +78,11 @@ fn look_ups(keys: usize, length: Length, report: &mut Report, goals: &mut Goals)
     let rotation = Rotation::new(keys, &Jwk::fresh(KEY_ID));
     let runtime = runtime_beside();
     let fetcher = Alternating::new(&rotation, u64::MAX);
-    let ours = start_ours(&runtime, &fetcher, Clock::System);
-    let coarse = start_ours(&runtime, &fetcher, Clock::Coarse);
+    let ours = start_ours(&runtime, &fetcher, Clock::Coarse);
+    let exact = start_ours(&runtime, &fetcher, Clock::Exact);
     let stopped = start_ours(&runtime, &fetcher, Clock::Stopped);
     let floor = Floor::new(&rotation);
-    let [clock, coarse_clock] = [Clock::System, Clock::Coarse].map(Clock::get);
+    let [clock, coarse_clock] = [Clock::Exact, Clock::Coarse].map(Clock::get);
     let [document, _] = rotation.documents();
     let server = runtime.block_on(SteadyServer::start(&document));
     let peers = PEERS.map(|library| {
@@ -98,7 +98,7 @@ fn look_ups(keys: usize, length: Length, report: &mut Report, goals: &mut Goals)
 
     let mut race = Race::new();
     race.add(OURS, || look_up(&ours, KEY_ID));
-    race.add(OURS_COARSE, || look_up(&coarse, KEY_ID));
+    race.add(OURS_EXACT, || look_up(&exact, KEY_ID));
     race.add(OURS_STOPPED, || look_up(&stopped, KEY_ID));
     race.add(OURS_KEY, || at_once(ours.key(Some(KEY_ID))));
     race.add(FLOOR, || floor.look_up(KEY_ID));
@@ -112,7 +112,7 @@ fn look_ups(keys: usize, length: Length, report: &mut Report, goals: &mut Goals)
 
     let mut pairs = Pairs::new();
     pairs.add(OURS, || look_up(&ours, KEY_ID));
-    pairs.add(OURS_COARSE, || look_up(&coarse, KEY_ID));
+    pairs.add(OURS_EXACT, || look_up(&exact, KEY_ID));
     pairs.add(OURS_STOPPED, || look_up(&stopped, KEY_ID));
     pairs.add(OURS_KEY, || at_once(ours.key(Some(KEY_ID))));
     pairs.add(FLOOR, || floor.look_up(KEY_ID));
@@ -144,7 +144,7 @@ fn look_ups_while_refreshing(keys: usize, length: Length, report: &mut Report, g
     let rotation = Rotation::new(keys, &Jwk::fresh(KEY_ID));
     let runtime = runtime_beside();
     let fetcher = Alternating::new(&rotation, 1);
-    let ours = start_ours(&runtime, &fetcher, Clock::System);
+    let ours = start_ours(&runtime, &fetcher, Clock::Coarse);
     let floor = Floor::new(&rotation);
     fetcher.also_changes(&floor);
     let refreshing = runtime.spawn(refresh_for_ever(ours.clone()));
@@ -197,7 +197,7 @@ fn compare_with_floor(
         ours,
         "ns",
     );
-    for clock in [OURS_COARSE, OURS_STOPPED] {
+    for clock in [OURS_EXACT, OURS_STOPPED] {
         if let Some(times) = times.iter().find(|times| times.name == clock) {
             let case = format!("{case}{}", clock.trim_start_matches(OURS));
             report.compare(&case, times.minimum, FLOOR, floor);

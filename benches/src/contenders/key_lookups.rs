@@ -14,13 +14,12 @@ use std::{
 use arc_swap::ArcSwap;
 use ringwall_authn::jose::{KeySet, KeySource as _};
 use ringwall_core::{
-    clock::{ManualClock, MonotonicClock, SystemClock, Timestamp},
+    clock::{CoarseClock, ManualClock, MonotonicClock, SystemClock, Timestamp},
     step::BoxFuture,
 };
 use ringwall_jwks_client::{
     FetchError, FetchRequest, Fetched, JwksClient, JwksFetcher, RefreshPolicy,
 };
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::key_documents::{Jwk, Rotation};
@@ -91,8 +90,8 @@ impl JwksFetcher for Alternating {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// The machine's.
-    System,
-    /// The system's, as of its last tick: a few milliseconds behind, and cheaper to read.
+    Exact,
+    /// The one that a client has unless another is set: as of the system's last tick.
     Coarse,
     /// One that stands still: what is left is what the reading of the clock does not cost.
     Stopped,
@@ -103,23 +102,10 @@ impl Clock {
     #[must_use]
     pub fn get(self) -> Arc<dyn MonotonicClock> {
         match self {
-            Self::System => Arc::new(SystemClock::new()),
-            Self::Coarse => Arc::new(CoarseClock),
+            Self::Exact => Arc::new(SystemClock::new()),
+            Self::Coarse => Arc::new(CoarseClock::new()),
             Self::Stopped => Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)),
         }
-    }
-}
-
-#[derive(Debug)]
-struct CoarseClock;
-
-impl MonotonicClock for CoarseClock {
-    fn elapsed(&self) -> Duration {
-        let time = clock_gettime(ClockId::MonotonicCoarse);
-        Duration::new(
-            u64::try_from(time.tv_sec).unwrap_or(0),
-            u32::try_from(time.tv_nsec).unwrap_or(0),
-        )
     }
 }
 
@@ -192,7 +178,7 @@ pub fn look_up(client: &JwksClient, id: &str) -> bool {
 /// What no look-up in a set that another thread replaces can do without: the same map, with the
 /// same hasher, behind the same pointer. By itself it does not know how old its keys are.
 pub struct Floor {
-    clock: SystemClock,
+    clock: CoarseClock,
     expires_at: AtomicU64,
     keys: ArcSwap<HashMap<String, Arc<String>>>,
     sets: [Vec<Jwk>; 2],
@@ -203,7 +189,7 @@ impl Floor {
     #[must_use]
     pub fn new(rotation: &Rotation) -> Arc<Self> {
         Arc::new(Self {
-            clock: SystemClock::new(),
+            clock: CoarseClock::new(),
             expires_at: AtomicU64::new(u64::MAX),
             keys: ArcSwap::from_pointee(map(&rotation.sets[0])),
             sets: rotation.sets.clone(),
