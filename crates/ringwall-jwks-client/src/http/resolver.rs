@@ -136,9 +136,25 @@ mod tests {
 
     impl Counter {
         async fn on(address: [u8; 4], port: u16) -> Self {
+            Self::try_on(address, port).await.expect("a free port")
+        }
+
+        /// One outside and one inside, at one port: which other tests may have at either address.
+        async fn pair() -> (Self, Self) {
+            for _ in 0..100 {
+                let outside = Self::on([127, 0, 0, 2], 0).await;
+                let port = outside.address.port();
+                if let Ok(inside) = Self::try_on([127, 0, 0, 1], port).await {
+                    return (outside, inside);
+                }
+            }
+            panic!("no port is free at both addresses");
+        }
+
+        async fn try_on(address: [u8; 4], port: u16) -> std::io::Result<Self> {
             let ip = IpAddr::V4(Ipv4Addr::from(address));
-            let listener = TcpListener::bind((ip, port)).await.expect("a free port");
-            let address = listener.local_addr().expect("a listener");
+            let listener = TcpListener::bind((ip, port)).await?;
+            let address = listener.local_addr()?;
             let count = Arc::new(AtomicUsize::new(0));
             let seen = count.clone();
             tokio::spawn(async move {
@@ -147,7 +163,7 @@ mod tests {
                     drop(stream);
                 }
             });
-            Self { address, count }
+            Ok(Self { address, count })
         }
 
         fn count(&self) -> usize {
@@ -159,9 +175,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn of_a_names_addresses_only_those_within_reach_are_connected_to() {
-        let outside = Counter::on([127, 0, 0, 2], 0).await;
+        let (outside, inside) = Counter::pair().await;
         let port = outside.address.port();
-        let inside = Counter::on([127, 0, 0, 1], port).await;
         let (lookup, _) = scripted(&[&["127.0.0.1", "::1", "127.0.0.2", "10.0.0.1"]]);
         let url = format!("https://keys.example:{port}/");
         let kind = kind(&fetcher(&lookup), &url, Profile::Production).await;
@@ -173,9 +188,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_name_cannot_be_bound_anew_between_the_check_and_the_connection() {
-        let outside = Counter::on([127, 0, 0, 2], 0).await;
+        let (outside, inside) = Counter::pair().await;
         let port = outside.address.port();
-        let inside = Counter::on([127, 0, 0, 1], port).await;
         let (lookup, lookups) = scripted(&[&["127.0.0.2"], &["127.0.0.1"]]);
         let fetcher = fetcher(&lookup);
         let url = format!("https://keys.example:{port}/");
