@@ -126,12 +126,15 @@ impl<'a> Race<'a> {
     }
 }
 
+/// A contender: its name, and its operation so many times.
+type Pair<'a> = (String, Box<dyn Fn(u32) + Sync + 'a>);
+
 /// Contenders whose operation two threads do at once, the same number of times each. A stretch ends
 /// when both have done theirs, so one in which the second thread did not get a processor is a slow
 /// one, and not the fastest.
 #[derive(Default)]
 pub struct Pairs<'a> {
-    contenders: Vec<(String, Box<dyn Fn(u32) + Sync + 'a>)>,
+    contenders: Vec<Pair<'a>>,
 }
 
 /// What the second thread is told, and tells.
@@ -197,7 +200,7 @@ impl Errand {
         self.given.fetch_add(1, Ordering::Release) + 1
     }
 
-    fn work(&self, contenders: &[(String, Box<dyn Fn(u32) + Sync + '_>)]) {
+    fn work(&self, contenders: &[Pair<'_>]) {
         for number in 1.. {
             until(|| self.given.load(Ordering::Acquire) == number);
             let times = self.times.load(Ordering::Relaxed);
