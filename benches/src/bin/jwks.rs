@@ -73,6 +73,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// One number of a distribution.
+type Statistic = fn(&Distribution) -> f64;
+
 /// Nobody fetches.
 fn look_ups(keys: usize, length: Length, report: &mut Report, goals: &mut Goals) {
     let rotation = Rotation::new(keys, &Jwk::fresh(KEY_ID));
@@ -260,7 +263,7 @@ fn compare_turns(plan: Plan, outcome: &Outcome, report: &mut Report, goals: &mut
     ) else {
         return;
     };
-    let statistics: [(&str, fn(&Distribution) -> f64); 3] = [
+    let statistics: [(&str, Statistic); 3] = [
         ("median", |times| times.median),
         ("p99", |times| times.p99),
         ("p999", |times| times.p999),

@@ -151,7 +151,7 @@ mod tests {
             panic!("no port is free at both addresses");
         }
 
-        async fn try_on(address: [u8; 4], port: u16) -> std::io::Result<Self> {
+        async fn try_on(address: [u8; 4], port: u16) -> io::Result<Self> {
             let ip = IpAddr::V4(Ipv4Addr::from(address));
             let listener = TcpListener::bind((ip, port)).await?;
             let address = listener.local_addr()?;
