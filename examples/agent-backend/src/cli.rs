@@ -54,7 +54,7 @@ pub(crate) struct ServeArgs {
 /// Whose tokens are accepted, as the section `tokens` of the configuration has it.
 #[derive(Args, Debug, Default)]
 pub(crate) struct TokensArgs {
-    /// Whose tokens are accepted: what they have as iss, such as https://login.example.com
+    /// Whose tokens are accepted: what they have as iss, such as `https://login.example.com`
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// What the tokens for this service have as aud
