@@ -106,7 +106,7 @@ async fn memory_stays_flat_while_keys_rotate_fetches_fail_and_issuers_come_and_g
     let clock = SystemClock::new();
     let first = resident();
     let mut samples = Vec::new();
-    let mut round = 0;
+    let mut round: usize = 0;
     // A machine that stands still makes it longer: what a few rounds say is nothing.
     while clock.elapsed() < length || round < 8 {
         if round > 0 && round.is_multiple_of(ROUNDS_OF_A_HOST) {
