@@ -59,6 +59,7 @@ const FLOORS: [(u8, &[&str]); 6] = [
     (
         1,
         &[
+            "ringwall-browser",
             "ringwall-canonical-json",
             "ringwall-jose",
             "ringwall-jwks-client",

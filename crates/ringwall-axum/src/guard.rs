@@ -172,7 +172,7 @@ where
                 StateProject::Running { future, exit } => {
                     let response = ready!(future.poll(context));
                     let status = response.status().as_u16();
-                    match exit.take().map(|exit| exit.finish(status)) {
+                    match exit.take().map(|exit| exit.finish(status, None)) {
                         Some(Step::Wait(step)) => State::Settling {
                             step: Step::Wait(step).into_future(),
                             response: Some(response),

@@ -37,6 +37,9 @@ pub enum AuditOutcome {
     Completed {
         /// The HTTP status.
         status: u16,
+        /// The gRPC status code of a gRPC call, whose HTTP status is 200 whatever happened. `None`
+        /// for any other request.
+        grpc: Option<u32>,
     },
     /// The request was refused before the handler ran.
     Denied {
@@ -267,8 +270,8 @@ mod tests {
                 .all(|record| record.outcome.is_none())
         );
         sink.cancelled(second);
-        drop(sink.outcome(first, AuditOutcome::Completed { status: 200 }));
-        drop(sink.outcome(second, AuditOutcome::Completed { status: 200 }));
+        drop(sink.outcome(first, AuditOutcome::Completed { status: 200, grpc: None }));
+        drop(sink.outcome(second, AuditOutcome::Completed { status: 200, grpc: None }));
         let outcomes: Vec<_> = sink
             .snapshot()
             .into_iter()
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!(
             outcomes,
             [
-                Some(AuditOutcome::Completed { status: 200 }),
+                Some(AuditOutcome::Completed { status: 200, grpc: None }),
                 Some(AuditOutcome::Cancelled)
             ]
         );

@@ -50,6 +50,13 @@ pub enum Denial {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The request came over plain HTTP, and the service answers over TLS alone. 308 to where the
+    /// same is served over TLS, or 403 where the client must not be led on: what it sent was read by
+    /// whoever listened, and a client that is redirected never learns that.
+    PlainHttp {
+        /// The same resource over TLS, for the `Location` header field. `None` refuses.
+        location: Option<Box<str>>,
+    },
     /// Too many requests. 429.
     RateLimited {
         /// When to try again.
@@ -85,6 +92,8 @@ impl Denial {
             Self::Gone => 410,
             Self::PreconditionFailed => 412,
             Self::PayloadTooLarge { .. } => 413,
+            Self::PlainHttp { location: Some(_) } => 308,
+            Self::PlainHttp { location: None } => 403,
             Self::RateLimited { .. } => 429,
             Self::Unavailable { .. } => 503,
         }
@@ -98,7 +107,8 @@ impl Denial {
             Self::NotFound | Self::Gone => 5, // NOT_FOUND
             Self::Forbidden { .. } => 7,      // PERMISSION_DENIED
             Self::PayloadTooLarge { .. } | Self::RateLimited { .. } => 8, // RESOURCE_EXHAUSTED
-            Self::ApprovalRequired { .. } | Self::PreconditionFailed => 9, // FAILED_PRECONDITION
+            // FAILED_PRECONDITION
+            Self::ApprovalRequired { .. } | Self::PreconditionFailed | Self::PlainHttp { .. } => 9,
             Self::Conflict => 10,             // ABORTED
             Self::MethodNotAllowed { .. } => 12, // UNIMPLEMENTED
             Self::Unavailable { .. } => 14,   // UNAVAILABLE
@@ -120,6 +130,7 @@ impl Denial {
             Self::Gone => "Gone",
             Self::PreconditionFailed => "Precondition Failed",
             Self::PayloadTooLarge { .. } => "Content Too Large",
+            Self::PlainHttp { .. } => "HTTPS Required",
             Self::RateLimited { .. } => "Too Many Requests",
             Self::Unavailable { .. } => "Service Unavailable",
         }
@@ -135,6 +146,9 @@ impl Denial {
             }
             Self::Unauthenticated { challenge } => field("www-authenticate", challenge.to_string()),
             Self::MethodNotAllowed { allow } => field("allow", allow.to_string()),
+            Self::PlainHttp {
+                location: Some(location),
+            } => field("location", location.to_string()),
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => {
                 field("retry-after", retry_after_seconds(*retry_after).to_string());
             }
@@ -143,6 +157,7 @@ impl Denial {
             | Self::Conflict
             | Self::Gone
             | Self::PreconditionFailed
+            | Self::PlainHttp { location: None }
             | Self::PayloadTooLarge { .. } => {}
         }
     }

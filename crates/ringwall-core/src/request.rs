@@ -3,11 +3,18 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use crate::clock::Timestamp;
+
 /// Access to header fields in a way that cannot hide a duplicate.
 pub trait HeaderLookup {
     /// Calls `visit` with each value of the field `name` (lower case), in the order received.
     /// Several lines of the same name are several calls; nothing is joined or split.
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
+
+    /// Calls `visit` with the name of each field line, in any case of letters: for what must be
+    /// found under every spelling that somebody on the way may take for the same name
+    /// (`x_client_id` for `x-client-id`).
+    fn visit_names(&self, visit: &mut dyn FnMut(&str));
 }
 
 /// The values of one header field.
@@ -22,23 +29,21 @@ pub enum HeaderValues<'a> {
     Several(usize),
 }
 
-/// The certificate chain that the TLS peer proved to hold.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TlsPeer {
-    /// DER certificates, the peer's own first.
-    pub chain: Vec<Vec<u8>>,
-    /// The generation of trust anchors that accepted the chain. When the anchors change, the
-    /// generation does, and running connections are judged again.
-    pub trust_generation: u64,
-}
+/// The other end of a TLS connection, which proved to hold the key of a client certificate.
+///
+/// A connection lives longer than trust does: a certificate expires, and the operator removes a
+/// root. So whoever relies on the certificate asks again with each request.
+pub trait TlsPeer: Send + Sync + fmt::Debug {
+    /// The verified chain as DER certificates, the peer's own first. Never empty.
+    fn chain(&self) -> &[Vec<u8>];
 
-impl fmt::Debug for TlsPeer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsPeer")
-            .field("certificates", &self.chain.len())
-            .field("trust_generation", &self.trust_generation)
-            .finish()
-    }
+    /// The generation of trust anchors that accepted the chain. When the anchors change, the
+    /// generation does.
+    fn trust_generation(&self) -> u64;
+
+    /// Whether the chain would be accepted at `now` too, by the trust anchors of now. It answers at
+    /// once, and costs next to nothing as long as the anchors stay the same.
+    fn is_trusted(&self, now: Timestamp) -> bool;
 }
 
 /// What the security checks see of a request: borrowed, unparsed, and free of any framework's
@@ -61,7 +66,7 @@ pub struct RequestView<'a> {
     /// The other end of the socket. `None` denies wherever an address is needed.
     pub socket_peer: Option<SocketAddr>,
     /// The verified TLS peer, when the connection has one.
-    pub tls_peer: Option<&'a TlsPeer>,
+    pub tls_peer: Option<&'a dyn TlsPeer>,
     /// The header fields.
     pub headers: &'a dyn HeaderLookup,
 }
@@ -107,11 +112,21 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> HeaderLookup for [(N, V)] {
             visit(value.as_ref());
         }
     }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        for (name, _) in self {
+            visit(name.as_ref());
+        }
+    }
 }
 
 impl<H: HeaderLookup + ?Sized> HeaderLookup for &H {
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         (**self).visit(name, visit);
+    }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        (**self).visit_names(visit);
     }
 }
 
@@ -119,11 +134,19 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> HeaderLookup for Vec<(N, V)> {
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.as_slice().visit(name, visit);
     }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        self.as_slice().visit_names(visit);
+    }
 }
 
 impl<N: AsRef<str>, V: AsRef<[u8]>, const LEN: usize> HeaderLookup for [(N, V); LEN] {
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.as_slice().visit(name, visit);
+    }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        self.as_slice().visit_names(visit);
     }
 }
 

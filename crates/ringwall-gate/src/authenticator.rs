@@ -144,4 +144,8 @@ impl HeaderLookup for OnlyAuthorization<'_> {
             });
         }
     }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        visit("authorization");
+    }
 }

@@ -49,17 +49,18 @@ impl Exit {
         }
     }
 
-    /// Records that the handler answered with `status`. The answer may be sent once the step is
-    /// done.
+    /// Records that the handler answered with `status`, the HTTP status, and with the status code
+    /// `grpc` when it was a gRPC call. The answer may be sent once the step is done; of a gRPC call,
+    /// its end.
     ///
     /// An outcome that cannot be stored is reported as an event and changes nothing else: the
     /// effect has happened, and a 503 in place of its answer would make the client do it again.
     /// The intent stays unsettled in the trail.
-    pub fn finish(mut self, status: u16) -> Step<()> {
+    pub fn finish(mut self, status: u16, grpc: Option<u32>) -> Step<()> {
         let Some(Open { door, sink, ticket }) = self.open.take() else {
             return Step::Done(());
         };
-        match sink.outcome(ticket, AuditOutcome::Completed { status }) {
+        match sink.outcome(ticket, AuditOutcome::Completed { status, grpc }) {
             Step::Done(answer) => {
                 settled(&door, answer);
                 Step::Done(())

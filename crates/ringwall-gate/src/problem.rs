@@ -46,6 +46,7 @@ pub fn document(denial: &Denial) -> String {
         | Denial::Conflict
         | Denial::Gone
         | Denial::PreconditionFailed
+        | Denial::PlainHttp { .. }
         | Denial::RateLimited { .. }
         | Denial::Unavailable { .. } => {}
     }

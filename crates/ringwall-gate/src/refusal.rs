@@ -71,6 +71,7 @@ impl Refusal {
             | Denial::Conflict
             | Denial::Gone
             | Denial::PreconditionFailed
+            | Denial::PlainHttp { .. }
             | Denial::PayloadTooLarge { .. }) => (denial, REFUSED),
         };
         Self {

@@ -150,7 +150,7 @@ where
                     let response = ready!(future.poll(context))?;
                     match exit
                         .take()
-                        .map(|exit| exit.finish(response.status().as_u16()))
+                        .map(|exit| exit.finish(response.status().as_u16(), None))
                     {
                         Some(Step::Wait(step)) => State::Settling {
                             step: Step::Wait(step).into_future(),

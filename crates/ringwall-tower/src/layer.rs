@@ -34,7 +34,7 @@ pub struct GateLayer {
 
 impl GateLayer {
     /// A layer for `door`, with refusals as [`refusal`] renders them and the peer's address from
-    /// [`SocketPeer`](crate::SocketPeer).
+    /// [`Peer`](crate::Peer).
     #[must_use]
     pub fn new(door: Door) -> Self {
         Self {

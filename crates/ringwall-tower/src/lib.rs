@@ -10,4 +10,5 @@ pub use body::GateBody;
 pub use future::GateFuture;
 pub use layer::{GateLayer, GateService, Refuse};
 pub use refusal::refusal;
-pub use view::{Headers, Origin, OriginOf, Seen, SocketPeer};
+pub use ringwall_transport::Peer;
+pub use view::{Headers, Origin, OriginOf, Seen};

@@ -1,16 +1,10 @@
 //! What the gate sees of an `http` request.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use http::{Extensions, HeaderMap, Method, Request, Uri};
-use ringwall_core::request::{HeaderLookup, RequestView};
-
-/// The address of the other end of the socket, as a request extension.
-///
-/// Whoever accepts connections puts it there. Never fill it from a header field: it is what the
-/// kernel said, and what trusted-proxy rules are checked against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketPeer(pub SocketAddr);
+use ringwall_core::request::{HeaderLookup, RequestView, TlsPeer};
+use ringwall_transport::Peer;
 
 /// What a framework knows about a request beside the request itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,18 +13,31 @@ pub struct Origin<'a> {
     pub uri: Option<&'a Uri>,
     /// The other end of the socket.
     pub peer: Option<SocketAddr>,
+    /// The scheme of the connection, where whoever accepted it knows: `https` or `http`.
+    pub scheme: Option<&'a str>,
+    /// The client certificate of the connection.
+    pub tls_peer: Option<&'a dyn TlsPeer>,
 }
 
 /// Finds the [`Origin`] among a request's extensions.
 pub type OriginOf = for<'a> fn(&'a Extensions) -> Origin<'a>;
 
 impl Origin<'_> {
-    /// The origin as plain tower services know it: the peer from [`SocketPeer`].
+    /// The origin as plain tower services know it: the peer from an extension of type [`Peer`],
+    /// which whoever accepts connections puts there.
     #[must_use]
     pub fn plain(extensions: &Extensions) -> Origin<'_> {
+        extensions.get().map(Origin::of).unwrap_or_default()
+    }
+
+    /// The origin of a request that came from `peer`, and whose URI is the one received.
+    #[must_use]
+    pub fn of(peer: &Peer) -> Origin<'_> {
         Origin {
             uri: None,
-            peer: extensions.get::<SocketPeer>().map(|peer| peer.0),
+            peer: Some(peer.address()),
+            scheme: peer.scheme(),
+            tls_peer: peer.certificate().map(|certificate| &**certificate),
         }
     }
 }
@@ -45,6 +52,12 @@ impl HeaderLookup for Headers<'_> {
             visit(value.as_bytes());
         }
     }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        for name in self.0.keys() {
+            visit(name.as_str());
+        }
+    }
 }
 
 /// A borrowed request with its origin, from which the gate's view is taken.
@@ -53,7 +66,7 @@ pub struct Seen<'a> {
     method: &'a Method,
     uri: &'a Uri,
     headers: Headers<'a>,
-    peer: Option<SocketAddr>,
+    origin: Origin<'a>,
 }
 
 impl<'a> Seen<'a> {
@@ -64,24 +77,24 @@ impl<'a> Seen<'a> {
             method: request.method(),
             uri: origin.uri.unwrap_or_else(|| request.uri()),
             headers: Headers(request.headers()),
-            peer: origin.peer,
+            origin,
         }
     }
 
-    /// The gate's view. The scheme stays unknown: in HTTP it is the client's word (an absolute
-    /// request target, `:scheme`), and only the socket or a trusted proxy knows.
+    /// The gate's view. The scheme is that of the connection: in HTTP it is the client's word (an
+    /// absolute request target, `:scheme`), and only the socket or a trusted proxy knows.
     #[must_use]
     pub fn view(&self) -> RequestView<'_> {
         let host = || self.headers.0.get(http::header::HOST)?.to_str().ok();
         let authority = self.uri.authority().map(http::uri::Authority::as_str);
         RequestView {
             method: self.method.as_str(),
-            scheme: None,
+            scheme: self.origin.scheme,
             authority: authority.or_else(host),
             raw_path: self.uri.path(),
             raw_query: self.uri.query(),
-            socket_peer: self.peer,
-            tls_peer: None,
+            socket_peer: self.origin.peer,
+            tls_peer: self.origin.tls_peer,
             headers: &self.headers,
         }
     }

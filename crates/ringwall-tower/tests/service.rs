@@ -24,7 +24,7 @@ mod tests {
     use ringwall_gate::{
         Access, Admitted, Authenticated, Authenticator, Gate, Presented, RoutePolicy,
     };
-    use ringwall_tower::{GateLayer, SocketPeer};
+    use ringwall_tower::{GateLayer, Peer};
     use tower::{Layer as _, Service, ServiceExt};
 
     #[derive(Debug)]
@@ -207,7 +207,7 @@ mod tests {
         let service = layer(&gate, Access::Public).layer(Echo::new().0);
         let peer: SocketAddr = ([192, 0, 2, 7], 1).into();
         let mut with = request("");
-        with.extensions_mut().insert(SocketPeer(peer));
+        with.extensions_mut().insert(Peer::plain(peer));
         let mut without = request("");
         let claimed = http::HeaderValue::from_static("192.0.2.9");
         without.headers_mut().insert("x-forwarded-for", claimed);

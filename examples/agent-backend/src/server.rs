@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use ringwall_tower::SocketPeer;
+use ringwall_tower::Peer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -115,7 +115,7 @@ fn serve_connection(
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         // What the kernel says about the other end, and never a header field.
-        request.extensions_mut().insert(SocketPeer(peer));
+        request.extensions_mut().insert(Peer::plain(peer));
         router.clone().call(request)
     });
     http1::Builder::new()

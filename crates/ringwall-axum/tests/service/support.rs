@@ -152,7 +152,7 @@ impl Bench {
     pub(crate) fn trail(&self) -> Vec<(String, String, String)> {
         let outcome = |record: &AuditRecord| match record.outcome {
             None => "unsettled".to_owned(),
-            Some(AuditOutcome::Completed { status }) => format!("completed {status}"),
+            Some(AuditOutcome::Completed { status, .. }) => format!("completed {status}"),
             Some(AuditOutcome::Denied { status, .. }) => format!("denied {status}"),
             Some(AuditOutcome::Cancelled) => "cancelled".to_owned(),
         };

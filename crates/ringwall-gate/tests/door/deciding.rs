@@ -31,11 +31,11 @@ fn an_admitted_request_carries_who_where_and_when() {
     assert!(admitted.at().is_some() && admitted.authenticated().is_some());
     assert_eq!(&**admitted.route(), "POST /cases/{id}");
     assert_eq!(*admitted.access(), read());
-    done(exit.finish(204));
+    done(exit.finish(204, None));
     let record = bench.audit.snapshot().remove(0);
     assert_eq!(
         record.outcome,
-        Some(AuditOutcome::Completed { status: 204 })
+        Some(AuditOutcome::Completed { status: 204, grpc: None })
     );
     // The query may hold what nobody should keep.
     assert_eq!(&*record.intent.target, "/cases/7");
@@ -151,5 +151,5 @@ fn a_public_door_asks_nobody() {
     let (admitted, exit) = done(door.enter(&view(&headers))).expect("admitted");
     assert!(matches!(admitted.caller(), Caller::NotAsked));
     assert!(admitted.principal().is_none() && admitted.authenticated().is_none());
-    done(exit.finish(200));
+    done(exit.finish(200, None));
 }

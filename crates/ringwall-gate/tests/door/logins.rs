@@ -62,7 +62,7 @@ fn recent() -> AuthenticationRequirement {
 fn refusal(entry: Entry) -> Option<Denial> {
     match entry {
         Ok((_, exit)) => {
-            done(exit.finish(200));
+            done(exit.finish(200, None));
             None
         }
         Err(denial) => Some(denial),

@@ -157,7 +157,7 @@ fn a_caller_that_leaves_while_its_outcome_is_stored_is_reported_and_not_cancelle
         .door(RoutePolicy::new("x", Access::Authenticated));
     let headers = vec![("authorization", "x")];
     let (_, exit) = done(door.enter(&view(&headers))).expect("admitted");
-    drop(exit.finish(200));
+    drop(exit.finish(200, None));
     assert_eq!(bench.kinds(), [EventKind::AuditFailed]);
     // Its effect has happened, so the trail must not say that this is unknown.
     assert_eq!(sink.0.snapshot()[0].outcome, None);

@@ -32,7 +32,7 @@ fn a_waiting_authenticator_is_followed_by_every_other_check() {
         let entry = waited(door.enter(&view(&headers)));
         assert_eq!(status(&entry), expected);
         if let Ok((_, exit)) = entry {
-            done(exit.finish(200));
+            done(exit.finish(200, None));
         }
     }
     let records = bench.audit.snapshot();

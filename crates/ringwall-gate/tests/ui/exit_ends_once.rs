@@ -2,8 +2,8 @@
 use ringwall_gate::Exit;
 
 fn twice(exit: Exit) {
-    drop(exit.finish(200));
-    drop(exit.finish(500));
+    drop(exit.finish(200, None));
+    drop(exit.finish(500, None));
 }
 
 fn main() {}

@@ -40,7 +40,7 @@ fn show(record: &AuditRecord) -> Value {
     let intent = &record.intent;
     let (outcome, status, cause) = match record.outcome {
         None => ("unsettled", None, None),
-        Some(AuditOutcome::Completed { status }) => ("completed", Some(status), None),
+        Some(AuditOutcome::Completed { status, .. }) => ("completed", Some(status), None),
         Some(AuditOutcome::Denied { status, cause }) => ("denied", Some(status), Some(cause)),
         Some(AuditOutcome::Cancelled) => ("cancelled", None, None),
     };
