@@ -77,6 +77,7 @@ fuzz_target!(|data: &[u8]| {
         raw_path: path,
         raw_query: None,
         socket_peer: None,
+        client_address: None,
         tls_peer: None,
         headers: &headers,
     };

@@ -132,7 +132,7 @@ impl TokenAuthenticator {
     pub fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Arc<VerifiedToken>, Denial>> {
         let inner = &self.0;
         let at = inner.clock.now();
-        let source = view.socket_peer.map(|peer| peer.ip());
+        let source = view.client_address;
         let report = Report {
             at: at.ok(),
             source,
@@ -188,6 +188,26 @@ impl TokenAuthenticator {
     }
 }
 
+impl TokenAuthenticator {
+    /// Whether a token that this authenticator accepted would be accepted at `now` too: for streams,
+    /// which outlive the request that began them. A refusal is reported as an event.
+    ///
+    /// # Errors
+    ///
+    /// As [`authenticate`](Self::authenticate).
+    pub fn recheck(&self, verified: &VerifiedToken, now: Timestamp) -> Result<(), Denial> {
+        let report = Report {
+            at: Some(now),
+            source: None,
+        };
+        let inner = &self.0;
+        match inner.verifier.recheck(verified, now) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(inner.refuse(report, &error)),
+        }
+    }
+}
+
 /// How long to wait when the clock cannot tell the time.
 const CLOCK_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -224,14 +244,18 @@ impl Inner {
             }
             Err(error) => error,
         };
+        Err(self.refuse(report, &error))
+    }
+
+    fn refuse(&self, report: Report, error: &TokenError) -> Denial {
         let cause = error.refusal().as_str();
         match error.kind() {
             TokenErrorKind::Expired | TokenErrorKind::Rejected => {
                 self.report(report, EventKind::AuthenticationFailed, cause);
                 let challenge = self.challenge().error(BearerError::InvalidToken);
-                Err(Denial::Unauthenticated {
+                Denial::Unauthenticated {
                     challenge: Box::new(challenge),
-                })
+                }
             }
             TokenErrorKind::Unavailable { retry_after } => {
                 let kind = if error.refusal() == Refusal::KeysUnavailable {
@@ -242,7 +266,7 @@ impl Inner {
                     EventKind::ClockUnavailable
                 };
                 self.report(report, kind, cause);
-                Err(Denial::Unavailable { retry_after })
+                Denial::Unavailable { retry_after }
             }
         }
     }

@@ -127,6 +127,7 @@ mod tests {
             raw_path: "/",
             raw_query: Some("access_token=abc"),
             socket_peer: None,
+            client_address: None,
             tls_peer: None,
             headers,
         };

@@ -328,6 +328,36 @@ impl fmt::Debug for TokenVerifier {
     }
 }
 
+impl TokenVerifier {
+    /// Whether a token that was verified would be accepted at `now` too: its issuer is trusted still,
+    /// its time has not come, its key is published, and it is not revoked. Streams ask this while
+    /// they last.
+    ///
+    /// The text of the token is gone, so its signature is not verified again: when the keys have
+    /// changed, the one with its id has to be among them, and a
+    /// token that names no key is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn recheck(&self, verified: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
+        let policy = &verified.issuer.policy;
+        if verified.issuer.is_retired() {
+            return Err(Refusal::IssuerUnknown.into());
+        }
+        check_times(policy, verified.times, now)?;
+        let keys = policy.keys.keys().map_err(|error| {
+            TokenError::unavailable(Refusal::KeysUnavailable, error.retry_after)
+        })?;
+        let is_published = |id| keys.find(Some(id)).is_some();
+        if keys.generation() != verified.generation && !verified.key_id().is_some_and(is_published)
+        {
+            return Err(Refusal::KeyUnknown.into());
+        }
+        self.0.check_revocation(&TokenFacts::of(verified))
+    }
+}
+
 impl Inner {
     fn look(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Failure> {
         // Before anything reads the text, the hash of the cache included.

@@ -30,6 +30,7 @@ pub struct Endpoint<S = ()> {
     login: Option<AuthenticationRequirement>,
     body_limit: u64,
     audit: AuditScope,
+    plain_http: bool,
     make: Make<S>,
 }
 
@@ -79,6 +80,7 @@ where
             login: None,
             body_limit: RoutePolicy::DEFAULT_BODY_LIMIT,
             audit: AuditScope::default(),
+            plain_http: false,
             make: Box::new(move |door, verb| {
                 let guarded = Guarded::new(handler, door);
                 match verb {
@@ -97,6 +99,7 @@ where
             login: self.login,
             body_limit: self.body_limit,
             audit: self.audit,
+            plain_http: self.plain_http,
             make: Box::new(move |door, verb| make(door, verb).with_state(state)),
         }
     }
@@ -174,6 +177,13 @@ impl<S> Endpoint<S> {
         self
     }
 
+    /// Serves it over plain HTTP too, at a gate that otherwise serves over TLS alone: for probes that
+    /// come from beside the service.
+    pub const fn permit_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
     /// Joins it with another method of the same path.
     pub fn and(self, other: impl Into<Endpoints<S>>) -> Endpoints<S> {
         Endpoints(vec![self]).and(other)
@@ -193,6 +203,11 @@ impl<S> Endpoint<S> {
         let policy = RoutePolicy::new(name.as_str(), access)
             .with_body_limit(self.body_limit)
             .with_audit(self.audit);
+        let policy = if self.plain_http {
+            policy.permit_plain_http()
+        } else {
+            policy
+        };
         match &self.login {
             None => Ok(policy),
             Some(login) => policy
@@ -296,6 +311,7 @@ impl<S> fmt::Debug for Endpoint<S> {
             .field("login", &self.login)
             .field("body_limit", &self.body_limit)
             .field("audit", &self.audit)
+            .field("plain_http", &self.plain_http)
             .finish_non_exhaustive()
     }
 }

@@ -15,8 +15,8 @@ use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::denial::Denial;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Door, Entry, Exit};
-use ringwall_tower::{Seen, refusal};
+use ringwall_gate::{Admitted, Door, Entry, Exit, Lease};
+use ringwall_tower::{Leased, Seen, refusal, strip};
 
 use crate::origin::origin;
 
@@ -54,6 +54,7 @@ where
         };
         let state = match step {
             Step::Done(Ok((admitted, exit))) => State::Running {
+                lease: admitted.lease(),
                 future: self.handler.call(admit(request, admitted), state),
                 exit: Some(exit),
             },
@@ -73,6 +74,16 @@ where
     }
 }
 
+/// An answer that goes on ends when the credential of its caller does.
+fn bound(response: Response, lease: Option<Lease>) -> Response {
+    match lease {
+        Some(lease) if Leased::is_needed(response.body()) => {
+            response.map(|body| Body::new(Leased::new(body, lease)))
+        }
+        Some(_) | None => response,
+    }
+}
+
 /// Renders a denial as axum's response.
 pub(crate) fn refuse(denial: &Denial, method: &Method) -> Response {
     refusal(denial, *method == Method::HEAD).map(Body::from)
@@ -81,6 +92,7 @@ pub(crate) fn refuse(denial: &Denial, method: &Method) -> Response {
 /// Hands the proof to the handler, in place of any that stood there, and bounds the body.
 fn admit(mut request: Request, admitted: Admitted) -> Request {
     let limit = admitted.door().policy().body_limit();
+    strip(request.headers_mut(), &admitted);
     request.extensions_mut().insert(admitted);
     // A body that states its length was compared already, and the server reads no more of it
     // than that. Wrapping costs an allocation, so it is left to those that might be longer.
@@ -121,6 +133,7 @@ pin_project! {
             #[pin]
             future: H::Future,
             exit: Option<Exit>,
+            lease: Option<Lease>,
         },
         Settling {
             step: StepFuture<()>,
@@ -161,6 +174,7 @@ where
                     };
                     match entry {
                         Ok((admitted, exit)) => State::Running {
+                            lease: admitted.lease(),
                             future: handler.call(admit(request, admitted), state),
                             exit: Some(exit),
                         },
@@ -169,8 +183,12 @@ where
                         },
                     }
                 }
-                StateProject::Running { future, exit } => {
-                    let response = ready!(future.poll(context));
+                StateProject::Running {
+                    future,
+                    exit,
+                    lease,
+                } => {
+                    let response = bound(ready!(future.poll(context)), lease.take());
                     let status = response.status().as_u16();
                     match exit.take().map(|exit| exit.finish(status, None)) {
                         Some(Step::Wait(step)) => State::Settling {

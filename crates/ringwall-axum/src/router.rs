@@ -224,6 +224,7 @@ where
                 authentication: policy.authentication().cloned(),
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
+                plain_http: policy.permits_plain_http(),
             });
         };
         for Entry { path, endpoint, .. } in &self.entries {

@@ -19,6 +19,8 @@ pub struct RouteEntry {
     pub body_limit: u64,
     /// Which requests are recorded.
     pub audit: AuditScope,
+    /// Whether it is served over plain HTTP at a gate that otherwise refuses it.
+    pub plain_http: bool,
 }
 
 impl RouteEntry {
@@ -64,11 +66,15 @@ impl fmt::Display for Routes {
                 path,
                 access,
                 authentication,
+                plain_http,
                 ..
             } = entry;
             write!(f, "{method:<7} {path:<width$} {access}")?;
             if let Some(login) = authentication {
                 write!(f, ", login: {login}")?;
+            }
+            if *plain_http {
+                write!(f, ", plain HTTP too")?;
             }
             writeln!(f)?;
         }

@@ -56,7 +56,7 @@ mod tests {
     use ringwall_axum::{CurrentPrincipal, Endpoint, GuardedRouter, get};
     use ringwall_core::attest::Attest;
     use ringwall_core::audit::MemoryAudit;
-    use ringwall_core::clock::{SystemClock, WallClock as _};
+    use ringwall_core::clock::{SystemClock, Timestamp, WallClock as _};
     use ringwall_core::denial::Denial;
     use ringwall_core::event::DiscardEvents;
     use ringwall_core::principal::{
@@ -83,6 +83,14 @@ mod tests {
 
         fn authenticate(&self, _view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
             Step::Done(Ok(self.0.clone().into()))
+        }
+
+        fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+            Step::Done(Ok(()))
+        }
+
+        fn proxy_headers(&self) -> Vec<Box<str>> {
+            Vec::new()
         }
     }
 

@@ -270,8 +270,20 @@ mod tests {
                 .all(|record| record.outcome.is_none())
         );
         sink.cancelled(second);
-        drop(sink.outcome(first, AuditOutcome::Completed { status: 200, grpc: None }));
-        drop(sink.outcome(second, AuditOutcome::Completed { status: 200, grpc: None }));
+        drop(sink.outcome(
+            first,
+            AuditOutcome::Completed {
+                status: 200,
+                grpc: None,
+            },
+        ));
+        drop(sink.outcome(
+            second,
+            AuditOutcome::Completed {
+                status: 200,
+                grpc: None,
+            },
+        ));
         let outcomes: Vec<_> = sink
             .snapshot()
             .into_iter()
@@ -280,7 +292,10 @@ mod tests {
         assert_eq!(
             outcomes,
             [
-                Some(AuditOutcome::Completed { status: 200, grpc: None }),
+                Some(AuditOutcome::Completed {
+                    status: 200,
+                    grpc: None
+                }),
                 Some(AuditOutcome::Cancelled)
             ]
         );

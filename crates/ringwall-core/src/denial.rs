@@ -109,10 +109,10 @@ impl Denial {
             Self::PayloadTooLarge { .. } | Self::RateLimited { .. } => 8, // RESOURCE_EXHAUSTED
             // FAILED_PRECONDITION
             Self::ApprovalRequired { .. } | Self::PreconditionFailed | Self::PlainHttp { .. } => 9,
-            Self::Conflict => 10,             // ABORTED
+            Self::Conflict => 10,                // ABORTED
             Self::MethodNotAllowed { .. } => 12, // UNIMPLEMENTED
-            Self::Unavailable { .. } => 14,   // UNAVAILABLE
-            Self::Unauthenticated { .. } => 16, // UNAUTHENTICATED
+            Self::Unavailable { .. } => 14,      // UNAVAILABLE
+            Self::Unauthenticated { .. } => 16,  // UNAUTHENTICATED
         }
     }
 

@@ -39,6 +39,8 @@ pub enum EventKind {
     ClockUnavailable,
     /// The audit sink refused a record.
     AuditFailed,
+    /// An answer that was still going on was ended, because its caller's credential no longer holds.
+    StreamEnded,
     /// The service is put together in a way that cannot work.
     Misconfigured,
 }
@@ -61,6 +63,7 @@ impl EventKind {
             Self::RevocationUnavailable => "revocation_unavailable",
             Self::ClockUnavailable => "clock_unavailable",
             Self::AuditFailed => "audit_failed",
+            Self::StreamEnded => "stream_ended",
             Self::Misconfigured => "misconfigured",
         }
     }

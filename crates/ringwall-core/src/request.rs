@@ -1,7 +1,7 @@
 //! A borrowed view of a request that works under any web framework.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::clock::Timestamp;
 
@@ -65,6 +65,9 @@ pub struct RequestView<'a> {
     pub raw_query: Option<&'a str>,
     /// The other end of the socket. `None` denies wherever an address is needed.
     pub socket_peer: Option<SocketAddr>,
+    /// The caller's address: the socket peer's, or the one that trusted proxies vouch for. Adapters
+    /// say the socket peer's, and the gate puts the other in its place.
+    pub client_address: Option<IpAddr>,
     /// The verified TLS peer, when the connection has one.
     pub tls_peer: Option<&'a dyn TlsPeer>,
     /// The header fields.
@@ -96,6 +99,7 @@ impl fmt::Debug for RequestView<'_> {
             .field("authority", &self.authority)
             .field("raw_path", &self.raw_path)
             .field("socket_peer", &self.socket_peer)
+            .field("client_address", &self.client_address)
             .field("tls_peer", &self.tls_peer)
             .finish_non_exhaustive()
     }
@@ -162,6 +166,7 @@ mod tests {
             raw_path: "/",
             raw_query: Some("access_token=hunter2"),
             socket_peer: None,
+            client_address: None,
             tls_peer: None,
             headers,
         }

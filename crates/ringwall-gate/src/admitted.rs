@@ -7,8 +7,10 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::VerifiedPrincipal;
 
-use crate::authenticator::Authenticated;
+use crate::authenticator::{Authenticated, Authenticator};
 use crate::door::Door;
+use crate::form::is_same_name;
+use crate::lease::Lease;
 use crate::policy::Access;
 
 /// Who came through a door.
@@ -32,21 +34,29 @@ pub struct Admitted {
     door: Door,
     attempt: Attempt,
     at: Option<Timestamp>,
-    source: Option<IpAddr>,
+    origin: ClientOrigin,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Attempt {
     NotAsked,
     Anonymous,
-    Verified(Authenticated),
+    Verified(Authenticated, Arc<dyn Authenticator>),
+}
+
+/// From where a request came, as far as the connection and trusted proxies say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ClientOrigin {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) is_https: Option<bool>,
+    pub(crate) via_proxy: bool,
 }
 
 impl Attempt {
     pub(crate) fn principal(&self) -> Option<&VerifiedPrincipal> {
         match self {
             Self::NotAsked | Self::Anonymous => None,
-            Self::Verified(authenticated) => Some(authenticated.principal()),
+            Self::Verified(authenticated, _) => Some(authenticated.principal()),
         }
     }
 }
@@ -56,13 +66,13 @@ impl Admitted {
         door: Door,
         attempt: Attempt,
         at: Option<Timestamp>,
-        source: Option<IpAddr>,
+        origin: ClientOrigin,
     ) -> Self {
         Self {
             door,
             attempt,
             at,
-            source,
+            origin,
         }
     }
 
@@ -72,7 +82,7 @@ impl Admitted {
         match &self.attempt {
             Attempt::NotAsked => Caller::NotAsked,
             Attempt::Anonymous => Caller::Anonymous,
-            Attempt::Verified(authenticated) => Caller::Verified(authenticated.principal()),
+            Attempt::Verified(authenticated, _) => Caller::Verified(authenticated.principal()),
         }
     }
 
@@ -88,7 +98,7 @@ impl Admitted {
     pub const fn authenticated(&self) -> Option<&Authenticated> {
         match &self.attempt {
             Attempt::NotAsked | Attempt::Anonymous => None,
-            Attempt::Verified(authenticated) => Some(authenticated),
+            Attempt::Verified(authenticated, _) => Some(authenticated),
         }
     }
 
@@ -110,6 +120,65 @@ impl Admitted {
         self.at
     }
 
+    /// The caller's address: the socket peer's, or the one that trusted proxies vouch for. `None` when
+    /// it cannot be known, which denies wherever an address is needed.
+    #[must_use]
+    pub const fn client_address(&self) -> Option<IpAddr> {
+        self.origin.address
+    }
+
+    /// The scheme that the caller used towards this process or towards the trusted proxy that it
+    /// reached: `https` or `http`. `None` when nobody knows.
+    #[must_use]
+    pub const fn scheme(&self) -> Option<&'static str> {
+        match self.origin.is_https {
+            Some(true) => Some("https"),
+            Some(false) => Some("http"),
+            None => None,
+        }
+    }
+
+    /// Whether a trusted proxy handed the request on.
+    #[must_use]
+    pub const fn is_via_proxy(&self) -> bool {
+        self.origin.via_proxy
+    }
+
+    /// The header fields, in lower case, that the adapter takes out of the request before the handler
+    /// sees it: what only a trusted proxy may set, of a request that came from elsewhere. See
+    /// [`is_stripped`](Self::is_stripped), which knows the other spellings too.
+    #[must_use]
+    pub fn stripped(&self) -> &[Box<str>] {
+        if self.origin.via_proxy {
+            &[]
+        } else {
+            self.door.gate().proxy_headers()
+        }
+    }
+
+    /// Whether the header field `name` is one of [`stripped`](Self::stripped), in any case of letters
+    /// and with `_` for `-`.
+    #[must_use]
+    pub fn is_stripped(&self, name: &str) -> bool {
+        self.stripped()
+            .iter()
+            .any(|listed| is_same_name(name, listed))
+    }
+
+    /// Until when an answer that goes on may go on. `None` when nobody was authenticated: there is no
+    /// credential that could end.
+    #[must_use]
+    pub fn lease(&self) -> Option<Lease> {
+        match &self.attempt {
+            Attempt::NotAsked | Attempt::Anonymous => None,
+            Attempt::Verified(authenticated, authenticator) => Some(Lease::new(
+                self.door.clone(),
+                authenticated.clone(),
+                Arc::clone(authenticator),
+            )),
+        }
+    }
+
     /// The door it came through.
     #[must_use]
     pub const fn door(&self) -> &Door {
@@ -123,7 +192,7 @@ impl Admitted {
             kind,
             cause,
             self.at,
-            self.source,
+            self.origin.address,
             principal,
             Some(self.route()),
         );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ringwall_authn::{Claims, TokenAuthenticator, VerifiedToken};
+use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::request::{HeaderLookup, RequestView};
@@ -43,6 +44,15 @@ pub trait Authenticator: Send + Sync + core::fmt::Debug {
 
     /// Checks that credential. An answer that is already known costs no allocation.
     fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>>;
+
+    /// Whether a credential that was accepted would be accepted at `now` too. Answers that go on are
+    /// held against this while they last; whatever is refused here ends them.
+    fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>>;
+
+    /// The header fields, in lower case, that this authenticator believes because a trusted proxy set
+    /// them. The gate takes them out of the requests of everybody else before a handler can see them,
+    /// and refuses other spellings of their names. Asked once, when the gate is built.
+    fn proxy_headers(&self) -> Vec<Box<str>>;
 }
 
 impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
@@ -52,6 +62,14 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
     fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
         (**self).authenticate(view)
+    }
+
+    fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>> {
+        (**self).recheck(accepted, now)
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        (**self).proxy_headers()
     }
 }
 
@@ -124,6 +142,21 @@ impl Authenticator for TokenAuthenticator {
 
     fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
         Self::authenticate(self, view).map(|answer| answer.map(Authenticated::from))
+    }
+
+    fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>> {
+        Step::Done(match accepted.token() {
+            Some(token) => Self::recheck(self, token, now),
+            // It was not this authenticator that accepted it.
+            None => Err(Denial::Unauthenticated {
+                challenge: Box::new(self.challenge()),
+            }),
+        })
+    }
+
+    /// A token proves itself by its signature, whoever carries it.
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
     }
 }
 

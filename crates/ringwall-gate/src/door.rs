@@ -1,7 +1,6 @@
 //! The door of one route: where a request is decided about.
 
 use core::fmt;
-use core::net::IpAddr;
 use std::sync::Arc;
 
 use ringwall_core::audit::{AuditIntent, AuditOutcome, AuditSink, AuditTicket, AuditUnavailable};
@@ -12,11 +11,11 @@ use ringwall_core::principal::{AuthenticationMethod, ContextClass, Scope, Verifi
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
 
-use crate::admitted::{Admitted, Attempt};
+use crate::admitted::{Admitted, Attempt, ClientOrigin};
 use crate::authenticator::{Authenticated, Authenticator, Presented};
 use crate::exit::Exit;
+use crate::form;
 use crate::gate::{Gate, RETRY_AFTER};
-use crate::path;
 use crate::policy::{Access, AuditScope, RoutePolicy};
 use crate::refusal::Refusal;
 use crate::requirement::{AuthenticationRequirement, Shortfall};
@@ -42,7 +41,7 @@ struct Frame {
 struct Arrival<'a> {
     at: Option<Timestamp>,
     path: &'a str,
-    source: Option<IpAddr>,
+    origin: ClientOrigin,
     length: Option<u64>,
 }
 
@@ -73,7 +72,7 @@ impl Door {
         &self.0.gate
     }
 
-    /// Decides about one request: its form, who sends it, what their login was like, whether they
+    /// Decides about one request: its form, its connection, who sends it, what their login was like, whether they
     /// may, how long it is; then
     /// stores the audit intent. The order is part of the contract: whoever may not enter learns
     /// nothing about the route but that.
@@ -86,18 +85,34 @@ impl Door {
     ///
     /// The inner [`Denial`] is the answer to send; its event and its record are already made.
     pub fn enter(&self, view: &RequestView<'_>) -> Step<Entry> {
+        let client = self.gate().trusted_proxies().client(view);
+        // From here on the client's, and not its proxy's. The socket peer stays: what a proxy says is
+        // believed by who says it.
+        let view = &RequestView {
+            scheme: client.scheme(),
+            authority: client.authority(),
+            client_address: client.address(),
+            ..*view
+        };
         let mut arrival = Arrival {
             at: self.gate().now(),
             path: view.raw_path,
-            source: view.socket_peer.map(|peer| peer.ip()),
+            origin: ClientOrigin {
+                address: client.address(),
+                is_https: client.scheme().map(|scheme| scheme == "https"),
+                via_proxy: client.via_proxy(),
+            },
             length: None,
         };
-        if arrival.at.is_none() && self.needs_time() {
+        if arrival.at.is_none() && (self.needs_time() || view.tls_peer.is_some()) {
             return self.refuse(&arrival, None, Refusal::clock());
         }
-        match self.check_form(view) {
+        match form::check(self.gate(), view) {
             Ok(length) => arrival.length = length,
             Err(cause) => return self.refuse(&arrival, None, Refusal::form(cause)),
+        }
+        if let Err(refusal) = self.check_connection(&arrival, view) {
+            return self.refuse(&arrival, None, refusal);
         }
         if self.policy().access == Access::Public {
             return self.decide(&arrival, Attempt::NotAsked);
@@ -117,20 +132,30 @@ impl Door {
         self.policy().access != Access::Public || self.trail(AuditScope::All).is_some()
     }
 
-    /// What must hold of any request, whoever sends it. Answers the stated body length.
-    fn check_form(&self, view: &RequestView<'_>) -> Result<Option<u64>, &'static str> {
-        path::check(view.method, view.raw_path, self.gate().encoded_slashes())?;
-        if matches!(view.header("host"), HeaderValues::Several(_)) {
-            return Err("the request has several Host fields");
+    /// What must hold of the connection that the request came over: it is encrypted where that is
+    /// demanded, and the certificate that opened it would open it today.
+    fn check_connection(
+        &self,
+        arrival: &Arrival<'_>,
+        view: &RequestView<'_>,
+    ) -> Result<(), Refusal> {
+        if let (Some(peer), Some(now)) = (view.tls_peer, arrival.at)
+            && !peer.is_trusted(now)
+        {
+            return Err(Refusal::untrusted_connection(self));
         }
-        match view.header("content-length") {
-            HeaderValues::Absent => Ok(None),
-            HeaderValues::One(text) => match length(text) {
-                Some(length) => Ok(Some(length)),
-                None => Err("the Content-Length is not a number"),
-            },
-            HeaderValues::Several(_) => Err("the request has several Content-Length fields"),
+        let Some(https) = self.gate().https() else {
+            return Ok(());
+        };
+        if arrival.origin.is_https == Some(true) || self.policy().plain_http {
+            return Ok(());
         }
+        let presents = self
+            .gate()
+            .authenticators()
+            .iter()
+            .any(|authenticator| authenticator.presented(view) != Presented::No);
+        Err(Refusal::plain_http(https.answer(view, presents), presents))
     }
 
     /// The one authenticator whose credential was presented.
@@ -175,12 +200,13 @@ impl Door {
         view: &RequestView<'_>,
     ) -> Step<Entry> {
         match authenticator.authenticate(view) {
-            Step::Done(answer) => self.judge(arrival, answer),
+            Step::Done(answer) => self.judge(arrival, authenticator, answer),
             Step::Wait(future) => {
                 let door = self.clone();
+                let authenticator = Arc::clone(authenticator);
                 let path: Box<str> = arrival.path.into();
                 let Arrival {
-                    at, source, length, ..
+                    at, origin, length, ..
                 } = *arrival;
                 Step::wait(async move {
                     let answer = future.await;
@@ -188,18 +214,23 @@ impl Door {
                     let arrival = Arrival {
                         at,
                         path,
-                        source,
+                        origin,
                         length,
                     };
                     // The borrow of the path ends before the next wait: a step owns its future.
-                    let step = door.judge(&arrival, answer);
+                    let step = door.judge(&arrival, &authenticator, answer);
                     step.await
                 })
             }
         }
     }
 
-    fn judge(&self, arrival: &Arrival<'_>, answer: Result<Authenticated, Denial>) -> Step<Entry> {
+    fn judge(
+        &self,
+        arrival: &Arrival<'_>,
+        authenticator: &Arc<dyn Authenticator>,
+        answer: Result<Authenticated, Denial>,
+    ) -> Step<Entry> {
         let authenticated = match answer {
             Ok(authenticated) => authenticated,
             Err(denial) => return self.refuse(arrival, None, Refusal::credential(self, denial)),
@@ -229,7 +260,8 @@ impl Door {
         if !self.policy().access.admits(principal) {
             return self.refuse(arrival, Some(principal), Refusal::insufficient(self));
         }
-        self.decide(arrival, Attempt::Verified(authenticated))
+        let authenticator = Arc::clone(authenticator);
+        self.decide(arrival, Attempt::Verified(authenticated, authenticator))
     }
 
     /// The last checks and the intent, once it is settled who is calling.
@@ -238,21 +270,21 @@ impl Door {
         if arrival.length.is_some_and(|length| length > limit) {
             return self.refuse(arrival, attempt.principal(), Refusal::too_long(limit));
         }
-        let Arrival { at, source, .. } = *arrival;
+        let Arrival { at, origin, .. } = *arrival;
         let (Some(sink), Some(time)) = (self.trail(AuditScope::All), at) else {
             return Step::Done(Ok((
-                Admitted::new(self.clone(), attempt, at, source),
+                Admitted::new(self.clone(), attempt, at, origin),
                 Exit::unrecorded(),
             )));
         };
         let intent = self.intent(arrival, time, attempt.principal());
         match sink.intent(intent) {
-            Step::Done(answer) => Step::Done(self.admit(attempt, at, source, answer)),
+            Step::Done(answer) => Step::Done(self.admit(attempt, at, origin, answer)),
             Step::Wait(future) => {
                 let door = self.clone();
                 Step::wait(async move {
                     let answer = future.await;
-                    door.admit(attempt, at, source, answer)
+                    door.admit(attempt, at, origin, answer)
                 })
             }
         }
@@ -262,13 +294,13 @@ impl Door {
         &self,
         attempt: Attempt,
         at: Option<Timestamp>,
-        source: Option<IpAddr>,
+        origin: ClientOrigin,
         answer: Result<AuditTicket, AuditUnavailable>,
     ) -> Entry {
         match (answer, self.gate().audit()) {
             (Ok(ticket), Some(sink)) => {
                 let exit = Exit::recorded(self.clone(), Arc::clone(sink), ticket);
-                let admitted = Admitted::new(self.clone(), attempt, at, source);
+                let admitted = Admitted::new(self.clone(), attempt, at, origin);
                 Ok((admitted, exit))
             }
             (Ok(_), None) => Err(Denial::Unavailable {
@@ -278,6 +310,7 @@ impl Door {
                 let cause = "the intent could not be stored, so the request was refused";
                 let about = Some(self.policy().name());
                 let principal = attempt.principal();
+                let source = origin.address;
                 self.gate()
                     .emit(EventKind::AuditFailed, cause, at, source, principal, about);
                 Err(Denial::Unavailable { retry_after })
@@ -300,7 +333,8 @@ impl Door {
         } = refusal;
         if let Some(kind) = event {
             let about = Some(self.policy().name());
-            let Arrival { at, source, .. } = *arrival;
+            let Arrival { at, origin, .. } = *arrival;
+            let source = origin.address;
             self.gate().emit(kind, cause, at, source, principal, about);
         }
         let (Some(sink), Some(time)) = (self.trail(AuditScope::DenialsOnly), arrival.at) else {
@@ -352,7 +386,7 @@ impl Door {
             principal: principal.cloned(),
             action: Arc::clone(self.policy().name()),
             target: arrival.path.into(),
-            source: arrival.source,
+            source: arrival.origin.address,
         }
     }
 
@@ -374,14 +408,6 @@ impl Door {
 /// RFC 6750 §3, RFC 9470 §3: lists in a challenge are separated by spaces.
 fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> Box<str> {
     texts.collect::<Vec<_>>().join(" ").into()
-}
-
-/// RFC 9110 §8.6: digits alone; `str::parse` would also take a sign.
-fn length(text: &[u8]) -> Option<u64> {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    core::str::from_utf8(text).ok()?.parse().ok()
 }
 
 impl fmt::Debug for Door {

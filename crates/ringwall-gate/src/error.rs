@@ -18,6 +18,12 @@ pub enum Error {
     /// Metadata of the development profile was given to a gate of the production profile.
     #[error("resource metadata of the development profile cannot be published in production")]
     DevelopmentResource,
+    /// A text that was to be the name of a host is none; or there are none, or too many.
+    #[error("the hosts to redirect to are not one to 64 names, each with or without a port")]
+    InvalidHost,
+    /// A text that was to be the name of a header field is none (RFC 9110 §5.1).
+    #[error("the name of a field that proxies set is not the name of a header field")]
+    InvalidHeaderName,
     /// No audit sink was given, and none was declined by name.
     #[error("the gate has no audit sink: give one, or call `without_audit` to keep no trail")]
     AuditUndecided,

@@ -12,10 +12,12 @@ use ringwall_core::denial::Challenge;
 use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
 use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::profile::Profile;
+use ringwall_transport::TrustedProxies;
 
 use crate::authenticator::Authenticator;
 use crate::door::Door;
 use crate::error::Error;
+use crate::https::HttpsOnly;
 use crate::policy::RoutePolicy;
 use crate::tracing_events::TracingEvents;
 
@@ -42,6 +44,10 @@ struct Shared {
     audit: Option<Arc<dyn AuditSink>>,
     profile: Profile,
     encoded_slashes: bool,
+    proxies: TrustedProxies,
+    /// The fields that only trusted proxies may set, in lower case, each once.
+    proxy_headers: Box<[Box<str>]>,
+    https: Option<HttpsOnly>,
 }
 
 impl Gate {
@@ -58,6 +64,9 @@ impl Gate {
             audit: AuditChoice::Undecided,
             profile: Profile::default(),
             encoded_slashes: false,
+            proxies: TrustedProxies::none(),
+            proxy_headers: Vec::new(),
+            https: None,
         }
     }
 
@@ -110,6 +119,10 @@ impl Gate {
                 "encoded slashes in paths pass (permit_encoded_slashes)",
             ),
             (
+                shared.https.is_none(),
+                "plain HTTP is served (https_only was not said)",
+            ),
+            (
                 shared.profile.is_development(),
                 "development conveniences are permitted (profile)",
             ),
@@ -153,6 +166,20 @@ impl Gate {
         self.0.audit.as_ref()
     }
 
+    /// The proxies that are believed when they say for whom they speak.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.0.proxies
+    }
+
+    pub(crate) fn proxy_headers(&self) -> &[Box<str>] {
+        &self.0.proxy_headers
+    }
+
+    pub(crate) fn https(&self) -> Option<&HttpsOnly> {
+        self.0.https.as_ref()
+    }
+
     pub(crate) fn encoded_slashes(&self) -> bool {
         self.0.encoded_slashes
     }
@@ -191,6 +218,9 @@ pub struct GateBuilder {
     audit: AuditChoice,
     profile: Profile,
     encoded_slashes: bool,
+    proxies: TrustedProxies,
+    proxy_headers: Vec<Box<str>>,
+    https: Option<HttpsOnly>,
 }
 
 impl GateBuilder {
@@ -268,6 +298,32 @@ impl GateBuilder {
         self
     }
 
+    /// Believes these proxies when they say for whom they speak: the caller's address, the scheme and
+    /// the host that the caller used. Nobody is believed unless set.
+    ///
+    /// What forwarding fields anybody else sends is taken out of the request before a handler can
+    /// mistake it for the truth.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Names a header field that only trusted proxies may set, such as `x-auth-request-user`: it is
+    /// taken out of the requests of everybody else before a handler sees them, and other spellings of
+    /// it (`x_auth_request_user`) are refused. The fields of the authenticators and of the forwarding
+    /// need not be named.
+    pub fn proxy_header(mut self, name: &str) -> Self {
+        self.proxy_headers.push(name.to_ascii_lowercase().into());
+        self
+    }
+
+    /// Serves over TLS alone. Without it plain HTTP is served, which [`Gate::loosened`] reports: right
+    /// where TLS ends in front, on the same machine, and nobody else can reach the port.
+    pub fn https_only(mut self, https: HttpsOnly) -> Self {
+        self.https = Some(https);
+        self
+    }
+
     /// Builds the gate, and logs at WARN each thing that was loosened.
     ///
     /// # Errors
@@ -309,6 +365,17 @@ impl GateBuilder {
             AuditChoice::Declined => None,
             AuditChoice::Given(sink) => Some(sink),
         };
+        let mut proxy_headers = self.proxy_headers;
+        if proxy_headers.iter().any(|name| !is_field_name(name)) {
+            return Err(Error::InvalidHeaderName);
+        }
+        proxy_headers.extend(authenticators.iter().flat_map(|one| one.proxy_headers()));
+        if !self.proxies.is_empty() {
+            let forwarding = self.proxies.header_names();
+            proxy_headers.extend(forwarding.iter().map(|name| Box::from(*name)));
+        }
+        proxy_headers.sort_unstable();
+        proxy_headers.dedup();
         let gate = Gate(Arc::new(Shared {
             realm: self.realm,
             resource: self.resource,
@@ -318,10 +385,21 @@ impl GateBuilder {
             audit,
             profile: self.profile,
             encoded_slashes: self.encoded_slashes,
+            proxies: self.proxies,
+            proxy_headers: proxy_headers.into(),
+            https: self.https,
         }));
         for loosened in gate.loosened() {
             tracing::warn!(target: "ringwall", realm = gate.realm(), loosened, "the gate is loosened");
         }
         Ok(gate)
     }
+}
+
+/// RFC 9110 §5.1, §5.6.2, in lower case.
+fn is_field_name(name: &str) -> bool {
+    let is_token = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    };
+    !name.is_empty() && name.bytes().all(is_token)
 }

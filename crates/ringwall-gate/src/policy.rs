@@ -118,6 +118,7 @@ pub struct RoutePolicy {
     pub(crate) authentication: Option<AuthenticationRequirement>,
     pub(crate) body_limit: u64,
     pub(crate) audit: AuditScope,
+    pub(crate) plain_http: bool,
 }
 
 impl RoutePolicy {
@@ -137,6 +138,7 @@ impl RoutePolicy {
             authentication: None,
             body_limit: Self::DEFAULT_BODY_LIMIT,
             audit: AuditScope::All,
+            plain_http: false,
         }
     }
 
@@ -174,6 +176,14 @@ impl RoutePolicy {
         self
     }
 
+    /// Serves the route over plain HTTP too, at a gate that otherwise serves over TLS alone
+    /// ([`HttpsOnly`](crate::HttpsOnly)): for probes that come from beside the service.
+    #[must_use]
+    pub const fn permit_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
     /// The name under which the route is recorded.
     #[must_use]
     pub const fn name(&self) -> &Arc<str> {
@@ -196,6 +206,12 @@ impl RoutePolicy {
     #[must_use]
     pub const fn body_limit(&self) -> u64 {
         self.body_limit
+    }
+
+    /// Whether the route is served over plain HTTP at a gate that otherwise refuses it.
+    #[must_use]
+    pub const fn permits_plain_http(&self) -> bool {
+        self.plain_http
     }
 
     /// Which requests are recorded.

@@ -34,6 +34,30 @@ impl Refusal {
         }
     }
 
+    /// The answer is the same as to any bad credential: the connection is what the caller has to make
+    /// anew, with a certificate that is trusted.
+    pub(crate) fn untrusted_connection(door: &Door) -> Self {
+        Self {
+            denial: unauthenticated(door),
+            event: Some(EventKind::AuthenticationFailed),
+            cause: "the certificate that opened the connection is no longer trusted",
+        }
+    }
+
+    /// What was sent in the clear may have been read, so the operator hears of it.
+    pub(crate) const fn plain_http(denial: Denial, presents: bool) -> Self {
+        let cause = if presents {
+            "a credential was sent over plain HTTP"
+        } else {
+            "the request came over plain HTTP"
+        };
+        Self {
+            denial,
+            event: Some(EventKind::RequestRefused),
+            cause,
+        }
+    }
+
     /// The authenticator emitted the event, with the precise cause; the trail holds the kind. An
     /// authenticator of the service's own need not know of the resource's metadata: each challenge
     /// that names none gets the gate's.

@@ -7,14 +7,16 @@ use core::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit};
+use ringwall_gate::{Admitted, Entry, Exit, Lease};
 use tower_service::Service;
 
 use crate::body::GateBody;
 use crate::layer::Refuse;
+use crate::view::strip;
 
 pin_project! {
     /// The way of one request through a door, its service and the exit. Nothing is boxed unless
@@ -45,10 +47,12 @@ pin_project! {
             #[pin]
             future: S::Future,
             exit: Option<Exit>,
+            lease: Option<Lease>,
         },
         Settling {
             step: StepFuture<()>,
             response: Option<Response<R>>,
+            lease: Option<Lease>,
         },
         Refused {
             response: Option<Response<Bytes>>,
@@ -67,6 +71,7 @@ struct Waiting<S, B> {
 pub(crate) fn admit<B>(mut request: Request<B>, admitted: Admitted) -> Request<Limited<B>> {
     let limit = admitted.door().policy().body_limit();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    strip(request.headers_mut(), &admitted);
     request.extensions_mut().insert(admitted);
     request.map(|body| Limited::new(body, limit))
 }
@@ -75,11 +80,12 @@ impl<S, B, R> GateFuture<S, B, R>
 where
     S: Service<Request<Limited<B>>, Response = Response<R>>,
 {
-    pub(crate) const fn running(future: S::Future, exit: Exit) -> Self {
+    pub(crate) const fn running(future: S::Future, exit: Exit, lease: Option<Lease>) -> Self {
         Self {
             state: State::Running {
                 future,
                 exit: Some(exit),
+                lease,
             },
         }
     }
@@ -116,6 +122,7 @@ where
 impl<S, B, R> Future for GateFuture<S, B, R>
 where
     S: Service<Request<Limited<B>>, Response = Response<R>>,
+    R: Body,
 {
     type Output = Result<Response<GateBody<R>>, S::Error>;
 
@@ -137,6 +144,7 @@ where
                     };
                     match entry {
                         Ok((admitted, exit)) => State::Running {
+                            lease: admitted.lease(),
                             future: service.call(admit(request, admitted)),
                             exit: Some(exit),
                         },
@@ -145,9 +153,14 @@ where
                         },
                     }
                 }
-                StateProject::Running { future, exit } => {
+                StateProject::Running {
+                    future,
+                    exit,
+                    lease,
+                } => {
                     // On an error the exit is dropped with this future: no answer, so cancelled.
                     let response = ready!(future.poll(context))?;
+                    let lease = lease.take();
                     match exit
                         .take()
                         .map(|exit| exit.finish(response.status().as_u16(), None))
@@ -155,17 +168,26 @@ where
                         Some(Step::Wait(step)) => State::Settling {
                             step: Step::Wait(step).into_future(),
                             response: Some(response),
+                            lease,
                         },
                         Some(Step::Done(())) | None => {
                             state.set(State::Refused { response: None });
-                            return Poll::Ready(Ok(response.map(GateBody::service)));
+                            let response = response.map(|body| GateBody::service(body, lease));
+                            return Poll::Ready(Ok(response));
                         }
                     }
                 }
-                StateProject::Settling { step, response } => {
+                StateProject::Settling {
+                    step,
+                    response,
+                    lease,
+                } => {
                     ready!(Pin::new(step).poll(context));
                     return match response.take() {
-                        Some(response) => Poll::Ready(Ok(response.map(GateBody::service))),
+                        Some(response) => {
+                            let lease = lease.take();
+                            Poll::Ready(Ok(response.map(|body| GateBody::service(body, lease))))
+                        }
                         None => Poll::Pending,
                     };
                 }

@@ -5,6 +5,7 @@ use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use http_body::Body;
 use http_body_util::Limited;
 use ringwall_core::denial::Denial;
 use ringwall_core::step::Step;
@@ -91,6 +92,7 @@ pub struct GateService<S> {
 impl<S, B, R> Service<Request<B>> for GateService<S>
 where
     S: Service<Request<Limited<B>>, Response = Response<R>> + Clone,
+    R: Body,
 {
     type Response = Response<GateBody<R>>;
     type Error = S::Error;
@@ -110,8 +112,9 @@ where
         let step = door.enter(&Seen::new(&request, origin(request.extensions())).view());
         match step {
             Step::Done(Ok((admitted, exit))) => {
+                let lease = admitted.lease();
                 let request = crate::future::admit(request, admitted);
-                GateFuture::running(self.inner.call(request), exit)
+                GateFuture::running(self.inner.call(request), exit, lease)
             }
             Step::Done(Err(denial)) => GateFuture::refused(refuse(&denial, head)),
             Step::Wait(future) => {

@@ -3,12 +3,14 @@
 mod body;
 mod future;
 mod layer;
+mod leased;
 mod refusal;
 mod view;
 
-pub use body::GateBody;
+pub use body::{BoxError, GateBody};
 pub use future::GateFuture;
 pub use layer::{GateLayer, GateService, Refuse};
+pub use leased::{CredentialOver, LeaseWatch, Leased};
 pub use refusal::refusal;
 pub use ringwall_transport::Peer;
-pub use view::{Headers, Origin, OriginOf, Seen};
+pub use view::{Headers, Origin, OriginOf, Seen, strip};

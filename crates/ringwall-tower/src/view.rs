@@ -2,8 +2,9 @@
 
 use core::net::SocketAddr;
 
-use http::{Extensions, HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 use ringwall_core::request::{HeaderLookup, RequestView, TlsPeer};
+use ringwall_gate::Admitted;
 use ringwall_transport::Peer;
 
 /// What a framework knows about a request beside the request itself.
@@ -60,6 +61,22 @@ impl HeaderLookup for Headers<'_> {
     }
 }
 
+/// Takes what only a trusted proxy may set out of the header fields of a request that came from
+/// elsewhere. For adapters, before a handler sees the request.
+pub fn strip(headers: &mut HeaderMap, admitted: &Admitted) {
+    if admitted.stripped().is_empty() {
+        return;
+    }
+    let listed: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| admitted.is_stripped(name.as_str()))
+        .cloned()
+        .collect();
+    for name in listed {
+        headers.remove(name);
+    }
+}
+
 /// A borrowed request with its origin, from which the gate's view is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -94,6 +111,7 @@ impl<'a> Seen<'a> {
             raw_path: self.uri.path(),
             raw_query: self.uri.query(),
             socket_peer: self.origin.peer,
+            client_address: self.origin.peer.map(|peer| peer.ip()),
             tls_peer: self.origin.tls_peer,
             headers: &self.headers,
         }

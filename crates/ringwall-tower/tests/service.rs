@@ -14,6 +14,7 @@ mod tests {
     use http_body_util::{BodyExt as _, Full, Limited};
     use ringwall_core::attest::Attest;
     use ringwall_core::audit::{AuditOutcome, MemoryAudit};
+    use ringwall_core::clock::Timestamp;
     use ringwall_core::denial::Denial;
     use ringwall_core::event::DiscardEvents;
     use ringwall_core::principal::{
@@ -59,6 +60,14 @@ mod tests {
                 });
             }
             Step::Done(answer)
+        }
+
+        fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+            Step::Done(Ok(()))
+        }
+
+        fn proxy_headers(&self) -> Vec<Box<str>> {
+            Vec::new()
         }
     }
 

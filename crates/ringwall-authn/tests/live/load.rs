@@ -306,6 +306,7 @@ impl Doors {
                     raw_path: "/v1/cases",
                     raw_query: None,
                     socket_peer: None,
+                    client_address: None,
                     tls_peer: None,
                     headers: &headers,
                 };

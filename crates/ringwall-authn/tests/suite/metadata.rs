@@ -354,6 +354,7 @@ fn every_challenge_of_an_authenticator_names_the_metadata() {
             raw_path: "/",
             raw_query: None,
             socket_peer: None,
+            client_address: None,
             tls_peer: None,
             headers: &headers,
         };

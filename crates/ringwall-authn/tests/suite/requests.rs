@@ -51,6 +51,7 @@ fn view<'a>(headers: &'a &'a [(&'a str, &'a str)]) -> RequestView<'a> {
         raw_path: "/",
         raw_query: None,
         socket_peer: Some("192.0.2.7:1234".parse().unwrap()),
+        client_address: None,
         tls_peer: None,
         headers,
     }

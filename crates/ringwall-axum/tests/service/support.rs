@@ -98,6 +98,14 @@ impl Authenticator for Names {
             HeaderValues::Absent | HeaderValues::Several(_) => check("writer"),
         }
     }
+
+    fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+        Step::Done(Ok(()))
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
+    }
 }
 
 impl Authenticator for Keys {
@@ -113,6 +121,14 @@ impl Authenticator for Keys {
             HeaderValues::One(value) => check(core::str::from_utf8(value).unwrap_or("")),
             HeaderValues::Absent | HeaderValues::Several(_) => check(""),
         }
+    }
+
+    fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+        Step::Done(Ok(()))
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
     }
 }
 

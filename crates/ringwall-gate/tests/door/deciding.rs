@@ -35,7 +35,10 @@ fn an_admitted_request_carries_who_where_and_when() {
     let record = bench.audit.snapshot().remove(0);
     assert_eq!(
         record.outcome,
-        Some(AuditOutcome::Completed { status: 204, grpc: None })
+        Some(AuditOutcome::Completed {
+            status: 204,
+            grpc: None
+        })
     );
     // The query may hold what nobody should keep.
     assert_eq!(&*record.intent.target, "/cases/7");

@@ -51,6 +51,14 @@ impl Authenticator for Says {
             Step::Done(answer)
         }
     }
+
+    fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+        Step::Done(Ok(()))
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
+    }
 }
 
 pub(crate) struct Bench {
@@ -92,6 +100,7 @@ pub(crate) fn view<'a>(headers: &'a Vec<(&'a str, &'a str)>) -> RequestView<'a> 
         raw_path: "/cases/7",
         raw_query: Some("q=secret"),
         socket_peer: Some(([192, 0, 2, 1], 4711).into()),
+        client_address: None,
         tls_peer: None,
         headers,
     }
