@@ -43,6 +43,20 @@ pub enum EventKind {
     StreamEnded,
     /// The service is put together in a way that cannot work.
     Misconfigured,
+    /// A TLS certificate, or the roots that client certificates are checked against, were replaced.
+    CertificatesReloaded,
+    /// TLS files with a new content were refused. What was in use stays in use.
+    CertificatesRefused,
+    /// A TLS certificate, a root or a revocation list is at its end, or will be soon.
+    CertificateExpiring,
+    /// The file of a private key can be read by every user of the machine.
+    PrivateKeyExposed,
+    /// A TLS handshake failed: no acceptable certificate, no common version, no TLS at all.
+    HandshakeFailed,
+    /// Connections were dropped because a bound was reached.
+    ConnectionsDropped,
+    /// A running connection was ended, because its client certificate is no longer trusted.
+    ConnectionEnded,
 }
 
 impl EventKind {
@@ -65,6 +79,13 @@ impl EventKind {
             Self::AuditFailed => "audit_failed",
             Self::StreamEnded => "stream_ended",
             Self::Misconfigured => "misconfigured",
+            Self::CertificatesReloaded => "certificates_reloaded",
+            Self::CertificatesRefused => "certificates_refused",
+            Self::CertificateExpiring => "certificate_expiring",
+            Self::PrivateKeyExposed => "private_key_exposed",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::ConnectionsDropped => "connections_dropped",
+            Self::ConnectionEnded => "connection_ended",
         }
     }
 }
