@@ -122,10 +122,10 @@ mod tests {
     use super::*;
 
     fn answer(https: &HttpsOnly, view: RequestView<'_>) -> Option<String> {
-        match https.answer(&view, false) {
-            Denial::PlainHttp { location } => location.map(Into::into),
-            other => panic!("{other:?}"),
-        }
+        let Denial::PlainHttp { location } = https.answer(&view, false) else {
+            panic!("another denial");
+        };
+        location.map(Into::into)
     }
 
     fn view<'a>(headers: &'a [(&'a str, &'a str)], authority: Option<&'a str>) -> RequestView<'a> {

@@ -47,7 +47,9 @@ impl EventSink for TracingEvents {
             | EventKind::ClockUnavailable
             | EventKind::AuditFailed
             | EventKind::Misconfigured => line!(Level::ERROR),
-            EventKind::CredentialsMissing | EventKind::KeysReloaded => line!(Level::INFO),
+            EventKind::CredentialsMissing
+            | EventKind::KeysReloaded
+            | EventKind::CertificatesReloaded => line!(Level::INFO),
             EventKind::AuthenticationSucceeded => line!(Level::DEBUG),
             // A kind that is newer than this crate is loud rather than lost.
             EventKind::AuthenticationFailed

@@ -206,7 +206,8 @@ async fn a_denial_that_cannot_be_stored_still_denies_and_reports() {
 #[tokio::test]
 async fn without_a_trail_by_name_the_gate_works_and_says_so() {
     let bench = Bench::with(|builder| builder.without_audit());
-    assert_eq!(bench.gate.loosened().len(), 1);
+    let says = "no audit trail is kept (without_audit)";
+    assert!(bench.gate.loosened().contains(&says));
     let router = GuardedRouter::new(bench.gate.clone()).route("/x", get(async || "x"));
     let site = serve(router.into_router().expect("a router")).await;
     assert_eq!(site.get_as("reader", "/x").await.status, 200);

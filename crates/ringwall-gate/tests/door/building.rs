@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::profile::Profile;
-use ringwall_gate::{Access, Error, Gate, RoutePolicy};
+use ringwall_gate::{Access, Error, Gate, HttpsOnly, RoutePolicy};
 
 use crate::support::{Says, done, principal, status, view};
 
@@ -66,6 +66,7 @@ fn what_is_loosened_is_told() {
     let strict = Gate::builder("test").authenticator(says());
     let strict = strict
         .audit(Arc::new(MemoryAudit::new(1)))
+        .https_only(HttpsOnly::refuse())
         .build()
         .expect("a gate");
     assert!(strict.loosened().is_empty());
@@ -75,7 +76,7 @@ fn what_is_loosened_is_told() {
         .without_audit()
         .permit_encoded_slashes()
         .profile(Profile::Development);
-    assert_eq!(loose.build().expect("a gate").loosened().len(), 3);
+    assert_eq!(loose.build().expect("a gate").loosened().len(), 4);
 }
 
 #[test]

@@ -5,7 +5,11 @@ mod building;
 #[cfg(test)]
 mod challenges;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod deciding;
+#[cfg(test)]
+mod leases;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
