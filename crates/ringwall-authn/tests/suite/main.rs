@@ -29,6 +29,8 @@ mod providers;
 #[cfg(test)]
 mod pyjwt;
 #[cfg(test)]
+mod recheck;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod support;
