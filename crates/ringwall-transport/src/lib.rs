@@ -4,4 +4,4 @@ mod peer;
 mod proxies;
 
 pub use peer::Peer;
-pub use proxies::{Client, TrustedProxies};
+pub use proxies::{Client, ForwardingHeader, ProxiesError, TrustedProxies, TrustedProxiesBuilder};
