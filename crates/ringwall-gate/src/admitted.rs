@@ -145,14 +145,16 @@ impl Admitted {
     }
 
     /// The header fields, in lower case, that the adapter takes out of the request before the handler
-    /// sees it: what only a trusted proxy may set, of a request that came from elsewhere. See
+    /// sees it: what only a trusted proxy may set, of a request that came from elsewhere; and of one that
+    /// came through a trusted proxy, the forwarding fields that it does not set itself. See
     /// [`is_stripped`](Self::is_stripped), which knows the other spellings too.
     #[must_use]
     pub fn stripped(&self) -> &[Box<str>] {
+        let gate = self.door.gate();
         if self.origin.via_proxy {
-            &[]
+            gate.unbelieved_headers()
         } else {
-            self.door.gate().proxy_headers()
+            gate.proxy_headers()
         }
     }
 

@@ -47,6 +47,8 @@ struct Shared {
     proxies: TrustedProxies,
     /// The fields that only trusted proxies may set, in lower case, each once.
     proxy_headers: Box<[Box<str>]>,
+    /// The forwarding fields that not even trusted proxies are believed by.
+    unbelieved_headers: Box<[Box<str>]>,
     https: Option<HttpsOnly>,
 }
 
@@ -174,6 +176,10 @@ impl Gate {
 
     pub(crate) fn proxy_headers(&self) -> &[Box<str>] {
         &self.0.proxy_headers
+    }
+
+    pub(crate) fn unbelieved_headers(&self) -> &[Box<str>] {
+        &self.0.unbelieved_headers
     }
 
     pub(crate) fn https(&self) -> Option<&HttpsOnly> {
@@ -370,9 +376,11 @@ impl GateBuilder {
             return Err(Error::InvalidHeaderName);
         }
         proxy_headers.extend(authenticators.iter().flat_map(|one| one.proxy_headers()));
+        let mut unbelieved_headers: Vec<Box<str>> = Vec::new();
         if !self.proxies.is_empty() {
-            let forwarding = self.proxies.header_names();
-            proxy_headers.extend(forwarding.iter().map(|name| Box::from(*name)));
+            let boxed = |name: &&str| Box::from(*name);
+            proxy_headers.extend(self.proxies.header_names().iter().map(boxed));
+            unbelieved_headers.extend(self.proxies.unbelieved_header_names().iter().map(boxed));
         }
         proxy_headers.sort_unstable();
         proxy_headers.dedup();
@@ -387,6 +395,7 @@ impl GateBuilder {
             encoded_slashes: self.encoded_slashes,
             proxies: self.proxies,
             proxy_headers: proxy_headers.into(),
+            unbelieved_headers: unbelieved_headers.into(),
             https: self.https,
         }));
         for loosened in gate.loosened() {
