@@ -1,0 +1,33 @@
+//! A handler as a service.
+
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::{Error, FromRequest, Handler, HttpMessage as _, HttpResponse, Responder};
+
+use crate::extract::Misuse;
+use crate::refusal::mistake;
+
+/// Runs the extractors and the handler, as actix-web does; and if one of them asks who is calling where
+/// nobody looked, the handler does not run. The guard sees why, and reports it.
+pub(crate) async fn answer<H, Args>(
+    handler: H,
+    request: ServiceRequest,
+) -> Result<ServiceResponse, Error>
+where
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder,
+{
+    let (request, mut payload) = request.into_parts();
+    let extracted = Args::from_request(&request, &mut payload).await;
+    if request.extensions().contains::<Misuse>() {
+        return Ok(ServiceResponse::new(request, mistake()));
+    }
+    let response = match extracted {
+        Ok(args) => {
+            let output = handler.call(args).await;
+            output.respond_to(&request).map_into_boxed_body()
+        }
+        Err(error) => HttpResponse::from_error(error),
+    };
+    Ok(ServiceResponse::new(request, response))
+}

@@ -1,0 +1,63 @@
+//! What the gate sees of a request to actix-web.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{HOST, HeaderMap};
+use ringwall_core::request::{HeaderLookup, RequestView};
+use ringwall_core::step::Step;
+use ringwall_gate::{Admitted, Door, Entry};
+use ringwall_transport::Peer;
+
+/// Header fields as the gate looks them up.
+struct Headers<'a>(&'a HeaderMap);
+
+impl HeaderLookup for Headers<'_> {
+    fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        for value in self.0.get_all(name) {
+            visit(value.as_bytes());
+        }
+    }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&str)) {
+        for name in self.0.keys() {
+            visit(name.as_str());
+        }
+    }
+}
+
+/// Sends the request to `door`.
+///
+/// The path and the query are those of the request line: what actix's router matches is another,
+/// decoded text. The scheme is that of the connection: in HTTP it is the client's word (an absolute
+/// request target, `:scheme`), and only the socket or a trusted proxy knows. The peer is what whoever
+/// accepted the connection said ([`Peer`] among its data), or else the address that actix knows by
+/// itself.
+pub(crate) fn enter(door: &Door, request: &ServiceRequest) -> Step<Entry> {
+    let uri = request.uri();
+    let headers = Headers(request.headers());
+    let host = || request.headers().get(HOST)?.to_str().ok();
+    let peer = request.conn_data::<Peer>();
+    let address = peer.map(Peer::address).or_else(|| request.peer_addr());
+    let certificate = peer.and_then(Peer::certificate);
+    door.enter(&RequestView {
+        method: request.method().as_str(),
+        scheme: peer.and_then(Peer::scheme),
+        authority: uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(host),
+        raw_path: uri.path(),
+        raw_query: uri.query(),
+        socket_peer: address,
+        client_address: address.map(|address| address.ip()),
+        tls_peer: certificate.map(|certificate| &**certificate),
+        headers: &headers,
+    })
+}
+
+/// Takes what only a trusted proxy may set out of the header fields of a request that came from
+/// elsewhere.
+pub(crate) fn strip(headers: &mut HeaderMap, admitted: &Admitted) {
+    if !admitted.stripped().is_empty() {
+        headers.retain(|name, _| !admitted.is_stripped(name.as_str()));
+    }
+}
