@@ -5,6 +5,40 @@ use core::str::FromStr;
 
 use crate::error::Error;
 
+/// The header fields of an answer, in whatever way a framework keeps them: what an adapter implements so
+/// that the same is sent under each.
+pub trait ResponseFields {
+    /// Calls `visit` with each value of the field `name` (lower case).
+    fn visit(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
+
+    /// Takes out each line of the field `name` (lower case).
+    fn remove(&mut self, name: &'static str);
+
+    /// Adds a line to the field `name` (lower case). The value is visible ASCII and spaces.
+    fn append(&mut self, name: &'static str, value: &str);
+}
+
+/// Plain pairs, for tests and for protocols without a header map of their own. Names are compared without
+/// case.
+impl ResponseFields for Vec<(String, String)> {
+    fn visit(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        for (_, value) in self
+            .iter()
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+        {
+            visit(value.as_bytes());
+        }
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+    }
+
+    fn append(&mut self, name: &'static str, value: &str) {
+        self.push((name.to_owned(), value.to_owned()));
+    }
+}
+
 /// A header field that [`SecurityHeaders`](crate::SecurityHeaders) sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

@@ -1,16 +1,20 @@
 //! The fields that make a browser careful.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::csp::ContentSecurityPolicy;
 use crate::error::Error;
-use crate::field::SecurityField;
+use crate::field::{ResponseFields, SecurityField};
 use crate::hsts::Hsts;
 use crate::isolation::{EmbedderPolicy, OpenerPolicy, ReferrerPolicy, ResourcePolicy};
 use crate::loosened::Loosened;
 use crate::nonce::CspNonce;
 use crate::permissions::PermissionsPolicy;
+
+/// The status of "use what you have".
+const NOT_MODIFIED: u16 = 304;
 
 /// The fields that make a browser careful with the answers of a service.
 ///
@@ -47,7 +51,7 @@ pub struct SecurityHeaders {
 
 /// What the fields of one answer depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
+pub struct About<'a> {
     /// Whether the client's connection has TLS, as the socket or a trusted proxy says. Not what a client
     /// wrote into a header field.
     pub is_secure: bool,
@@ -186,66 +190,57 @@ impl SecurityHeaders {
         }
     }
 
-    /// Calls `add` with the name and value of each field to put into an answer. `is_set` says whether the
-    /// answer has a field of a name (lower case) already.
+    /// Puts the fields into an answer, but for those that are in it already.
     ///
-    /// A 304 gets no policy with a nonce: the browser would put the new policy on the page that it has,
-    /// in which the old nonce stands (RFC 9111 §3.2).
-    pub fn fields(
-        &self,
-        answer: Answer<'_>,
-        is_set: &dyn Fn(&str) -> bool,
-        add: &mut dyn FnMut(&'static str, &str),
-    ) {
+    /// A 304 gets no policy with a nonce: the browser would put the new policy on the page that it has, in
+    /// which the old nonce stands (RFC 9111 §3.2).
+    pub fn apply(&self, about: About<'_>, answer: &mut dyn ResponseFields) {
         for field in SecurityField::ALL {
-            if self.is_at_edge(field) {
+            let name = self.name(field);
+            if self.is_at_edge(field) || is_set(answer, name) {
                 continue;
             }
-            let name = if field == SecurityField::ContentSecurityPolicy {
-                self.csp.field_name()
-            } else {
-                field.as_str()
-            };
-            if is_set(name) {
-                continue;
-            }
-            match field {
-                SecurityField::StrictTransportSecurity if answer.is_secure => {
-                    add(name, &self.hsts_value);
-                }
-                SecurityField::StrictTransportSecurity => {}
-                SecurityField::ContentSecurityPolicy => {
-                    if !(answer.status == 304 && self.csp.uses_nonce()) {
-                        add(name, &self.csp.value(answer.nonce));
-                    }
-                }
-                SecurityField::ReportingEndpoints => {
-                    if let Some(endpoints) = self.csp.reporting_endpoints() {
-                        add(name, endpoints);
-                    }
-                }
-                SecurityField::FrameOptions => {
-                    if let Some(options) = self.csp.frame_options() {
-                        add(name, options);
-                    }
-                }
-                SecurityField::ContentTypeOptions => add(name, "nosniff"),
-                SecurityField::ReferrerPolicy => add(name, self.referrer.as_str()),
-                SecurityField::PermissionsPolicy => add(name, &self.permissions),
-                SecurityField::OpenerPolicy => add(name, self.opener.as_str()),
-                SecurityField::ResourcePolicy => add(name, self.resource.as_str()),
-                SecurityField::EmbedderPolicy => {
-                    if let Some(policy) = self.embedder {
-                        add(name, policy.as_str());
-                    }
-                }
+            if let Some(value) = self.value(field, about) {
+                answer.append(name, &value);
             }
         }
+    }
+
+    fn name(&self, field: SecurityField) -> &'static str {
+        if field == SecurityField::ContentSecurityPolicy {
+            self.csp.field_name()
+        } else {
+            field.as_str()
+        }
+    }
+
+    fn value(&self, field: SecurityField, about: About<'_>) -> Option<Cow<'_, str>> {
+        let outdated = about.status == NOT_MODIFIED && self.csp.uses_nonce();
+        let fixed = match field {
+            SecurityField::ContentSecurityPolicy if outdated => None,
+            SecurityField::ContentSecurityPolicy => return Some(self.csp.value(about.nonce)),
+            SecurityField::StrictTransportSecurity => about.is_secure.then_some(&*self.hsts_value),
+            SecurityField::ReportingEndpoints => self.csp.reporting_endpoints(),
+            SecurityField::FrameOptions => self.csp.frame_options(),
+            SecurityField::ContentTypeOptions => Some("nosniff"),
+            SecurityField::ReferrerPolicy => Some(self.referrer.as_str()),
+            SecurityField::PermissionsPolicy => Some(&*self.permissions),
+            SecurityField::OpenerPolicy => Some(self.opener.as_str()),
+            SecurityField::ResourcePolicy => Some(self.resource.as_str()),
+            SecurityField::EmbedderPolicy => self.embedder.map(EmbedderPolicy::as_str),
+        };
+        fixed.map(Cow::Borrowed)
     }
 
     fn is_at_edge(&self, field: SecurityField) -> bool {
         self.edge.contains(&field)
     }
+}
+
+fn is_set(answer: &dyn ResponseFields, name: &str) -> bool {
+    let mut is_set = false;
+    answer.visit(name, &mut |_| is_set = true);
+    is_set
 }
 
 impl Default for SecurityHeaders {

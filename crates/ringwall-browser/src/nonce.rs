@@ -44,11 +44,6 @@ impl CspNonce {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    #[cfg(test)]
-    pub(crate) fn fixed() -> Self {
-        Self("fixed".into())
-    }
 }
 
 impl fmt::Display for CspNonce {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-/// The fields by which an answer permits pages of other origins something, in lower case. A handler's own
-/// are taken out of an answer before the policy's are put in: otherwise a handler, or a server behind a
-/// proxy, could permit what the policy does not.
-pub const CORS_FIELDS: [&str; 7] = [
+use crate::field::ResponseFields;
+
+/// The fields by which an answer permits pages of other origins something.
+const PERMISSIONS: [&str; 7] = [
     "access-control-allow-origin",
     "access-control-allow-credentials",
     "access-control-allow-methods",
@@ -81,28 +81,45 @@ impl CorsFields {
 }
 
 impl CorsVerdict {
-    /// Calls `add` with the name and value of each field, `Vary` not among them.
-    pub fn fields(&self, add: &mut dyn FnMut(&'static str, &str)) {
-        match self {
-            Self::NotCors => {}
-            Self::Actual(fields) | Self::Preflight(fields) => fields.each(add),
-        }
+    /// Whether this is the whole answer: a 204 without a body.
+    #[must_use]
+    pub const fn is_preflight(&self) -> bool {
+        matches!(self, Self::Preflight(_))
     }
 
-    /// What the answer depends on: a line of `Vary` to add to the lines that the answer has, or `None` when
-    /// they say so already. It is there whether a page may read the answer or not, since that is what a
-    /// cache must know.
-    #[must_use]
-    pub fn vary<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> Option<&'static str> {
-        if matches!(self, Self::Preflight(_)) {
-            // Such an answer is made from nothing, and has no lines.
-            return Some("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+    /// Puts into an answer what the policy permits, and takes out whatever else permits something there:
+    /// a handler, or a server behind a proxy, could otherwise permit what the policy does not, and two
+    /// permissions are none to a browser.
+    ///
+    /// `Vary` is there whether a page may read the answer or not, since that is what a cache must know.
+    pub fn apply(&self, answer: &mut dyn ResponseFields) {
+        for name in PERMISSIONS {
+            answer.remove(name);
         }
-        let names_origin = lines
-            .into_iter()
-            .flat_map(|line| line.split(|byte| *byte == b','))
+        match self {
+            Self::NotCors => {}
+            Self::Actual(fields) | Self::Preflight(fields) => {
+                fields.each(&mut |name, value| answer.append(name, value));
+            }
+        }
+        if self.is_preflight() {
+            answer.append(
+                "vary",
+                "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+            );
+        } else if !varies_by_origin(answer) {
+            answer.append("vary", "Origin");
+        }
+    }
+}
+
+fn varies_by_origin(answer: &dyn ResponseFields) -> bool {
+    let mut varies = false;
+    answer.visit("vary", &mut |line| {
+        varies |= line
+            .split(|byte| *byte == b',')
             .map(<[u8]>::trim_ascii)
             .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"origin"));
-        (!names_origin).then_some("Origin")
-    }
+    });
+    varies
 }
