@@ -1,0 +1,114 @@
+//! What a client sends, as the service reads it.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use ringwall_core::denial::Denial;
+use ringwall_gate::Admitted;
+use tonic::Status;
+
+use crate::refusal::refusal;
+use crate::watch::{Passage, Tenure, Watch};
+
+/// What bodies fail with.
+pub(crate) type BoxError = Box<dyn core::error::Error + Send + Sync>;
+
+pin_project! {
+    /// What a client sends: bounded as the policy says, ended with the caller's credential, and
+    /// without trailers.
+    ///
+    /// A gRPC request has none. tonic would merge them into the metadata that a handler sees, *after*
+    /// the door decided by the header fields: they could bring what the door took out, or a second
+    /// `authorization` beside the one that was judged.
+    pub(crate) struct RequestBody<B> {
+        #[pin]
+        inner: B,
+        limit: u64,
+        left: u64,
+        tenure: Option<Arc<Tenure>>,
+        watch: Option<Watch>,
+        ended: bool,
+    }
+}
+
+impl<B> RequestBody<B> {
+    pub(crate) fn new(inner: B, admitted: &Admitted, tenure: Option<Arc<Tenure>>) -> Self {
+        let limit = admitted.door().policy().body_limit();
+        Self {
+            inner,
+            limit,
+            left: limit,
+            tenure,
+            watch: None,
+            ended: false,
+        }
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let mut this = self.project();
+        loop {
+            if *this.ended {
+                return Poll::Ready(None);
+            }
+            if let Some(watch) = this.watch
+                && ready!(watch.poll(context)) == Passage::Over
+            {
+                *this.ended = true;
+                return Poll::Ready(Some(Err(watch.status())));
+            }
+            let frame = match this.inner.as_mut().poll_frame(context) {
+                // Something is still to come, so time passes: from here on it is watched.
+                Poll::Pending => match this.tenure.take() {
+                    Some(tenure) => {
+                        *this.watch = Some(Watch::new(tenure));
+                        continue;
+                    }
+                    None => return Poll::Pending,
+                },
+                Poll::Ready(None) => None,
+                Poll::Ready(Some(Err(error))) => Some(Err(Status::from_error(error.into()))),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Err(_trailers) => continue,
+                    Ok(data) => {
+                        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                        match this.left.checked_sub(length) {
+                            Some(left) => {
+                                *this.left = left;
+                                Some(Ok(Frame::data(data)))
+                            }
+                            None => {
+                                let limit = *this.limit;
+                                Some(Err(refusal(&Denial::PayloadTooLarge { limit })))
+                            }
+                        }
+                    }
+                },
+            };
+            *this.ended = !matches!(frame, Some(Ok(_)));
+            return Poll::Ready(frame);
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,189 @@
+//! The service that is guarded.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ringwall_tonic::{CurrentPrincipal, GuardedServer, guard, optional, public, require_scope};
+use ringwall_tonic::{authenticated, require_any_scope};
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::generated::Text;
+use crate::generated::cases_server::{Cases, CasesServer};
+
+pub(crate) const PREFIX: &str = "/test.v1.Cases/";
+
+/// Writes down which of its methods were reached.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Desk {
+    reached: Arc<Mutex<Vec<&'static str>>>,
+}
+
+pub(crate) type Texts = Pin<Box<dyn Stream<Item = Result<Text, Status>> + Send>>;
+
+pub(crate) fn text(text: impl Into<String>) -> Text {
+    Text { text: text.into() }
+}
+
+impl Desk {
+    pub(crate) fn server(&self) -> CasesServer<Self> {
+        CasesServer::new(self.clone())
+    }
+
+    /// The policies that most tests use. `Forgotten` has none.
+    pub(crate) fn guarded(&self) -> GuardedServer<CasesServer<Self>> {
+        guard(self.server())
+            .method("Version", public())
+            .method("Greet", optional())
+            .method("Whoami", authenticated())
+            .method("Read", require_scope("cases:read"))
+            .method(
+                "Write",
+                require_scope("cases:read").require_scope("cases:write"),
+            )
+            .method("Watch", require_any_scope(["cases:admin", "cases:read"]))
+            .method("Upload", require_scope("cases:read").streaming())
+            .method("Talk", require_scope("cases:read").streaming())
+    }
+
+    pub(crate) fn reached(&self) -> Vec<&'static str> {
+        self.reached.lock().expect("no panic").clone()
+    }
+
+    fn reach(&self, method: &'static str) {
+        self.reached.lock().expect("no panic").push(method);
+    }
+}
+
+/// One value of the metadata, or why there is none.
+fn metadata<T>(request: &Request<T>, name: &str) -> String {
+    let values = request.metadata().get_all(name);
+    let values: Vec<_> = values
+        .iter()
+        .map(|value| value.to_str().unwrap_or("?"))
+        .collect();
+    values.join("|")
+}
+
+#[tonic::async_trait]
+impl Cases for Desk {
+    async fn version(&self, request: Request<Text>) -> Result<Response<Text>, Status> {
+        self.reach("Version");
+        let said = &request.get_ref().text;
+        Ok(Response::new(match said.strip_prefix("metadata ") {
+            Some(name) => text(metadata(&request, name)),
+            None => text(format!("version {said}")),
+        }))
+    }
+
+    async fn greet(&self, request: Request<Text>) -> Result<Response<Text>, Status> {
+        self.reach("Greet");
+        let caller = CurrentPrincipal::optional(&request)?;
+        Ok(Response::new(text(
+            caller.map_or("nobody".to_owned(), |who| who.0.subject.to_string()),
+        )))
+    }
+
+    async fn whoami(&self, request: Request<Text>) -> Result<Response<Text>, Status> {
+        self.reach("Whoami");
+        let CurrentPrincipal(caller) = CurrentPrincipal::from_request(&request)?;
+        Ok(Response::new(text(caller.subject.as_str())))
+    }
+
+    async fn read(&self, request: Request<Text>) -> Result<Response<Text>, Status> {
+        self.reach("Read");
+        match &*request.get_ref().text {
+            "absent" => return Err(Status::not_found("no such case")),
+            "fall" => panic!("the handler falls"),
+            "sleep" => tokio::time::sleep(Duration::from_secs(60)).await,
+            "nap" => tokio::time::sleep(Duration::from_millis(700)).await,
+            _ => {}
+        }
+        Ok(Response::new(text(format!(
+            "read {}",
+            request.get_ref().text
+        ))))
+    }
+
+    async fn write(&self, request: Request<Text>) -> Result<Response<Text>, Status> {
+        self.reach("Write");
+        Ok(Response::new(text(format!(
+            "wrote {} bytes",
+            request.get_ref().text.len()
+        ))))
+    }
+
+    type WatchStream = Texts;
+
+    /// `count N`: N texts at once. `first`: one text, and then nothing for ever. `silent`: nothing for
+    /// ever. `busy`: texts without a pause. `fail`: one text and a status.
+    async fn watch(&self, request: Request<Text>) -> Result<Response<Texts>, Status> {
+        self.reach("Watch");
+        let said = request.into_inner().text;
+        let one = tokio_stream::iter([Ok(text("one"))]);
+        Ok(Response::new(match &*said {
+            "first" => Box::pin(Then(one, tokio_stream::pending())) as Texts,
+            "silent" => Box::pin(tokio_stream::pending()),
+            "busy" => Box::pin(tokio_stream::iter(std::iter::repeat_with(|| {
+                Ok(text("x".repeat(20_000)))
+            }))),
+            "fail" => Box::pin(tokio_stream::iter([
+                Ok(text("one")),
+                Err(Status::data_loss("lost")),
+            ])),
+            counted => {
+                let count: u64 = counted
+                    .strip_prefix("count ")
+                    .and_then(|count| count.parse().ok())
+                    .ok_or_else(|| Status::invalid_argument("what?"))?;
+                Box::pin(tokio_stream::iter(
+                    (0..count).map(|number| Ok(text(number.to_string()))),
+                ))
+            }
+        }))
+    }
+
+    async fn upload(&self, request: Request<Streaming<Text>>) -> Result<Response<Text>, Status> {
+        self.reach("Upload");
+        let mut stream = request.into_inner();
+        let mut length = 0_usize;
+        while let Some(part) = stream.message().await? {
+            length = length.saturating_add(part.text.len());
+        }
+        Ok(Response::new(text(length.to_string())))
+    }
+
+    type TalkStream = Texts;
+
+    async fn talk(&self, request: Request<Streaming<Text>>) -> Result<Response<Texts>, Status> {
+        self.reach("Talk");
+        Ok(Response::new(Box::pin(request.into_inner())))
+    }
+
+    async fn forgotten(&self, _request: Request<Text>) -> Result<Response<Text>, Status> {
+        self.reach("Forgotten");
+        Ok(Response::new(text("what nobody may see")))
+    }
+}
+
+/// One stream after another.
+struct Then<A, B>(A, B);
+
+impl<A, B> Stream for Then<A, B>
+where
+    A: Stream<Item = Result<Text, Status>> + Unpin,
+    B: Stream<Item = Result<Text, Status>> + Unpin,
+{
+    type Item = Result<Text, Status>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        match Pin::new(&mut self.0).poll_next(context) {
+            std::task::Poll::Ready(None) => Pin::new(&mut self.1).poll_next(context),
+            other => other,
+        }
+    }
+}
