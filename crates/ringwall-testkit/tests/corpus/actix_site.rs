@@ -1,0 +1,171 @@
+//! The routes of the corpus in actix-web.
+
+use core::convert::Infallible;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::Service as _;
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, ReqData};
+use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer};
+use ringwall_actix::{
+    CurrentPrincipal, CurrentTenant, GuardedApp, OptionalPrincipal, Rejection, any, any_service,
+    delete, get, head, post,
+};
+use ringwall_gate::{Admitted, AuditScope, Gate};
+
+use crate::echo::{DENIAL, PARTS, denial, echo};
+use crate::gates::{Bench, step_up};
+
+/// Serves the routes behind the gate of `bench`.
+pub(crate) fn serve(bench: &Bench) -> SocketAddr {
+    let guarded = routes(&bench.gate).build().expect("an app");
+    let planted = bench.planted.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = HttpServer::new(move || {
+        let planted = planted.clone();
+        App::new()
+            .configure(guarded.configure())
+            .wrap_fn(move |request, next| {
+                request.extensions_mut().insert(planted.clone());
+                next.call(request)
+            })
+    });
+    let server = server
+        .workers(1)
+        .on_connect(ringwall_actix::on_connect)
+        .disable_signals()
+        .listen_auto_h2c(listener)
+        .expect("a server")
+        .run();
+    tokio::spawn(server);
+    address
+}
+
+fn routes(gate: &Gate) -> GuardedApp {
+    let app = || GuardedApp::new(gate.clone());
+    let cases = get(show)
+        .require_scope("cases:read")
+        .and(post(show).require_scope("cases:write").body_limit(64));
+    let case = get(show).require_scope("cases:read").and(
+        delete(show)
+            .require_scope("cases:delete")
+            .step_up(step_up()),
+    );
+    let report = get(show)
+        .require_scope("cases:read")
+        .and(head(show).require_scope("cases:write"));
+    let health = get(show).audit(AuditScope::DenialsOnly).permit_plain_http();
+    let api = app()
+        .route("/", get(show))
+        .route("/admin", get(show).require_scope("admin"))
+        .public_route("/public", get(show))
+        .nest(
+            "/orgs/{org}",
+            app().route("/cases/{id}", get(show).require_scope("cases:read")),
+        );
+    app()
+        .route("/cases", cases)
+        .route("/cases/{id}", case)
+        .route(
+            "/either",
+            get(show).require_any_scope(["cases:read", "cases:write"]),
+        )
+        .route("/me", get(me))
+        .route("/optional", get(maybe).optional())
+        .public_route("/public", get(show))
+        .public_route("/health", health)
+        .public_route("/deny", get(deny))
+        .public_route("/misplaced", get(me))
+        .route("/tenant", get(tenant))
+        .route("/watch", get(watch).require_scope("cases:read"))
+        .route("/report", report)
+        .route("/page", get(show).public().and(any(show)))
+        .nest("/api", api)
+        .nest_service("/files", everything().require_scope("files:read"))
+        .nest_service("/open", everything().public())
+}
+
+/// A service of actix-web's own that answers every path.
+fn everything() -> ringwall_actix::Endpoint {
+    any_service(|| actix_web::web::to(show))
+}
+
+async fn show(admitted: ReqData<Admitted>, request: HttpRequest, body: Bytes) -> String {
+    seen(&admitted, &request, body.len())
+}
+
+async fn me(
+    CurrentPrincipal(principal): CurrentPrincipal,
+    admitted: ReqData<Admitted>,
+    request: HttpRequest,
+) -> Result<String, Rejection> {
+    match admitted.principal() {
+        Some(same) if same.subject == principal.subject => Ok(seen(&admitted, &request, 0)),
+        Some(_) | None => Err(Rejection::Misconfigured),
+    }
+}
+
+async fn maybe(
+    OptionalPrincipal(caller): OptionalPrincipal,
+    admitted: ReqData<Admitted>,
+    request: HttpRequest,
+) -> Result<String, Rejection> {
+    match (caller, admitted.principal()) {
+        (None, None) => Ok(seen(&admitted, &request, 0)),
+        (Some(one), Some(other)) if one.subject == other.subject => {
+            Ok(seen(&admitted, &request, 0))
+        }
+        (Some(_), _) | (None, Some(_)) => Err(Rejection::Misconfigured),
+    }
+}
+
+async fn tenant(
+    CurrentTenant(_): CurrentTenant,
+    admitted: ReqData<Admitted>,
+    request: HttpRequest,
+) -> String {
+    seen(&admitted, &request, 0)
+}
+
+async fn deny(request: HttpRequest) -> Result<String, Rejection> {
+    let asked = request.headers().get(DENIAL).map(|value| value.as_bytes());
+    match asked.and_then(denial) {
+        Some(denial) => Err(denial.into()),
+        None => Err(Rejection::Misconfigured),
+    }
+}
+
+async fn watch() -> HttpResponse<Parts> {
+    HttpResponse::with_body(StatusCode::OK, Parts(PARTS))
+}
+
+fn seen(admitted: &Admitted, request: &HttpRequest, body: usize) -> String {
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    echo(admitted, fields, body)
+}
+
+/// A body whose length nobody knows.
+struct Parts(usize);
+
+impl MessageBody for Parts {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(self.0.checked_sub(1).map(|left| {
+            self.0 = left;
+            Ok(Bytes::from_static(b"part\n"))
+        }))
+    }
+}

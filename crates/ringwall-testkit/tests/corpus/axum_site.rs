@@ -1,0 +1,171 @@
+//! The routes of the corpus in axum.
+
+use core::convert::Infallible;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::net::SocketAddr;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::HeaderMap;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::{Extension, Router};
+use http_body::Frame;
+use ringwall_axum::{
+    CurrentPrincipal, CurrentTenant, GuardedRouter, Rejection, any, any_service, delete, get, head,
+    post,
+};
+use ringwall_gate::{Admitted, AuditScope, Gate};
+use ringwall_transport::Peer;
+use tokio::net::TcpListener;
+
+use crate::echo::{DENIAL, PARTS, denial, echo};
+use crate::gates::{Bench, step_up};
+
+/// Serves the routes behind the gate of `bench`.
+pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
+    let router = routes(&bench.gate).into_router().expect("a router");
+    let router = router
+        .layer(Extension(bench.planted.clone()))
+        .layer(from_fn(tell_connection));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    address
+}
+
+async fn tell_connection(
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(Peer::plain(address));
+    next.run(request).await
+}
+
+fn routes(gate: &Gate) -> GuardedRouter {
+    let router = || GuardedRouter::new(gate.clone());
+    let cases = get(show)
+        .require_scope("cases:read")
+        .and(post(show).require_scope("cases:write").body_limit(64));
+    let case = get(show).require_scope("cases:read").and(
+        delete(show)
+            .require_scope("cases:delete")
+            .step_up(step_up()),
+    );
+    let report = get(show)
+        .require_scope("cases:read")
+        .and(head(show).require_scope("cases:write"));
+    let health = get(show).audit(AuditScope::DenialsOnly).permit_plain_http();
+    let api = router()
+        .route("/", get(show))
+        .route("/admin", get(show).require_scope("admin"))
+        .public_route("/public", get(show))
+        .nest(
+            "/orgs/{org}",
+            router().route("/cases/{id}", get(show).require_scope("cases:read")),
+        );
+    router()
+        .route("/cases", cases)
+        .route("/cases/{id}", case)
+        .route(
+            "/either",
+            get(show).require_any_scope(["cases:read", "cases:write"]),
+        )
+        .route("/me", get(me))
+        .route("/optional", get(maybe).optional())
+        .public_route("/public", get(show))
+        .public_route("/health", health)
+        .public_route("/deny", get(deny))
+        .public_route("/misplaced", get(me))
+        .route("/tenant", get(tenant))
+        .route("/watch", get(watch).require_scope("cases:read"))
+        .route("/report", report)
+        .route("/page", get(show).public().and(any(show)))
+        .nest("/api", api)
+        .nest_service(
+            "/files",
+            any_service(everything()).require_scope("files:read"),
+        )
+        .nest_service("/open", any_service(everything()).public())
+}
+
+/// A router of axum's own that answers every path.
+fn everything() -> Router {
+    Router::new().fallback(show)
+}
+
+async fn show(Extension(admitted): Extension<Admitted>, headers: HeaderMap, body: Bytes) -> String {
+    seen(&admitted, &headers, body.len())
+}
+
+async fn me(
+    CurrentPrincipal(principal): CurrentPrincipal,
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+) -> Result<String, Rejection> {
+    match admitted.principal() {
+        Some(same) if same.subject == principal.subject => Ok(seen(&admitted, &headers, 0)),
+        Some(_) | None => Err(Rejection::Misconfigured),
+    }
+}
+
+async fn maybe(
+    caller: Option<CurrentPrincipal>,
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+) -> Result<String, Rejection> {
+    match (caller, admitted.principal()) {
+        (None, None) => Ok(seen(&admitted, &headers, 0)),
+        (Some(CurrentPrincipal(one)), Some(other)) if one.subject == other.subject => {
+            Ok(seen(&admitted, &headers, 0))
+        }
+        (Some(_), _) | (None, Some(_)) => Err(Rejection::Misconfigured),
+    }
+}
+
+async fn tenant(
+    CurrentTenant(_): CurrentTenant,
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+) -> String {
+    seen(&admitted, &headers, 0)
+}
+
+async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
+    let asked = headers.get(DENIAL).map(|value| value.as_bytes());
+    match asked.and_then(denial) {
+        Some(denial) => Err(denial.into()),
+        None => Err(Rejection::Misconfigured),
+    }
+}
+
+async fn watch() -> Body {
+    Body::new(Parts(PARTS))
+}
+
+fn seen(admitted: &Admitted, headers: &HeaderMap, body: usize) -> String {
+    let fields = headers.iter();
+    let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    echo(admitted, fields, body)
+}
+
+/// A body whose length nobody knows.
+struct Parts(usize);
+
+impl HttpBody for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.checked_sub(1).map(|left| {
+            self.0 = left;
+            Ok(Frame::data(Bytes::from_static(b"part\n")))
+        }))
+    }
+}

@@ -1,0 +1,397 @@
+//! The cases, as the files beside `ringwall-gate` state them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+/// Where the files are, from this crate.
+const VECTORS: &str = "../ringwall-gate/tests/vectors";
+
+/// One file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vectors {
+    about: String,
+    /// How many of its cases leave each protocol out. It stands in the file, so that whoever leaves
+    /// a protocol out shows it to a reviewer twice.
+    excluded: BTreeMap<Protocol, usize>,
+    cases: Vec<Case>,
+}
+
+/// One request and its verdict.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    #[serde(default)]
+    pub(crate) gate: GateName,
+    pub(crate) request: Request,
+    pub(crate) verdict: Verdict,
+    /// What the operator hears: the cause of the last event that the request made.
+    #[serde(default)]
+    pub(crate) cause: Option<String>,
+    #[serde(default)]
+    pub(crate) seen: Seen,
+    /// Whether the audit trail holds it.
+    #[serde(default = "yes")]
+    pub(crate) recorded: bool,
+    #[serde(default)]
+    pub(crate) excluded: BTreeMap<Protocol, String>,
+}
+
+/// The protocols that a request is sent by.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+    Grpc,
+}
+
+/// The gates that each framework's service is built with.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GateName {
+    /// Believes proxies at addresses where nobody is: the client is not one of them.
+    #[default]
+    Direct,
+    /// Believes the client of the tests to be a proxy.
+    Proxied,
+    /// As `Proxied`, and serves over TLS alone.
+    HttpsOnly,
+    /// As `HttpsOnly`, and redirects browsers.
+    HttpsRedirect,
+    /// As `Direct`, with an audit trail that takes its time.
+    Slow,
+    /// As `Direct`, with an audit trail that is down.
+    Unrecorded,
+    /// As `Direct`, with metadata of the protected resource, and `%2f` permitted in paths.
+    Described,
+}
+
+/// What is sent. See the README beside the files for the members.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    #[serde(default)]
+    pub(crate) method: Option<String>,
+    #[serde(default)]
+    pub(crate) target: Option<String>,
+    #[serde(default)]
+    pub(crate) grpc: Option<String>,
+    #[serde(default, deserialize_with = "some")]
+    pub(crate) authority: Option<Option<String>>,
+    #[serde(default)]
+    pub(crate) headers: Vec<(String, String)>,
+    #[serde(default)]
+    pub(crate) body: Option<String>,
+    #[serde(default)]
+    pub(crate) framing: Framing,
+    #[serde(default)]
+    pub(crate) trailers: Vec<(String, String)>,
+    #[serde(default)]
+    pub(crate) raw: Option<String>,
+    #[serde(default)]
+    pub(crate) pseudo: Option<Vec<(String, String)>>,
+}
+
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Framing {
+    /// By `content-length`.
+    #[default]
+    Length,
+    /// By its end: in chunks, or by the frame that ends the stream.
+    Stream,
+    /// By what the case's own header fields say.
+    None,
+}
+
+/// What becomes of it, in the gate's terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The handler answers.
+    Admitted,
+    /// The gate refuses, or the handler does in the gate's words.
+    Denied(Denied),
+    /// Somebody refuses, the server's own parser or the gate: no handler runs.
+    Refused,
+    /// The handler runs, and its body breaks off at the route's limit.
+    CutOff,
+    /// The handler answers, and its answer is ended before it is whole.
+    Ended,
+    /// The handler asks for what its route does not know: a mistake of the service, which denies.
+    Misconfigured,
+}
+
+/// A denial.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Denied {
+    #[serde(rename = "denied")]
+    pub(crate) kind: Kind,
+    /// Who denies: the gate, unless the handler is said to.
+    #[serde(default)]
+    pub(crate) by: By,
+    #[serde(default)]
+    pub(crate) error: Option<String>,
+    #[serde(default)]
+    pub(crate) scope: Option<String>,
+    #[serde(default)]
+    pub(crate) acr_values: Option<String>,
+    #[serde(default)]
+    pub(crate) max_age: Option<u64>,
+    #[serde(default)]
+    pub(crate) resource_metadata: Option<String>,
+    #[serde(default)]
+    pub(crate) allow: Option<String>,
+    #[serde(default)]
+    pub(crate) approval: Option<String>,
+    #[serde(default)]
+    pub(crate) limit: Option<u64>,
+    #[serde(default)]
+    pub(crate) location: Option<String>,
+    #[serde(default)]
+    pub(crate) retry_after: Option<u64>,
+}
+
+/// Who denies.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum By {
+    #[default]
+    Gate,
+    /// What runs behind the door: the request is recorded as one that was answered.
+    Handler,
+}
+
+/// The kinds of denials.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Malformed,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    /// The caller came through the door of what is not there.
+    UnknownRoute,
+    MethodNotAllowed,
+    ApprovalRequired,
+    Conflict,
+    Gone,
+    PreconditionFailed,
+    PayloadTooLarge,
+    PlainHttp,
+    RateLimited,
+    Unavailable,
+}
+
+/// What the handler sees; what is not said is not compared.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seen {
+    /// The subject, `anonymous` or `not asked`.
+    pub(crate) caller: Option<String>,
+    /// The address, or `unknown`.
+    pub(crate) client_address: Option<String>,
+    /// `https`, `http` or `unknown`.
+    pub(crate) scheme: Option<String>,
+    pub(crate) via_proxy: Option<bool>,
+    /// The name under which the route is recorded. In gRPC it is the method's path.
+    pub(crate) route: Option<String>,
+    /// The length of the body.
+    pub(crate) body: Option<usize>,
+    /// The values of each header field named.
+    #[serde(default)]
+    pub(crate) fields: BTreeMap<String, Vec<String>>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Request {
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or("GET")
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        self.target.as_deref().unwrap_or_default()
+    }
+
+    /// The host; `None` when none is sent.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        match &self.authority {
+            None => Some("corpus.example"),
+            Some(authority) => authority.as_deref(),
+        }
+    }
+
+    /// The gRPC method that stands for the route, where the case names none.
+    pub(crate) fn grpc_path(&self) -> Option<&str> {
+        if let Some(path) = &self.grpc {
+            return Some(path);
+        }
+        let path = self.target().split('?').next().unwrap_or_default();
+        Some(match (self.method(), path) {
+            ("GET", "/cases/7") => "/corpus.v1.Cases/Get",
+            ("GET", "/cases") => "/corpus.v1.Cases/List",
+            ("POST", "/cases") => "/corpus.v1.Cases/Create",
+            ("DELETE", "/cases/7") => "/corpus.v1.Cases/Delete",
+            ("GET", "/either") => "/corpus.v1.Cases/Either",
+            ("GET", "/me") => "/corpus.v1.Cases/Me",
+            ("GET", "/optional") => "/corpus.v1.Cases/Optional",
+            ("GET", "/public") => "/corpus.v1.Cases/Public",
+            ("GET", "/health") => "/corpus.v1.Cases/Health",
+            ("GET", "/deny") => "/corpus.v1.Cases/Deny",
+            ("GET", "/misplaced") => "/corpus.v1.Cases/Misplaced",
+            ("GET", "/tenant") => "/corpus.v1.Cases/Tenant",
+            ("GET", "/watch") => "/corpus.v1.Cases/Watch",
+            _ => return None,
+        })
+    }
+}
+
+/// Tells a member that is `null` from one that is not there.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl<'de> Deserialize<'de> for Verdict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        match value.as_str() {
+            Some("admitted") => Ok(Self::Admitted),
+            Some("refused") => Ok(Self::Refused),
+            Some("cut off") => Ok(Self::CutOff),
+            Some("ended") => Ok(Self::Ended),
+            Some("misconfigured") => Ok(Self::Misconfigured),
+            Some(other) => Err(D::Error::custom(format!(
+                "the verdict {other:?} is unknown"
+            ))),
+            None => serde_json::from_value(value)
+                .map(Self::Denied)
+                .map_err(D::Error::custom),
+        }
+    }
+}
+
+/// All cases, each with the name of its file; or everything that is wrong with the files.
+pub(crate) fn load() -> Result<Vec<(String, Case)>, Vec<String>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(VECTORS);
+    let entries = std::fs::read_dir(&folder).expect("the folder of the vectors");
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    files.sort();
+    let mut cases = Vec::new();
+    let mut wrong = Vec::new();
+    let mut names = BTreeSet::new();
+    for path in files {
+        let file = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let vectors: Vectors = match serde_json::from_str(&text) {
+            Ok(vectors) => vectors,
+            Err(error) => {
+                wrong.push(format!("{file}: {error}"));
+                continue;
+            }
+        };
+        if vectors.about.is_empty() {
+            wrong.push(format!("{file}: it does not say what it is about"));
+        }
+        let mut counted: BTreeMap<Protocol, usize> = BTreeMap::new();
+        for case in vectors.cases {
+            for protocol in case.excluded.keys() {
+                let count = counted.entry(*protocol).or_default();
+                *count = count.saturating_add(1);
+            }
+            if !names.insert(case.name.clone()) {
+                wrong.push(format!("{file}: two cases are named {:?}", case.name));
+            }
+            wrong.extend(faults(&case).map(|fault| format!("{file}: {:?} {fault}", case.name)));
+            cases.push((file.clone(), case));
+        }
+        if counted != vectors.excluded {
+            wrong.push(format!(
+                "{file}: it says that it excludes {:?}, and its cases exclude {counted:?}",
+                vectors.excluded
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        Ok(cases)
+    } else {
+        Err(wrong)
+    }
+}
+
+/// What a case contradicts itself in, or leaves out.
+fn faults(case: &Case) -> impl Iterator<Item = &'static str> {
+    let Request {
+        target,
+        raw,
+        pseudo,
+        ..
+    } = &case.request;
+    let excludes = |protocol| case.excluded.contains_key(&protocol);
+    let by_gate = match &case.verdict {
+        Verdict::Denied(denied) => denied.by == By::Gate,
+        Verdict::Admitted
+        | Verdict::Refused
+        | Verdict::CutOff
+        | Verdict::Ended
+        | Verdict::Misconfigured => false,
+    };
+    let says_seen = case.seen != Seen::default();
+    [
+        (
+            !excludes(Protocol::Grpc) && case.request.grpc_path().is_none(),
+            "has no gRPC method, and does not exclude gRPC",
+        ),
+        (
+            !case.request.trailers.is_empty() && case.request.framing != Framing::Stream,
+            "has trailers, which follow a streamed body alone",
+        ),
+        (
+            case.name.is_empty() || case.why.is_empty(),
+            "has no name, or no reason",
+        ),
+        (
+            case.excluded.values().any(String::is_empty),
+            "excludes a protocol without a reason",
+        ),
+        (case.excluded.len() >= 3, "excludes every protocol"),
+        (
+            target.is_none() && raw.is_none() && !excludes(Protocol::Http1),
+            "has no target",
+        ),
+        (
+            raw.is_some() && !(excludes(Protocol::Http2) && excludes(Protocol::Grpc)),
+            "is raw HTTP/1.1, and does not exclude the others",
+        ),
+        (
+            pseudo.is_some() && !excludes(Protocol::Http1),
+            "has pseudo-header fields, and does not exclude HTTP/1.1",
+        ),
+        (
+            by_gate && case.cause.is_none(),
+            "is denied by the gate, and does not say the cause",
+        ),
+        (
+            says_seen && case.verdict != Verdict::Admitted,
+            "says what the handler sees, and is not admitted",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(is_wrong, fault)| is_wrong.then_some(fault))
+}

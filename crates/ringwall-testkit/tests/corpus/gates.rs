@@ -1,0 +1,238 @@
+//! The gates that the services are built with, and what they tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringwall_core::audit::{
+    AuditIntent, AuditOutcome, AuditRecord, AuditSink, AuditTicket, AuditUnavailable, MemoryAudit,
+};
+use ringwall_core::clock::ManualClock;
+use ringwall_core::event::{MemoryEvents, SecurityEvent};
+use ringwall_core::request::RequestView;
+use ringwall_core::step::Step;
+use ringwall_gate::{
+    Access, Admitted, AuditScope, AuthenticationRequirement, Gate, HttpsOnly, ProtectedResource,
+    RoutePolicy, TrustedProxies,
+};
+
+use crate::case::GateName;
+use crate::credentials::{self, Credentials, Keys, REALM, RECENT, STRONG};
+
+/// More than the corpus makes.
+const KEPT: usize = 65_536;
+
+/// Addresses where nobody is (RFC 5737 §3).
+const NOBODY: &str = "192.0.2.0/24";
+
+/// From where the tests send.
+const LOOPBACK: &str = "127.0.0.0/8";
+
+/// A gate and its channels.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    pub(crate) gate: Gate,
+    trail: Arc<MemoryAudit>,
+    events: Arc<MemoryEvents>,
+    /// The proof of another request, of an administrator. The services find it in each request, as
+    /// if somebody had smuggled it in.
+    pub(crate) planted: Admitted,
+}
+
+/// What one request made the gate tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) records: Vec<AuditRecord>,
+    pub(crate) events: Vec<SecurityEvent>,
+}
+
+/// A place in what a gate tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    records: usize,
+    events: usize,
+}
+
+impl Bench {
+    pub(crate) fn new(name: GateName, credentials: &Credentials) -> Self {
+        let trail = Arc::new(MemoryAudit::new(KEPT));
+        let events = Arc::new(MemoryEvents::new(KEPT));
+        let sink: Arc<dyn AuditSink> = match name {
+            GateName::Slow => Arc::new(Hesitant(Arc::clone(&trail))),
+            GateName::Unrecorded => Arc::new(Down),
+            GateName::Direct
+            | GateName::Proxied
+            | GateName::HttpsOnly
+            | GateName::HttpsRedirect
+            | GateName::Described => Arc::clone(&trail) as Arc<dyn AuditSink>,
+        };
+        let proxies = match name {
+            GateName::Direct | GateName::Slow | GateName::Unrecorded | GateName::Described => {
+                NOBODY
+            }
+            GateName::Proxied | GateName::HttpsOnly | GateName::HttpsRedirect => LOOPBACK,
+        };
+        let builder = Gate::builder(REALM)
+            .tokens(credentials.verifier())
+            .authenticator(Keys {
+                events: events.clone(),
+            })
+            .audit(sink)
+            .events(events.clone())
+            .clock(Arc::new(ManualClock::new(credentials::now())))
+            .trusted_proxies(trusted(proxies))
+            .proxy_header("x-auth-request-user");
+        let builder = match name {
+            GateName::HttpsOnly => builder.https_only(HttpsOnly::refuse()),
+            GateName::HttpsRedirect => {
+                let hosts = HttpsOnly::redirect_to(["corpus.example"]).expect("a host");
+                builder.https_only(hosts)
+            }
+            GateName::Described => {
+                let resource = ProtectedResource::builder(
+                    "https://corpus.example/api",
+                    "https://issuer.example",
+                );
+                builder
+                    .protected_resource(resource.build().expect("a resource"))
+                    .permit_encoded_slashes()
+            }
+            GateName::Direct | GateName::Proxied | GateName::Slow | GateName::Unrecorded => builder,
+        };
+        let gate = builder.build().expect("a gate");
+        let planted = plant(&gate);
+        Self {
+            gate,
+            trail,
+            events,
+            planted,
+        }
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            records: self.trail.snapshot().len(),
+            events: self.events.snapshot().len(),
+        }
+    }
+
+    /// What was told since, once nothing is unsettled any more: what a client sees last is not what
+    /// a server does last.
+    pub(crate) async fn told_since(&self, mark: Mark) -> Told {
+        for _ in 0..200 {
+            let told = self.since(mark);
+            if told.records.iter().all(|record| record.outcome.is_some()) {
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.since(mark)
+    }
+
+    fn since(&self, mark: Mark) -> Told {
+        Told {
+            records: self.trail.snapshot().split_off(mark.records),
+            events: self.events.snapshot().split_off(mark.events),
+        }
+    }
+}
+
+fn trusted(network: &str) -> TrustedProxies {
+    let proxies = TrustedProxies::builder().network(network).build();
+    proxies.expect("a network")
+}
+
+/// What the step-up route demands.
+pub(crate) fn step_up() -> AuthenticationRequirement {
+    AuthenticationRequirement::acr_values([STRONG])
+        .and_then(|classes| classes.with_max_age(Duration::from_secs(RECENT)))
+        .expect("a requirement")
+}
+
+fn plant(gate: &Gate) -> Admitted {
+    let policy = RoutePolicy::new("planted", Access::Authenticated)
+        .with_audit(AuditScope::Off)
+        .permit_plain_http();
+    let headers = [("x-api-key", "admin")];
+    let view = RequestView {
+        method: "GET",
+        scheme: None,
+        authority: None,
+        raw_path: "/planted",
+        raw_query: None,
+        socket_peer: None,
+        client_address: None,
+        tls_peer: None,
+        headers: &headers,
+    };
+    match gate.door(policy).enter(&view) {
+        Step::Done(Ok((admitted, _))) => admitted,
+        Step::Done(Err(denial)) => panic!("{denial}"),
+        Step::Wait(_) => panic!("nothing waits"),
+    }
+}
+
+/// An audit trail that takes its time, so that the adapters have to wait.
+#[derive(Debug)]
+struct Hesitant(Arc<MemoryAudit>);
+
+fn later<T: Send + Unpin + 'static>(step: Step<T>) -> Step<T> {
+    Step::wait(async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        step.await
+    })
+}
+
+impl AuditSink for Hesitant {
+    fn intent(&self, intent: AuditIntent) -> Step<Result<AuditTicket, AuditUnavailable>> {
+        later(self.0.intent(intent))
+    }
+
+    fn outcome(
+        &self,
+        ticket: AuditTicket,
+        outcome: AuditOutcome,
+    ) -> Step<Result<(), AuditUnavailable>> {
+        // Stored late, so that an adapter that answers before it is done shows.
+        let trail = Arc::clone(&self.0);
+        Step::wait(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            trail.outcome(ticket, outcome).await
+        })
+    }
+
+    fn denied(
+        &self,
+        intent: AuditIntent,
+        outcome: AuditOutcome,
+    ) -> Step<Result<(), AuditUnavailable>> {
+        later(self.0.denied(intent, outcome))
+    }
+
+    fn cancelled(&self, ticket: AuditTicket) {
+        self.0.cancelled(ticket);
+    }
+}
+
+/// An audit trail that is down.
+#[derive(Debug)]
+struct Down;
+
+const UNAVAILABLE: AuditUnavailable = AuditUnavailable {
+    retry_after: Duration::from_secs(11),
+};
+
+impl AuditSink for Down {
+    fn intent(&self, _: AuditIntent) -> Step<Result<AuditTicket, AuditUnavailable>> {
+        Step::Done(Err(UNAVAILABLE))
+    }
+
+    fn outcome(&self, _: AuditTicket, _: AuditOutcome) -> Step<Result<(), AuditUnavailable>> {
+        Step::Done(Err(UNAVAILABLE))
+    }
+
+    fn denied(&self, _: AuditIntent, _: AuditOutcome) -> Step<Result<(), AuditUnavailable>> {
+        Step::Done(Err(UNAVAILABLE))
+    }
+
+    fn cancelled(&self, _: AuditTicket) {}
+}

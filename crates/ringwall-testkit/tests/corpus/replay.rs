@@ -1,0 +1,131 @@
+//! All cases in all frameworks.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::answer::Answer;
+use crate::case::{self, Case, GateName, Protocol};
+use crate::credentials::Credentials;
+use crate::expect::Outcome;
+use crate::gates::Bench;
+use crate::wire::{Wire, wire};
+use crate::{actix_site, axum_site, http1, http2, tonic_site};
+
+/// A framework with a protocol that it speaks.
+#[derive(Clone, Copy, Debug)]
+enum Lane {
+    AxumHttp1,
+    AxumHttp2,
+    ActixHttp1,
+    ActixHttp2,
+    Tonic,
+}
+
+const LANES: [Lane; 5] = [
+    Lane::AxumHttp1,
+    Lane::AxumHttp2,
+    Lane::ActixHttp1,
+    Lane::ActixHttp2,
+    Lane::Tonic,
+];
+
+const GATES: [GateName; 7] = [
+    GateName::Direct,
+    GateName::Proxied,
+    GateName::HttpsOnly,
+    GateName::HttpsRedirect,
+    GateName::Slow,
+    GateName::Unrecorded,
+    GateName::Described,
+];
+
+impl Lane {
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::AxumHttp1 | Self::ActixHttp1 => Protocol::Http1,
+            Self::AxumHttp2 | Self::ActixHttp2 => Protocol::Http2,
+            Self::Tonic => Protocol::Grpc,
+        }
+    }
+
+    async fn serve(self, bench: &Bench) -> SocketAddr {
+        match self {
+            Self::AxumHttp1 | Self::AxumHttp2 => axum_site::serve(bench).await,
+            Self::ActixHttp1 | Self::ActixHttp2 => actix_site::serve(bench),
+            Self::Tonic => tonic_site::serve(bench).await,
+        }
+    }
+}
+
+/// Sends every case to one framework by one protocol, one after the other, so that what the gate tells
+/// belongs to the case. Each service has a gate of its own.
+async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials) -> Vec<String> {
+    let mut sites = BTreeMap::new();
+    for name in GATES {
+        let bench = Bench::new(name, credentials);
+        sites.insert(name, (lane.serve(&bench).await, bench));
+    }
+    let protocol = lane.protocol();
+    let mut failures = Vec::new();
+    for (file, case) in cases {
+        if case.excluded.contains_key(&protocol) {
+            continue;
+        }
+        let (address, bench) = &sites[&case.gate];
+        let differences = match wire(case, protocol, credentials) {
+            Err(error) => vec![error],
+            Ok(sent) => {
+                let mark = bench.mark();
+                let answer = exchange(*address, case, sent).await;
+                let told = bench.told_since(mark).await;
+                let outcome = Outcome {
+                    case,
+                    protocol,
+                    answer: &answer,
+                    told: &told,
+                };
+                outcome.differences()
+            }
+        };
+        if !differences.is_empty() {
+            let differences = differences.join("\n    ");
+            failures.push(format!(
+                "{lane:?} · {file} · {}\n    {differences}",
+                case.name
+            ));
+        }
+    }
+    failures
+}
+
+async fn exchange(address: SocketAddr, case: &Case, sent: Wire) -> Answer {
+    match sent {
+        Wire::Http1(bytes) => {
+            http1::exchange(address, &bytes, case.request.method() == "HEAD").await
+        }
+        Wire::Http2(sent) => http2::exchange(address, sent).await,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_request_has_one_verdict_in_every_framework_and_protocol() {
+    let cases = Arc::new(case::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n"))));
+    let credentials = Arc::new(Credentials::new());
+    let lanes = LANES.map(|lane| {
+        let (cases, credentials) = (Arc::clone(&cases), Arc::clone(&credentials));
+        tokio::spawn(async move { replay(lane, &cases, &credentials).await })
+    });
+    let mut failures = Vec::new();
+    for lane in lanes {
+        failures.extend(lane.await.expect("a lane that ends"));
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases in {} lanes:\n{}",
+        failures.len(),
+        cases.len(),
+        LANES.len(),
+        failures.join("\n")
+    );
+}

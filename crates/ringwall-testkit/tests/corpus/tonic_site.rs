@@ -1,0 +1,274 @@
+//! The methods of the corpus in tonic.
+//!
+//! The service is written as the generator writes it, without the generator: messages are plain bytes.
+
+use core::convert::Infallible;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::net::SocketAddr;
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use http::{Request as HttpRequest, Response as HttpResponse};
+use ringwall_gate::{Admitted, AuditScope, Gate};
+use ringwall_tonic::{
+    CurrentPrincipal, CurrentTenant, GuardedRoutes, authenticated, guard, optional, public,
+    refusal, require_any_scope, require_scope,
+};
+use ringwall_transport::Peer;
+use tokio::net::TcpListener;
+use tokio_stream::iter;
+use tonic::body::Body;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::KeyAndValueRef;
+use tonic::server::{Grpc, NamedService, ServerStreamingService, UnaryService};
+use tonic::transport::Server;
+use tonic::transport::server::{TcpConnectInfo, TcpIncoming};
+use tonic::{Request, Response, Status};
+use tower::util::MapRequestLayer;
+use tower_service::Service;
+
+use crate::echo::{DENIAL, PARTS, denial, echo};
+use crate::gates::{Bench, step_up};
+
+/// What gRPC puts in front of a message: it counts towards the limit of what a client may send.
+pub(crate) const PREFIX: usize = 5;
+
+/// Serves the methods behind the gate of `bench`.
+pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
+    let routes = routes(&bench.gate).into_routes().expect("routes");
+    let planted = bench.planted.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let plant = MapRequestLayer::new(move |mut request: HttpRequest<Body>| {
+        let connection = request.extensions().get::<TcpConnectInfo>();
+        let peer = connection.and_then(TcpConnectInfo::remote_addr);
+        request.extensions_mut().insert(planted.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(Peer::plain(peer));
+        }
+        request
+    });
+    let server = Server::builder().layer(plant).add_routes(routes);
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    address
+}
+
+fn routes(gate: &Gate) -> GuardedRoutes {
+    let probe = public().audit(AuditScope::DenialsOnly).permit_plain_http();
+    let limit = u64::try_from(64_usize.saturating_add(PREFIX)).expect("fits");
+    let cases = guard(Cases)
+        .method("Get", require_scope("cases:read"))
+        .method("List", require_scope("cases:read"))
+        .method("Create", require_scope("cases:write").body_limit(limit))
+        .method("Delete", require_scope("cases:delete").step_up(step_up()))
+        .method("Either", require_any_scope(["cases:read", "cases:write"]))
+        .method("Me", authenticated())
+        .method("Optional", optional())
+        .method("Public", public())
+        .method("Health", probe)
+        .method("Deny", public())
+        .method("Misplaced", public())
+        .method("Tenant", authenticated())
+        .method("Watch", require_scope("cases:read"));
+    GuardedRoutes::new(gate.clone())
+        .service(cases)
+        .service(guard(Admin).every_method(require_scope("admin")))
+        .public_service(Open)
+}
+
+/// Every method that has a policy, and one that has none.
+#[derive(Clone, Copy)]
+struct Cases;
+
+/// Every method of its own is a plain one.
+#[derive(Clone, Copy)]
+struct Admin;
+
+#[derive(Clone, Copy)]
+struct Open;
+
+impl NamedService for Cases {
+    const NAME: &'static str = "corpus.v1.Cases";
+}
+
+impl NamedService for Admin {
+    const NAME: &'static str = "corpus.v1.Admin";
+}
+
+impl NamedService for Open {
+    const NAME: &'static str = "corpus.v1.Open";
+}
+
+type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+macro_rules! server {
+    ($server:ident { $($path:literal => $method:ident,)+ }) => {
+        impl Service<HttpRequest<Body>> for $server {
+            type Response = HttpResponse<Body>;
+            type Error = Infallible;
+            type Future = Answering<Result<HttpResponse<Body>, Infallible>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
+                Box::pin(async move {
+                    Ok(match request.uri().path() {
+                        $($path => Grpc::new(Plain).unary(Method::$method, request).await,)+
+                        "/corpus.v1.Cases/Watch" => {
+                            Grpc::new(Plain).server_streaming(Watch, request).await
+                        }
+                        _ => Status::unimplemented("").into_http(),
+                    })
+                })
+            }
+        }
+    };
+}
+
+server!(Cases {
+    "/corpus.v1.Cases/Get" => Show,
+    "/corpus.v1.Cases/List" => Show,
+    "/corpus.v1.Cases/Create" => Show,
+    "/corpus.v1.Cases/Delete" => Show,
+    "/corpus.v1.Cases/Either" => Show,
+    "/corpus.v1.Cases/Me" => Me,
+    "/corpus.v1.Cases/Optional" => Maybe,
+    "/corpus.v1.Cases/Public" => Show,
+    "/corpus.v1.Cases/Health" => Show,
+    "/corpus.v1.Cases/Deny" => Deny,
+    "/corpus.v1.Cases/Misplaced" => Me,
+    "/corpus.v1.Cases/Tenant" => Tenant,
+    "/corpus.v1.Cases/Forgotten" => Show,
+});
+
+server!(Admin {
+    "/corpus.v1.Admin/Show" => Show,
+    "/corpus.v1.Admin/" => Show,
+});
+
+server!(Open {
+    "/corpus.v1.Open/Show" => Show,
+    "/corpus.v1.Open/a/b" => Show,
+});
+
+#[derive(Clone, Copy)]
+enum Method {
+    Show,
+    Me,
+    Maybe,
+    Tenant,
+    Deny,
+}
+
+impl UnaryService<Bytes> for Method {
+    type Response = String;
+    type Future = Answering<Result<Response<String>, Status>>;
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let method = *self;
+        Box::pin(async move { method.answer(&request).map(Response::new) })
+    }
+}
+
+impl Method {
+    fn answer(self, request: &Request<Bytes>) -> Result<String, Status> {
+        match self {
+            Self::Show => {}
+            Self::Me => {
+                let CurrentPrincipal(one) = CurrentPrincipal::from_request(request)?;
+                let other = admitted(request)?.principal();
+                if other.is_none_or(|other| other.subject != one.subject) {
+                    return Err(Status::internal("two callers"));
+                }
+            }
+            Self::Maybe => {
+                let one = CurrentPrincipal::optional(request)?;
+                let other = admitted(request)?.principal();
+                if one.map(|one| one.0.subject.clone()) != other.map(|other| other.subject.clone())
+                {
+                    return Err(Status::internal("two callers"));
+                }
+            }
+            Self::Tenant => {
+                CurrentTenant::from_request(request)?;
+            }
+            Self::Deny => {
+                let asked = request.metadata().get(DENIAL);
+                return match asked.and_then(|value| denial(value.as_encoded_bytes())) {
+                    Some(denial) => Err(refusal(&denial)),
+                    None => Err(Status::internal("no such denial")),
+                };
+            }
+        }
+        Ok(echo(
+            admitted(request)?,
+            request.metadata().iter().map(|entry| match entry {
+                KeyAndValueRef::Ascii(key, value) => (key.as_str(), value.as_encoded_bytes()),
+                KeyAndValueRef::Binary(key, value) => (key.as_str(), value.as_encoded_bytes()),
+            }),
+            request.get_ref().len(),
+        ))
+    }
+}
+
+fn admitted(request: &Request<Bytes>) -> Result<&Admitted, Status> {
+    let admitted = request.extensions().get::<Admitted>();
+    admitted.ok_or_else(|| Status::internal("nobody was admitted"))
+}
+
+/// A method whose server streams.
+#[derive(Clone, Copy)]
+struct Watch;
+
+impl ServerStreamingService<Bytes> for Watch {
+    type Response = String;
+    type ResponseStream = tokio_stream::Iter<std::vec::IntoIter<Result<String, Status>>>;
+    type Future = core::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+        let parts = vec![Ok("part\n".to_owned()); PARTS];
+        core::future::ready(Ok(Response::new(iter(parts))))
+    }
+}
+
+/// Messages that are plain bytes.
+#[derive(Clone, Copy)]
+struct Plain;
+
+impl Codec for Plain {
+    type Encode = String;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Plain {
+    type Item = String;
+    type Error = Status;
+
+    fn encode(&mut self, item: String, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put_slice(item.as_bytes());
+        Ok(())
+    }
+}
+
+impl Decoder for Plain {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let length = buffer.remaining();
+        Ok(Some(buffer.copy_to_bytes(length)))
+    }
+}
