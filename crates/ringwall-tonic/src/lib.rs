@@ -4,6 +4,8 @@ mod doors;
 mod error;
 mod extract;
 mod future;
+#[cfg(feature = "tls")]
+mod incoming;
 mod methods;
 mod origin;
 mod policy;
@@ -19,6 +21,8 @@ mod watch;
 pub use error::Error;
 pub use extract::{Claims, CurrentPrincipal, CurrentTenant};
 pub use future::GuardedFuture;
+#[cfg(feature = "tls")]
+pub use incoming::{TlsIncoming, TlsIo};
 pub use methods::{MethodEntry, Methods};
 pub use policy::{MethodPolicy, authenticated, optional, public, require_any_scope, require_scope};
 pub use refusal::{APPROVAL_REQUIRED, refusal};

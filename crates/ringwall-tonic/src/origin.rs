@@ -18,7 +18,6 @@ pub(crate) fn origin(extensions: &Extensions) -> Origin<'_> {
         Some(peer) => Origin::of(peer),
         None => Origin {
             peer: address(extensions),
-            scheme: scheme(extensions),
             ..Origin::default()
         },
     };
@@ -38,20 +37,4 @@ fn address(extensions: &Extensions) -> Option<SocketAddr> {
         .get::<TcpConnectInfo>()
         .and_then(TcpConnectInfo::remote_addr)
         .or_else(by_axum)
-}
-
-/// What tonic's own TLS leaves. Its client certificates are not looked at: nothing re-checks them
-/// when a root is removed.
-#[cfg(feature = "tls")]
-fn scheme(extensions: &Extensions) -> Option<&'static str> {
-    use tonic::transport::server::TlsConnectInfo;
-
-    extensions
-        .get::<TlsConnectInfo<TcpConnectInfo>>()
-        .map(|_| "https")
-}
-
-#[cfg(not(feature = "tls"))]
-const fn scheme(_: &Extensions) -> Option<&'static str> {
-    None
 }

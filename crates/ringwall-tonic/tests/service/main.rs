@@ -32,6 +32,8 @@ mod rendering;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(all(test, feature = "tls"))]
+mod tls;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]

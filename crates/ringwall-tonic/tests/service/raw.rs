@@ -4,7 +4,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Method, Request, Response};
 use prost::Message as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::cases::{PREFIX, text};
@@ -130,9 +130,7 @@ pub(crate) struct Raw(SendRequest<Bytes>);
 impl Site {
     pub(crate) async fn raw(&self) -> Raw {
         let stream = TcpStream::connect(self.0).await.expect("a connection");
-        let (client, connection) = h2::client::handshake(stream).await.expect("a handshake");
-        tokio::spawn(connection);
-        Raw(client)
+        Raw::over(stream).await.expect("a handshake")
     }
 
     pub(crate) async fn call(&self, call: Call) -> Answer {
@@ -150,6 +148,15 @@ impl Site {
 }
 
 impl Raw {
+    pub(crate) async fn over<S>(stream: S) -> Option<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (client, connection) = h2::client::handshake(stream).await.ok()?;
+        tokio::spawn(connection);
+        Some(Self(client))
+    }
+
     pub(crate) async fn call(&self, call: Call) -> Result<Answer, h2::Error> {
         let mut client = self.0.clone().ready().await?;
         let mut request = Request::builder()
