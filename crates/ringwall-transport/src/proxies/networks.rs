@@ -91,15 +91,7 @@ impl fmt::Debug for Networks {
 }
 
 fn network(position: usize, text: &str) -> Result<IpNet, ProxiesError> {
-    let net = match text.parse() {
-        Ok(net) => net,
-        Err(_) => {
-            let address: IpAddr = text
-                .parse()
-                .map_err(|_| ProxiesError::NotANetwork { position })?;
-            IpNet::from(address)
-        }
-    };
+    let net = parsed(text).ok_or(ProxiesError::NotANetwork { position })?;
     if net.trunc() != net {
         return Err(ProxiesError::BitsBeyondLength { position });
     }
@@ -108,6 +100,17 @@ fn network(position: usize, text: &str) -> Result<IpNet, ProxiesError> {
         return Err(ProxiesError::Everybody { position });
     }
     Ok(net)
+}
+
+/// Stricter than the parser of [`IpNet`], which takes `010.0.0.0/8` for `10.0.0.0/8`, where others take
+/// it for `8.0.0.0/8`.
+fn parsed(text: &str) -> Option<IpNet> {
+    let Some((address, length)) = text.split_once('/') else {
+        return text.parse().ok().map(|address: IpAddr| address.into());
+    };
+    let is_one_spelling = length == "0" || !length.starts_with(['0', '+']);
+    let length = length.parse().ok().filter(|_| is_one_spelling)?;
+    IpNet::new(address.parse().ok()?, length).ok()
 }
 
 /// A network of IPv4-mapped addresses, as the IPv4 network that it means.
