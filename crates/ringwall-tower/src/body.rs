@@ -56,6 +56,13 @@ impl<B> GateBody<B> {
     }
 }
 
+impl<B> Default for GateBody<B> {
+    /// No body: for a layer in front that answers by itself.
+    fn default() -> Self {
+        Self::refusal(Bytes::new())
+    }
+}
+
 impl<B> Body for GateBody<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,

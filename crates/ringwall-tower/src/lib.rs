@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod browser;
 mod future;
 mod layer;
 mod leased;
@@ -8,6 +9,10 @@ mod refusal;
 mod view;
 
 pub use body::{BoxError, GateBody};
+pub use browser::{
+    CorsPolicyFuture, CorsPolicyLayer, CorsPolicyService, SecurityHeadersFuture,
+    SecurityHeadersLayer, SecurityHeadersService,
+};
 pub use future::GateFuture;
 pub use layer::{GateLayer, GateService, Refuse};
 pub use leased::{CredentialOver, LeaseWatch, Leased};
