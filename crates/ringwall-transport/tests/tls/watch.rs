@@ -1,0 +1,121 @@
+//! Files that are looked at by themselves.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+
+use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
+use ringwall_transport::{ClientTrust, ServerTls, TlsFault};
+
+use crate::authority::{Authority, Leaf};
+use crate::bench::{Bench, Echo, is_served, until};
+
+const INTERVAL: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn takes_over_what_is_there() {
+    let bench = Bench::new();
+    let tls = bench.load(bench.required());
+    let echo = Echo::new(&tls).await;
+    let client = bench.client().shows(&bench.good_client()).config();
+    assert!(is_served(echo.address, &client).await);
+    let watch = tls.watch(INTERVAL).expect("a thread");
+    let before = tls.status();
+    bench.write_certificate(&bench.servers.issue(&Leaf::server()));
+    until(|| tls.status().generation == before.generation + 1).await;
+    bench.write("roots.pem", &Authority::new("others").pem);
+    until(|| tls.status().trust_generation != before.trust_generation).await;
+    assert!(!is_served(echo.address, &client).await);
+
+    drop(watch);
+    let stopped = tls.status().generation;
+    bench.write_certificate(&bench.servers.issue(&Leaf::server()));
+    tokio::time::sleep(INTERVAL * 4).await;
+    assert_eq!(tls.status().generation, stopped, "the watch was dropped");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn follows_the_symbolic_links_of_mounted_secrets() {
+    use std::os::unix::fs::symlink;
+
+    let bench = Bench::new();
+    let version = |name: &str| {
+        let issued = bench.servers.issue(&Leaf::server());
+        std::fs::create_dir(bench.path(name)).expect("a folder");
+        bench.write(&format!("{name}/tls.crt"), &issued.chain);
+        bench.write(&format!("{name}/tls.key"), &issued.key);
+    };
+    // As Kubernetes does: names link to ..data/name, and ..data links to a folder of one version.
+    version("..1");
+    symlink("..1", bench.path("..data")).expect("a link");
+    symlink("..data/tls.crt", bench.path("mounted.crt")).expect("a link");
+    symlink("..data/tls.key", bench.path("mounted.key")).expect("a link");
+    let tls = ServerTls::builder(bench.path("mounted.crt"), bench.path("mounted.key"))
+        .clock(Arc::clone(&bench.clock) as _)
+        .events(Arc::clone(&bench.events) as _)
+        .load()
+        .expect("good files");
+    let _watch = tls.watch(INTERVAL).expect("a thread");
+    for round in 2..6_u64 {
+        version(&format!("..{round}"));
+        symlink(format!("..{round}"), bench.path("..next")).expect("a link");
+        std::fs::rename(bench.path("..next"), bench.path("..data")).expect("a swap");
+        until(|| tls.status().generation == round).await;
+    }
+    assert_eq!(bench.count(EventKind::CertificatesRefused), 0);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_under_way_is_given_time() {
+    let bench = Bench::new();
+    let tls = bench.load(bench.required());
+    let _watch = tls.watch(INTERVAL).expect("a thread");
+    let before = tls.status().generation;
+    for round in 1..4 {
+        // First the certificate, then its key in pieces, faster than a copy settles.
+        let issued = bench.servers.issue(&Leaf::server());
+        bench.write("tls.crt", &issued.chain);
+        for end in [issued.key.len() / 3, issued.key.len() / 2, issued.key.len()] {
+            std::fs::write(bench.path("tls.key"), &issued.key[..end]).expect("a file");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        until(|| tls.status().generation == before + round).await;
+    }
+    assert!(tls.status().is_current());
+}
+
+/// Panics when it is told of a refusal.
+#[derive(Debug)]
+struct Fragile(AtomicBool);
+
+impl EventSink for Fragile {
+    fn emit(&self, event: SecurityEvent) {
+        assert!(
+            !(event.kind == EventKind::CertificatesRefused && self.0.load(Ordering::SeqCst)),
+            "a panic of the sink"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_sink_does_not_end_the_watch() {
+    let bench = Bench::new();
+    let sink = Arc::new(Fragile(AtomicBool::new(true)));
+    let tls = bench
+        .builder()
+        .events(Arc::clone(&sink) as _)
+        .load()
+        .expect("good files");
+    let _watch = tls.watch(INTERVAL).expect("a thread");
+    bench.write("tls.key", "no key");
+    until(|| {
+        let failure = tls.status().failure;
+        failure.is_some_and(|failure| failure.has(TlsFault::BrokenOff))
+    })
+    .await;
+    sink.0.store(false, Ordering::SeqCst);
+    bench.write_certificate(&bench.servers.issue(&Leaf::server()));
+    until(|| tls.status().generation == 2).await;
+    assert!(tls.set_client_trust(ClientTrust::none()).is_ok());
+}
