@@ -4,6 +4,8 @@ mod endpoint;
 mod error;
 mod extract;
 mod guard;
+#[cfg(feature = "tls")]
+mod listener;
 mod origin;
 mod rejection;
 mod router;
@@ -16,6 +18,9 @@ pub use endpoint::{
 };
 pub use error::Error;
 pub use extract::{Claims, CurrentPrincipal, CurrentTenant};
+#[cfg(feature = "tls")]
+pub use listener::{Connection, TlsIncoming};
+pub use origin::origin;
 pub use rejection::Rejection;
 pub use router::GuardedRouter;
 pub use routes::{RouteEntry, Routes};

@@ -8,10 +8,10 @@ use ringwall_tower::{Origin, Peer};
 
 /// The URI as received, since a router that nests cuts its prefix off; and the other end of the
 /// connection, from [`Peer`] as an extension or as axum's own [`ConnectInfo`], or from the bare address
-/// that axum knows by itself.
-pub(crate) fn origin(extensions: &Extensions) -> Origin<'_> {
-    let accepted = || extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0);
-    let origin = match extensions.get::<Peer>().or_else(accepted) {
+/// that axum knows by itself. For tower layers that ask where a request came from.
+#[must_use]
+pub fn origin(extensions: &Extensions) -> Origin<'_> {
+    let origin = match extensions.get::<Peer>().or_else(|| accepted(extensions)) {
         Some(peer) => Origin::of(peer),
         None => Origin {
             peer: extensions
@@ -24,4 +24,24 @@ pub(crate) fn origin(extensions: &Extensions) -> Origin<'_> {
         uri: extensions.get::<OriginalUri>().map(|uri| &uri.0),
         ..origin
     }
+}
+
+#[cfg(feature = "tls")]
+fn accepted(extensions: &Extensions) -> Option<&Peer> {
+    use crate::listener::Connection;
+
+    let connection = extensions.get::<ConnectInfo<Connection>>();
+    connection
+        .map(|info| &info.0.0)
+        .or_else(|| connected(extensions))
+}
+
+#[cfg(not(feature = "tls"))]
+fn accepted(extensions: &Extensions) -> Option<&Peer> {
+    connected(extensions)
+}
+
+/// Of a service that makes its connections known as they are.
+fn connected(extensions: &Extensions) -> Option<&Peer> {
+    extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0)
 }

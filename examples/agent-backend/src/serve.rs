@@ -9,13 +9,15 @@ use std::sync::Arc;
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::SystemClock;
 use ringwall_gate::Gate;
+use ringwall_tower::{CorsPolicyLayer, SecurityHeadersLayer};
+use ringwall_transport::HandshakeAcceptor;
 use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
 use crate::case_store::CaseStore;
 use crate::cli::ServeArgs;
-use crate::config::{Config, Trust};
+use crate::config::{Browser, Config, Tls, Trust};
 use crate::dev_issuer;
 use crate::routes::{self, App};
 use crate::server;
@@ -59,7 +61,11 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let mut gate = Gate::builder(&config.realm)
         .tokens(trusted.verifier.clone())
         .audit(audit.clone())
+        .trusted_proxies(config.front.proxies.clone())
         .profile(config.profile);
+    if let Some(https) = &config.front.https {
+        gate = gate.https_only(https.clone());
+    }
     if let Some(resource) = &config.resource {
         gate = gate.protected_resource(resource.clone());
     }
@@ -73,6 +79,14 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         issuer: trusted.source.development_issuer(),
     };
     let (router, routes) = routes::router(gate, app, &config.step_up)?;
+    // Around everything that answers, the gate's refusals included: preflights carry no credentials,
+    // and no answer goes without its header fields.
+    let Browser { headers, cors } = config.browser.clone();
+    for loosened in headers.loosened().iter().chain(cors.loosened()) {
+        tracing::warn!(%loosened, "browsers are told something looser than by default");
+    }
+    let headers = SecurityHeadersLayer::new(headers).with_proxies(config.front.proxies.clone());
+    let router = router.layer(CorsPolicyLayer::new(cors)).layer(headers);
     for route in &routes {
         tracing::info!(method = route.method, path = route.path, access = %route.access, login = route.authentication.as_ref().map(tracing::field::display), "route");
     }
@@ -84,11 +98,18 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
     tracing::info!(%address, profile = %config.profile, "listening");
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && config.tls.is_none() {
         tracing::warn!("other machines can reach this address, and it speaks plain HTTP");
     }
     greet(address, &config);
-    server::run(listener, router, config.limits, stop()).await;
+    let (acceptor, _watch) = match &config.tls {
+        Some(Tls { server, poll }) => {
+            let watch = server.watch(*poll)?;
+            (Some(HandshakeAcceptor::new(server)), Some(watch))
+        }
+        None => (None, None),
+    };
+    server::run(listener, acceptor, router, config.limits, stop()).await;
     if let Source::Remote(client) = &trusted.source {
         client.shutdown().await;
     }
@@ -130,7 +151,11 @@ async fn stop() {
     reason = "the address, which may be a free port, is the program's answer"
 )]
 fn greet(address: SocketAddr, config: &Config) {
-    println!("listening on http://{address}");
+    let scheme = match config.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    println!("listening on {scheme}://{address}");
     if !config.profile.is_development() {
         return;
     }

@@ -17,6 +17,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use ringwall_tower::Peer;
+use ringwall_transport::HandshakeAcceptor;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -31,12 +33,14 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// The pause after a connection could not be accepted, which is when file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` until `stop` resolves and running requests have ended.
+/// Serves `router` on `listener` until `stop` resolves and running requests have ended; over TLS when
+/// `acceptor` is given.
 ///
 /// axum's own `serve` bounds neither connections nor the time that a header takes, and a few
 /// hundred silent clients would keep everybody else out.
 pub(crate) async fn run(
     listener: TcpListener,
+    acceptor: Option<HandshakeAcceptor>,
     router: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -52,20 +56,36 @@ pub(crate) async fn run(
     let mut stop = pin!(stop);
     loop {
         let next = next(&listener, &places);
-        let (stream, peer, place) = tokio::select! {
+        let (stream, address, place) = tokio::select! {
             () = &mut stop => break,
             next = next => match next {
                 Some(next) => next,
                 None => continue,
             },
         };
-        let connection = serve_connection(stream, peer, router.clone(), limits);
-        let connection = graceful.watch(connection);
+        let router = router.clone();
+        let watcher = graceful.watcher();
+        let Some(acceptor) = acceptor.clone() else {
+            let connection = serve_connection(stream, Peer::plain(address), router, limits);
+            tokio::spawn(ended(watcher.watch(connection), address, place));
+            continue;
+        };
+        // A handshake has a bound and a time of its own, so it holds no place: clients that begin one
+        // and fall silent keep nobody out.
+        drop(place);
+        let places = Arc::clone(&places);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "the connection ended early");
-            }
-            drop::<OwnedSemaphorePermit>(place);
+            // What went wrong was counted and reported.
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let Ok(place) = places.try_acquire_owned() else {
+                tracing::warn!(%address, "there is no place for another connection");
+                return;
+            };
+            let peer = stream.peer().clone();
+            let connection = serve_connection(stream, peer, router, limits);
+            ended(watcher.watch(connection), address, place).await;
         });
     }
     drop(listener);
@@ -76,6 +96,18 @@ pub(crate) async fn run(
     {
         tracing::warn!("some requests took longer than the grace, and are cut off");
     }
+}
+
+/// The whole life of a connection, which holds its place.
+async fn ended(
+    connection: impl Future<Output = hyper::Result<()>>,
+    address: SocketAddr,
+    place: OwnedSemaphorePermit,
+) {
+    if let Err(error) = connection.await {
+        tracing::debug!(%address, %error, "the connection ended early");
+    }
+    drop(place);
 }
 
 /// The next connection, once there is a place for it.
@@ -98,13 +130,13 @@ async fn next(
     }
 }
 
-fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+fn serve_connection<C: AsyncRead + AsyncWrite + Unpin>(
+    stream: C,
+    peer: Peer,
     router: Router,
     limits: Limits,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<C>,
     impl hyper::service::Service<
         Request<Incoming>,
         Response = Response,
@@ -114,8 +146,8 @@ fn serve_connection(
 > {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        // What the kernel says about the other end, and never a header field.
-        request.extensions_mut().insert(Peer::plain(peer));
+        // What the kernel and the handshake say about the other end, and never a header field.
+        request.extensions_mut().insert(peer.clone());
         router.clone().call(request)
     });
     http1::Builder::new()

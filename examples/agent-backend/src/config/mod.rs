@@ -2,14 +2,17 @@
 //!
 //! Everything that is wrong is found in one go, so that whoever sets a service up corrects once.
 
+mod browser;
 mod fault;
 mod file;
+mod front;
 mod limits;
 mod provider;
 mod remote_keys;
 mod resource;
 mod section;
 mod step_up;
+mod tls;
 mod tokens;
 
 use std::fs;
@@ -19,9 +22,12 @@ use std::path::{Path, PathBuf};
 use ringwall_core::profile::Profile;
 use ringwall_gate::{AuthenticationRequirement, ProtectedResource};
 
+pub(crate) use browser::Browser;
 pub(crate) use fault::Faults;
+pub(crate) use front::Front;
 pub(crate) use limits::Limits;
 pub(crate) use remote_keys::RemoteKeys;
+pub(crate) use tls::Tls;
 pub(crate) use tokens::{Keys, Tokens};
 
 use crate::cli::ServeArgs;
@@ -40,6 +46,10 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) realm: String,
     pub(crate) limits: Limits,
+    /// TLS of the service's own. `None` speaks plain HTTP.
+    pub(crate) tls: Option<Tls>,
+    pub(crate) front: Front,
+    pub(crate) browser: Browser,
     /// What the login of somebody who deletes must be like.
     pub(crate) step_up: AuthenticationRequirement,
     pub(crate) trust: Trust,
@@ -79,6 +89,9 @@ impl Config {
         let profile = top.parsed::<Profile>("profile", "production or development");
         let resource = top.text("resource");
         let limits = top.table("limits");
+        let tls = top.table("tls");
+        let front = top.table("front");
+        let browser = top.table("browser");
         let step_up = top.table("step_up");
         let mut tokens = top.table("tokens");
         top.finish();
@@ -93,6 +106,9 @@ impl Config {
         let resource = args.resource.clone().or(resource);
         let limits = Limits::read(limits.unwrap_or_default(), &mut faults);
         let step_up = step_up::read(step_up.unwrap_or_default(), &mut faults);
+        let is_encrypted = tls.is_some();
+        let tls = tls.and_then(|tls| Tls::read(tls, &mut faults));
+        let front = Front::read(front.unwrap_or_default(), is_encrypted, &mut faults);
         if let Some(data_dir) = &data_dir {
             check_writers(data_dir, &mut faults);
         }
@@ -127,7 +143,8 @@ impl Config {
             }
             Some(Trust::Development) | None => None,
         };
-        let (Some(trust), Some(step_up)) = (trust, step_up) else {
+        let browser = Browser::read(browser.unwrap_or_default(), profile, &mut faults);
+        let (Some(trust), Some(step_up), Some(browser)) = (trust, step_up, browser) else {
             return Err(faults);
         };
         faults.none_or(Self {
@@ -135,6 +152,9 @@ impl Config {
             data_dir,
             realm,
             limits,
+            tls,
+            front,
+            browser,
             step_up,
             trust,
             profile,

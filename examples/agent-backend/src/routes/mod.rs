@@ -6,6 +6,7 @@ mod cases;
 mod health;
 mod json;
 mod key_set;
+mod page;
 mod problem;
 mod whoami;
 
@@ -49,8 +50,17 @@ pub(crate) fn router(
     let probe = AuditScope::DenialsOnly;
     let names_resource = gate.protected_resource().is_some();
     let mut routes = GuardedRouter::new(gate)
-        .public_route("/healthz", get(health::alive).audit(probe))
-        .public_route("/readyz", get(health::ready).audit(probe))
+        .public_route(
+            "/healthz",
+            get(health::alive).audit(probe).permit_plain_http(),
+        )
+        .public_route(
+            "/readyz",
+            get(health::ready).audit(probe).permit_plain_http(),
+        )
+        .public_route("/", get(page::index).audit(probe))
+        .public_route("/page.js", get(page::script).audit(probe))
+        .public_route("/page.css", get(page::style).audit(probe))
         .route("/api/whoami", get(whoami::whoami))
         .route("/api/audit", get(audit::list).require_scope("audit:read"))
         .route(

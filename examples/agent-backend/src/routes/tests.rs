@@ -46,8 +46,11 @@ async fn table(with_issuer: bool, with_resource: bool) -> String {
 
 /// A route that became public, or lost its scope, shows here.
 const PRODUCTION: &str = "\
-GET     /healthz        public
-GET     /readyz         public
+GET     /healthz        public, plain HTTP too
+GET     /readyz         public, plain HTTP too
+GET     /               public
+GET     /page.js        public
+GET     /page.css       public
 GET     /api/whoami     authenticated
 GET     /api/audit      all of audit:read
 GET     /api/cases      all of cases:read

@@ -1,0 +1,60 @@
+//! TLS of the service's own, and whose client certificates it accepts.
+
+use core::time::Duration;
+
+use ringwall_gate::TracingEvents;
+use ringwall_transport::{ClientTrust, Pem, ServerTls};
+use std::sync::Arc;
+use toml::Table;
+
+use crate::config::fault::Faults;
+use crate::config::section::Section;
+
+/// What the service speaks over TLS: HTTP/1.1 alone, as without.
+const PROTOCOLS: [&str; 1] = ["http/1.1"];
+
+/// TLS with files that are looked at again.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    pub(crate) server: ServerTls,
+    pub(crate) poll: Duration,
+}
+
+impl Tls {
+    /// Reads the section and the files that it names.
+    pub(crate) fn read(table: Table, faults: &mut Faults) -> Option<Self> {
+        let mut section = Section::new("tls", table, faults);
+        let remedy = "name a PEM file with the certificate and those between it and its root";
+        let certificate = section.required("certificate", remedy);
+        let key = section.required("key", "name a PEM file with the key of the certificate");
+        let roots = section.texts("client_roots");
+        let is_required = section.flag("require_client_certificate");
+        if is_required && roots.is_empty() {
+            let problem = "demands what nobody can show: client_roots names nobody";
+            let remedy = "name the roots whose clients are let in";
+            section.fault("require_client_certificate", problem, remedy);
+        }
+        let poll = section.seconds("poll_seconds", 1..=86_400, 30);
+        section.finish();
+        let asks_clients = !roots.is_empty();
+        let roots = roots.into_iter().map(Pem::file);
+        let trust = match (asks_clients, is_required) {
+            (false, _) => ClientTrust::none(),
+            (true, false) => ClientTrust::optional(roots),
+            (true, true) => ClientTrust::required(roots),
+        };
+        let server = ServerTls::builder(Pem::file(certificate?), Pem::file(key?))
+            .client_trust(trust)
+            .protocols(PROTOCOLS)
+            .events(Arc::new(TracingEvents))
+            .load();
+        match server {
+            Ok(server) => Some(Self { server, poll }),
+            Err(error) => {
+                let problem = format!("cannot be used: {error}");
+                faults.add("tls", problem, "correct the files or their names");
+                None
+            }
+        }
+    }
+}
