@@ -2,6 +2,7 @@
 
 mod app;
 mod body;
+mod browser;
 mod connection;
 mod dispatch;
 mod endpoint;
@@ -18,6 +19,7 @@ mod template;
 mod view;
 
 pub use app::GuardedApp;
+pub use browser::{CorsPolicyMiddleware, SecurityHeadersMiddleware};
 pub use connection::on_connect;
 pub use endpoint::{
     Endpoint, Endpoints, any, any_config, any_service, connect, delete, get, head, options, patch,

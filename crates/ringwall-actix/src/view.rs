@@ -25,20 +25,25 @@ impl HeaderLookup for Headers<'_> {
 }
 
 /// Sends the request to `door`.
+pub(crate) fn enter(door: &Door, request: &ServiceRequest) -> Step<Entry> {
+    view(request, |view| door.enter(view))
+}
+
+/// Lends the gate's view of the request to `look`.
 ///
 /// The path and the query are those of the request line: what actix's router matches is another,
 /// decoded text. The scheme is that of the connection: in HTTP it is the client's word (an absolute
 /// request target, `:scheme`), and only the socket or a trusted proxy knows. The peer is what whoever
 /// accepted the connection said ([`Peer`] among its data), or else the address that actix knows by
 /// itself.
-pub(crate) fn enter(door: &Door, request: &ServiceRequest) -> Step<Entry> {
+pub(crate) fn view<T>(request: &ServiceRequest, look: impl FnOnce(&RequestView<'_>) -> T) -> T {
     let uri = request.uri();
     let headers = Headers(request.headers());
     let host = || request.headers().get(HOST)?.to_str().ok();
     let peer = request.conn_data::<Peer>();
     let address = peer.map(Peer::address).or_else(|| request.peer_addr());
     let certificate = peer.and_then(Peer::certificate);
-    door.enter(&RequestView {
+    look(&RequestView {
         method: request.method().as_str(),
         scheme: peer.and_then(Peer::scheme),
         authority: uri
