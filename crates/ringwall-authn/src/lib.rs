@@ -3,6 +3,7 @@
 mod authenticator;
 mod bearer;
 mod cache;
+mod certificate;
 mod claim_path;
 mod error;
 mod evaluate;
@@ -18,10 +19,15 @@ mod url;
 mod verifier;
 
 pub use ringwall_jose as jose;
+pub use ringwall_transport as transport;
 
 pub use authenticator::{TokenAuthenticator, TokenAuthenticatorBuilder};
 pub use bearer::BearerSource;
 pub use cache::CacheUsage;
+pub use certificate::{
+    CertificateAuthenticator, CertificateAuthenticatorBuilder, CertificateMapping,
+    CertificatePolicyError,
+};
 pub use claim_path::ClaimPath;
 pub use error::{PolicyError, Refusal, TokenError, TokenErrorKind};
 pub use issuer::{IssueError, IssuedToken, TokenIssuer, TokenRequest};
