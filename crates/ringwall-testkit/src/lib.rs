@@ -1,1 +1,47 @@
 #![doc = include_str!("../README.md")]
+
+mod answer;
+mod app;
+mod assertion;
+#[cfg(feature = "certificates")]
+mod authority;
+#[cfg(feature = "axum")]
+mod axum;
+mod caller;
+mod certificate;
+mod challenge;
+mod demands;
+mod event_log;
+mod exchange;
+mod failure;
+mod flaw;
+mod impersonation;
+mod issuer;
+mod kit;
+pub mod principal;
+mod report;
+mod request;
+mod strangers;
+mod sweep;
+mod token;
+mod trail;
+
+#[cfg(feature = "axum")]
+pub use crate::axum::Axum;
+pub use answer::Answer;
+pub use app::{App, Protocol, Reply, Transport};
+pub use assertion::Assertion;
+#[cfg(feature = "certificates")]
+pub use authority::{CertificateDraft, FakeAuthority};
+pub use caller::Credentials;
+pub use certificate::FakeCertificate;
+pub use challenge::BearerChallenge;
+pub use event_log::EventLog;
+pub use flaw::Flaw;
+pub use issuer::FakeIssuer;
+pub use kit::{Kit, Part};
+pub use principal::PrincipalDraft;
+pub use request::{Sending, TestRequest};
+pub use sweep::{ListedRoute, RouteList};
+pub use token::{Token, TokenDraft};
+pub use trail::{Recorded, Trail};

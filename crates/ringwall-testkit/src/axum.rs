@@ -1,0 +1,95 @@
+//! axum routers, called in process.
+
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::BodyExt as _;
+use ringwall_transport::Peer;
+use tower::util::ServiceExt as _;
+
+use crate::app::{App, Protocol, Reply, Transport};
+use crate::kit::Kit;
+use crate::sweep::{ListedRoute, RouteList};
+
+/// An axum router, called in process.
+#[derive(Clone)]
+pub struct Axum(Router);
+
+impl Kit {
+    /// An axum router that is called in process. Build it with [`gate`](Self::gate), by the function that
+    /// `main` calls too.
+    ///
+    /// Connections leave what `into_make_service_with_connect_info` would, so handlers may ask for
+    /// `ConnectInfo<SocketAddr>`.
+    pub fn axum(&self, router: Router) -> App<Axum> {
+        self.app(Axum(router))
+    }
+}
+
+impl Transport for Axum {
+    type Future = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+    fn call(&self, mut request: Request<Bytes>) -> Self::Future {
+        let router = self.0.clone();
+        if let Some(address) = request.extensions().get().map(Peer::address) {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
+        Box::pin(async move {
+            let response = match router.oneshot(request.map(Body::from)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            read(response).await
+        })
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Http
+    }
+}
+
+impl fmt::Debug for Axum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Axum")
+    }
+}
+
+impl RouteList for ringwall_axum::Routes {
+    fn listed(&self) -> Vec<ListedRoute> {
+        let list = |entry: &ringwall_axum::RouteEntry| {
+            let name = format!("{} {}", entry.method, entry.path);
+            let demands_login = entry.authentication.is_some();
+            ListedRoute::new(&name, entry.access.clone()).with_login(demands_login)
+        };
+        self.iter().map(list).collect()
+    }
+}
+
+/// The whole response.
+async fn read(response: http::Response<Body>) -> Reply {
+    let (head, mut body) = response.into_parts();
+    let mut bytes = Vec::new();
+    let mut trailers = http::HeaderMap::new();
+    let mut broken = None;
+    while let Some(frame) = body.frame().await {
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) => bytes.extend_from_slice(&data),
+            Ok(Err(frame)) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+            Err(error) => broken = Some(error.to_string()),
+        }
+        if broken.is_some() {
+            break;
+        }
+    }
+    Reply {
+        response: http::Response::from_parts(head, bytes.into()),
+        trailers,
+        broken,
+    }
+}
