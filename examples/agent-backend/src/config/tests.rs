@@ -118,6 +118,58 @@ fn what_is_unknown_mistyped_or_out_of_range_is_refused_together() {
 }
 
 #[test]
+fn what_is_wrong_with_tls_the_front_and_browsers_is_said_with_the_rest() {
+    let text = format!(
+        "{}
+        [tls]
+        certificate = \"{{}}/missing.pem\"
+        key = \"{{}}/missing.key\"
+        require_client_certificate = true
+        poll_seconds = 0
+        [front]
+        trusted_proxies = [\"10.0.0.0/8\", \"0.0.0.0/0\"]
+        forwarding_header = \"x-real-ip\"
+        https_redirect_hosts = [\"https://api.example.com\"]
+        [browser]
+        allowed_origins = [\"http://app.example.com\"]
+        edge_sets = [\"x-any\"]
+        ",
+        Folder::GOOD
+    );
+    Folder::new().refuses(
+        &text,
+        &[
+            "tls.require_client_certificate",
+            "tls.poll_seconds",
+            "tls",
+            "front.forwarding_header",
+            "front.trusted_proxies",
+            "front.https_redirect_hosts",
+            "browser.allowed_origins",
+            "browser.edge_sets",
+        ],
+    );
+}
+
+#[test]
+fn plain_http_is_refused_behind_proxies_unless_it_is_said() {
+    let served = |more: &str| {
+        let text = format!("{}\n[front]\n{more}\n", Folder::GOOD);
+        let config = Folder::new().load(&text, ServeArgs::default());
+        config.expect("good").front.https
+    };
+    assert_eq!(served(""), None);
+    let proxies = "trusted_proxies = [\"10.0.0.1\"]";
+    let refuses = Some(ringwall_gate::HttpsOnly::refuse());
+    assert_eq!(served(proxies), refuses);
+    assert_eq!(served(&format!("{proxies}\nserve_plain_http = true")), None);
+    assert_ne!(served("https_redirect_hosts = [\"a.example\"]"), refuses);
+    let both = "serve_plain_http = true\nhttps_redirect_hosts = [\"a.example\"]";
+    let text = format!("{}\n[front]\n{both}\n", Folder::GOOD);
+    Folder::new().refuses(&text, &["front.https_redirect_hosts"]);
+}
+
+#[test]
 fn the_library_has_the_last_word_on_the_issuer() {
     let audience = Folder::GOOD.replace("https://api.example.com", "");
     Folder::new().refuses(&audience, &["tokens"]);

@@ -8,7 +8,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::tour::answer::Answer;
@@ -88,34 +88,8 @@ impl Client {
     }
 
     async fn try_ask(&self, ask: &Ask) -> Result<Answer, Box<dyn core::error::Error>> {
-        let mut request = Request::builder()
-            .method(ask.method)
-            .uri(&*ask.target)
-            .header("host", self.address.to_string());
-        for (name, value) in &ask.headers {
-            request = request.header(*name, value);
-        }
-        let request = request.body(Full::new(Bytes::from(ask.body.clone())))?;
         let stream = TcpStream::connect(self.address).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let response = sender.send_request(request).await?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
-        connection.abort();
-        Ok(Answer {
-            status: head.status.as_u16(),
-            headers: head
-                .headers
-                .iter()
-                .map(|(name, value)| {
-                    let value = String::from_utf8_lossy(value.as_bytes());
-                    (name.as_str().to_owned(), value.into_owned())
-                })
-                .collect(),
-            body: String::from_utf8_lossy(&body).into_owned(),
-            failure: None,
-        })
+        exchange(stream, &self.address.to_string(), ask).await
     }
 
     /// Sends these bytes and reads until the service closes the connection.
@@ -145,4 +119,42 @@ impl Client {
         stream.write_all(request).await?;
         Ok(stream)
     }
+}
+
+/// Asks over a connection of its own, and reads the answer to its end.
+pub(crate) async fn exchange<C>(
+    stream: C,
+    host: &str,
+    ask: &Ask,
+) -> Result<Answer, Box<dyn core::error::Error>>
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut request = Request::builder()
+        .method(ask.method)
+        .uri(&*ask.target)
+        .header("host", host);
+    for (name, value) in &ask.headers {
+        request = request.header(*name, value);
+    }
+    let request = request.body(Full::new(Bytes::from(ask.body.clone())))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    connection.abort();
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.as_str().to_owned(), value.into_owned())
+            })
+            .collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        failure: None,
+    })
 }

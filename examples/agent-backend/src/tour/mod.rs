@@ -6,6 +6,7 @@
 mod answer;
 mod callers;
 mod client;
+mod encrypted;
 mod expect;
 mod forge;
 mod outside;
@@ -71,6 +72,7 @@ async fn drive() -> Result<Report, Box<dyn Error>> {
     steps::stop::run(&mut tour, service, &data_dir, &forge).await?;
     steps::start::run(&mut tour, &data_dir).await?;
     steps::outside::run(&mut tour, &data_dir, &forge).await?;
+    steps::encrypted::run(&mut tour, &forge).await?;
     steps::remote::run(&mut tour, &data_dir, &forge).await?;
     steps::logs::run(&mut tour, &forge);
     Ok(tour.report)

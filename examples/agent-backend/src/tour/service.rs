@@ -41,7 +41,9 @@ impl Service {
                 let said = fs::read_to_string(output)?;
                 let line = said
                     .lines()
-                    .find_map(|line| line.strip_prefix("listening on http://"));
+                    .find_map(|line| line.strip_prefix("listening on "))
+                    .and_then(|url| url.split_once("://"))
+                    .map(|(_, address)| address);
                 if let Some(address) = line.filter(|_| said.contains('\n')) {
                     return Ok(address.parse::<SocketAddr>()?);
                 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod credentials;
+pub(crate) mod encrypted;
 pub(crate) mod input;
 pub(crate) mod logs;
 pub(crate) mod outage;
