@@ -5,9 +5,6 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The longest zone in bytes: the kernels' names of interfaces have 15, and URLs escape some of theirs.
 const MAX_ZONE: usize = 32;
 
-/// The most digits of a port.
-const MAX_PORT_DIGITS: usize = 5;
-
 /// `192.0.2.1`. Leading zeros are refused: some readers take them for octal.
 pub(super) fn v4(text: &str) -> Option<IpAddr> {
     text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
@@ -36,11 +33,8 @@ pub(super) fn bracketed(text: &str) -> Option<(IpAddr, &str)> {
 
 /// Whether `text` is a port: digits up to 65535, without leading zeros.
 pub(super) fn is_port(text: &str) -> bool {
-    let is_one_spelling = text == "0" || !text.starts_with('0');
-    text.len() <= MAX_PORT_DIGITS
-        && is_one_spelling
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.parse::<u16>().is_ok()
+    let is_one_spelling = text == "0" || !text.starts_with(['0', '+']);
+    is_one_spelling && text.parse::<u16>().is_ok()
 }
 
 /// RFC 6874 §2: unreserved characters, and `%` for those that a URL escapes.

@@ -53,7 +53,9 @@ impl<'a> Hop<'a> for Element<'a> {
         while let Some((byte, before)) = rest.split_last() {
             match byte {
                 b'"' if !is_quoted => is_quoted = true,
-                b'"' => is_quoted = ends_in_an_escape(before),
+                // Behind a backslash it is part of the string. That the backslash might be escaped itself
+                // need not be asked: then the quote closes the string, and was met first.
+                b'"' => is_quoted = before.ends_with(b"\\"),
                 b',' if !is_quoted => return Some(before.len()),
                 _ => {}
             }
@@ -154,12 +156,6 @@ impl<'a> Value<'a> {
         }
         space.get(..length)
     }
-}
-
-/// Whether the last byte is a backslash that escapes what follows, and is not escaped itself.
-fn ends_in_an_escape(text: &[u8]) -> bool {
-    let backslashes = text.iter().rev().take_while(|byte| **byte == b'\\');
-    !backslashes.count().is_multiple_of(2)
 }
 
 /// Splits a token off the beginning (RFC 9110 §5.6.2).

@@ -317,6 +317,7 @@ fn an_element_of_another_form_is_unknown() {
         "for=\"[2001:db8::1%eth0]\"",
         "for=\"[203.0.113.9]\"",
         "for=\"203.0.113.9\"80",
+        "for=\"203.0.113.9\"proto=https",
         "for=\"203.0.113.9\"\"80\"",
         "for=\"203.0.113.9\\\"",
         "for=203.0.113.9;proto=\"https\\\"",
