@@ -15,6 +15,8 @@ mod payload;
 mod refusal;
 mod rejection;
 mod routes;
+#[cfg(feature = "tls")]
+mod serve;
 mod template;
 mod view;
 
@@ -30,3 +32,5 @@ pub use extract::{Claims, CurrentPrincipal, CurrentTenant, OptionalPrincipal};
 pub use guarded::Guarded;
 pub use rejection::Rejection;
 pub use routes::{RouteEntry, Routes};
+#[cfg(feature = "tls")]
+pub use serve::{Serve, serve};

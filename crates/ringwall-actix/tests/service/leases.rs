@@ -1,0 +1,192 @@
+//! Answers that go on, and the end of the credential that opened them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::web::Bytes;
+use ringwall_actix::{GuardedApp, get};
+use ringwall_core::attest::Attest;
+use ringwall_core::clock::{ManualClock, Timestamp};
+use ringwall_core::denial::Denial;
+use ringwall_core::event::{EventKind, MemoryEvents};
+use ringwall_core::principal::{AuthenticationMethod, VerifiedPrincipal};
+use ringwall_core::request::{HeaderValues, RequestView};
+use ringwall_core::step::Step;
+use ringwall_gate::{Authenticated, Authenticator, Gate, Presented};
+use tokio::io::AsyncReadExt as _;
+
+use crate::support::{Polled, Site, principal, serve};
+
+/// Accepts everybody, until it is told not to accept them any longer.
+#[derive(Debug)]
+struct Revocable {
+    is_revoked: Arc<AtomicBool>,
+    expires_at: Timestamp,
+}
+
+impl Authenticator for Revocable {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        match view.header("authorization") {
+            HeaderValues::Absent => Presented::No,
+            HeaderValues::One(_) | HeaderValues::Several(_) => Presented::InAuthorization,
+        }
+    }
+
+    fn authenticate(&self, _view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        let mut caller =
+            (*principal("reader", AuthenticationMethod::Token).expect("known")).clone();
+        caller.authentication.expires_at = Some(self.expires_at);
+        let attest = Attest::i_have_verified_this();
+        Step::Done(Ok(VerifiedPrincipal::attest(caller, attest).into()))
+    }
+
+    fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+        let is_revoked = self.is_revoked.load(Ordering::SeqCst);
+        Step::wait(async move {
+            tokio::task::yield_now().await;
+            match is_revoked {
+                true => Err(Denial::unauthenticated("test")),
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
+    }
+}
+
+struct Stand {
+    site: Site,
+    is_revoked: Arc<AtomicBool>,
+    events: Arc<MemoryEvents>,
+}
+
+/// A chunk at once, and another one every 20 ms, for ever.
+async fn ticks() -> HttpResponse {
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    let chunk = move |context: &mut Context<'_>| {
+        let tick = || Some(Bytes::from_static(b"tick"));
+        pause.poll_tick(context).map(|_| tick())
+    };
+    HttpResponse::Ok().streaming(Polled(chunk))
+}
+
+/// Two chunks, and then the end.
+async fn short() -> HttpResponse {
+    let mut left = 2;
+    let chunk = move |_: &mut Context<'_>| {
+        left -= 1;
+        Poll::Ready((left >= 0).then(|| Bytes::from_static(b"part")))
+    };
+    HttpResponse::Ok().streaming(Polled(chunk))
+}
+
+async fn stand() -> Stand {
+    let start = Timestamp::from_unix_seconds(1_800_000_000).expect("in range");
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let events = Arc::new(MemoryEvents::new(64));
+    let gate = Gate::builder("test")
+        .authenticator(Revocable {
+            is_revoked: is_revoked.clone(),
+            // The clock stands still: the credential is looked at again every 300 ms.
+            expires_at: start
+                .checked_add(Duration::from_millis(300))
+                .expect("in range"),
+        })
+        .without_audit()
+        .events(events.clone())
+        .clock(Arc::new(ManualClock::new(start)))
+        .build()
+        .expect("a gate");
+    let app = GuardedApp::new(gate)
+        .route("/ticks", get(ticks))
+        .route("/short", get(short))
+        .route("/known", get(async || "known"))
+        .public_route("/public", get(short))
+        .route("/optional", get(short).optional());
+    Stand {
+        site: serve(app.build().expect("an app")).await,
+        is_revoked,
+        events,
+    }
+}
+
+impl Stand {
+    fn ends(&self) -> usize {
+        self.events.count(EventKind::StreamEnded)
+    }
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_while_the_credential_holds_and_breaks_off_when_it_is_revoked() {
+    let stand = stand().await;
+    let mut connection = stand.site.begin("reader", "/ticks").await;
+    let mut seen = Vec::new();
+    let mut chunk = [0; 1024];
+    // Longer than two looks at the credential.
+    while count(&seen) < 40 {
+        let count = connection.read(&mut chunk).await.expect("more");
+        assert_ne!(count, 0, "it ended");
+        seen.extend_from_slice(&chunk[..count]);
+    }
+    assert_eq!(stand.ends(), 0);
+    stand.is_revoked.store(true, Ordering::SeqCst);
+    let rest = tokio::time::timeout(Duration::from_secs(20), async {
+        let mut rest = Vec::new();
+        connection.read_to_end(&mut rest).await.ok();
+        rest
+    });
+    let rest = rest.await.expect("it ends");
+    // The client sees that something is missing: the last chunk, which says so, is not there.
+    assert!(!rest.ends_with(b"0\r\n\r\n"));
+    assert_eq!(stand.ends(), 1);
+}
+
+#[tokio::test]
+async fn nothing_of_a_stream_is_sent_before_the_first_look() {
+    let stand = stand().await;
+    stand.is_revoked.store(true, Ordering::SeqCst);
+    for path in ["/ticks", "/short", "/optional"] {
+        let answer = stand.site.get_as("reader", path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{path}");
+    }
+    assert_eq!(stand.ends(), 3);
+}
+
+#[tokio::test]
+async fn what_is_whole_or_for_nobody_in_particular_has_no_lease() {
+    let stand = stand().await;
+    stand.is_revoked.store(true, Ordering::SeqCst);
+    assert_eq!(stand.site.get_as("reader", "/known").await.body, "known");
+    for (name, path) in [("reader", "/public"), ("", "/public"), ("", "/optional")] {
+        let answer = match name {
+            "" => stand.site.get(path).await,
+            name => stand.site.get_as(name, path).await,
+        };
+        assert!(
+            answer.body.ends_with("0\r\n\r\n"),
+            "{path}: {}",
+            answer.body
+        );
+    }
+    // HEAD has no body that could go on.
+    let head = stand.site.send_as("reader", "HEAD", "/ticks").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(stand.ends(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_under_a_good_credential_is_whole() {
+    let stand = stand().await;
+    let answer = stand.site.get_as("reader", "/short").await;
+    assert_eq!(answer.body.matches("part").count(), 2);
+    assert!(answer.body.ends_with("0\r\n\r\n"), "{}", answer.body);
+}
+
+fn count(bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).matches("tick").count()
+}

@@ -1,0 +1,152 @@
+//! Faults found at start, and the list of what is registered.
+
+use ringwall_actix::{Error, GuardedApp, any, any_config, get, post};
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
+
+use crate::support::Bench;
+
+async fn hello() -> &'static str {
+    "hello"
+}
+
+fn app() -> GuardedApp {
+    GuardedApp::new(Bench::new().gate)
+}
+
+fn recently(seconds: u64) -> AuthenticationRequirement {
+    AuthenticationRequirement::max_age(std::time::Duration::from_secs(seconds)).expect("an age")
+}
+
+fn fault(app: GuardedApp) -> Error {
+    app.build().expect_err("a fault")
+}
+
+#[test]
+fn a_route_that_contradicts_itself_is_refused() {
+    let contradictions = [
+        get(hello).public().require_scope("a"),
+        get(hello).require_scope("a").public(),
+        get(hello).optional().require_any_scope(["a"]),
+        get(hello).require_any_scope(["a"]).require_scope("a"),
+        get(hello).require_any_scope(["a"]).require_any_scope(["b"]),
+        get(hello).optional().public(),
+        get(hello).public().step_up(recently(5)),
+        get(hello).step_up(recently(5)).public(),
+        get(hello).optional().step_up(recently(5)),
+        get(hello).step_up(recently(5)).step_up(recently(6)),
+    ];
+    for endpoint in contradictions {
+        let text = format!("{endpoint:?}");
+        let error = fault(app().route("/x", endpoint));
+        let route = "GET /x".to_owned();
+        assert_eq!(error, Error::Contradiction { route }, "{text}");
+    }
+    let error = fault(app().public_route("/x", get(hello).require_scope("a")));
+    assert!(matches!(error, Error::Contradiction { .. }));
+}
+
+#[test]
+fn a_scope_that_cannot_exist_is_refused_rather_than_never_granted() {
+    for scope in ["", "two words", "quoted\""] {
+        let route = "GET /x".to_owned();
+        let one = fault(app().route("/x", get(hello).require_scope(scope)));
+        assert_eq!(
+            one,
+            Error::InvalidScope {
+                route: route.clone()
+            }
+        );
+        let any = fault(app().route("/x", get(hello).require_any_scope(["a", scope])));
+        assert_eq!(any, Error::InvalidScope { route });
+    }
+}
+
+#[test]
+fn a_method_and_path_are_registered_once() {
+    let twice = [
+        app().route("/x", get(hello).and(get(hello).public())),
+        app().route("/x", get(hello)).route("/x", get(hello)),
+        app()
+            .route("/a/x", get(hello))
+            .nest("/a", app().route("/x", get(hello))),
+    ];
+    for app in twice {
+        assert!(matches!(fault(app), Error::Duplicate { .. }));
+    }
+    assert!(
+        app()
+            .route("/x", get(hello))
+            .route("/x", post(hello))
+            .build()
+            .is_ok()
+    );
+    let any_twice = app().route("/x", any(hello).and(any(hello)));
+    assert!(matches!(fault(any_twice), Error::Duplicate { .. }));
+}
+
+#[test]
+fn templates_that_would_match_something_else_are_refused() {
+    for path in ["", "x", "/:id", "/*rest"] {
+        let error = fault(app().route(path, get(hello)));
+        assert_eq!(
+            error,
+            Error::InvalidPath {
+                path: path.to_owned()
+            }
+        );
+    }
+    for prefix in ["", "/", "x"] {
+        assert!(matches!(
+            fault(app().nest(prefix, app())),
+            Error::InvalidPath { .. }
+        ));
+        let mount = app().nest_service(prefix, any(hello));
+        assert!(matches!(fault(mount), Error::InvalidPath { .. }));
+    }
+    let nested = app().nest("/a", app().route("x", get(hello)));
+    assert!(matches!(fault(nested), Error::InvalidPath { .. }));
+}
+
+#[test]
+fn an_owner_can_see_what_is_open() {
+    let app = app()
+        .public_route("/health", get(hello).audit(AuditScope::Off))
+        .route("/greet", get(hello).optional())
+        .nest(
+            "/api",
+            GuardedApp::new(Bench::new().gate).route(
+                "/cases",
+                get(hello).require_scope("cases:read").and(
+                    post(hello)
+                        .require_any_scope(["a", "b"])
+                        .body_limit(7)
+                        .step_up(recently(5)),
+                ),
+            ),
+        )
+        .nest_service("/files", any_config(|_| {}));
+    let routes = app.routes().expect("no fault");
+    assert_eq!(
+        routes.to_string(),
+        "GET     /health        public\n\
+         GET     /greet         optional\n\
+         GET     /api/cases     all of cases:read\n\
+         POST    /api/cases     any of a b, login: at most 5 s old\n\
+         ANY     /files/*       authenticated\n\
+         ANY     (unknown path) authenticated\n"
+    );
+    let open: Vec<_> = routes
+        .iter()
+        .filter(|route| route.is_open())
+        .map(|route| &route.path)
+        .collect();
+    assert_eq!(open, ["/health", "/greet"]);
+    let post = routes
+        .iter()
+        .find(|route| route.method == "POST")
+        .expect("listed");
+    assert_eq!(post.body_limit, 7);
+    assert_eq!(post.authentication, Some(recently(5)));
+    assert_eq!(post.access, Access::any_scope(["a", "b"]).expect("scopes"));
+    assert_eq!(routes.iter().next().expect("listed").audit, AuditScope::Off);
+}
