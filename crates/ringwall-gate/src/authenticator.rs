@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringwall_authn::{Claims, TokenAuthenticator, VerifiedToken};
+use ringwall_authn::{CertificateAuthenticator, Claims, TokenAuthenticator, VerifiedToken};
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::principal::VerifiedPrincipal;
@@ -157,6 +157,36 @@ impl Authenticator for TokenAuthenticator {
     /// A token proves itself by its signature, whoever carries it.
     fn proxy_headers(&self) -> Vec<Box<str>> {
         Vec::new()
+    }
+}
+
+impl Authenticator for CertificateAuthenticator {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        if Self::presented(self, view) {
+            Presented::Elsewhere
+        } else {
+            Presented::No
+        }
+    }
+
+    fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        Self::authenticate(self, view).map(|answer| answer.map(Authenticated::from))
+    }
+
+    /// The end of the certificate alone: the connection itself ends with the trust in it.
+    fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>> {
+        let end = accepted.principal().authentication.expires_at;
+        Step::Done(if end.is_none_or(|end| now <= end) {
+            Ok(())
+        } else {
+            Err(Denial::Unauthenticated {
+                challenge: Box::new(self.challenge()),
+            })
+        })
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        self.header_names()
     }
 }
 

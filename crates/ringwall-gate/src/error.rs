@@ -24,6 +24,9 @@ pub enum Error {
     /// A text that was to be the name of a header field is none (RFC 9110 §5.1).
     #[error("the name of a field that proxies set is not the name of a header field")]
     InvalidHeaderName,
+    /// The authenticator of client certificates cannot be built.
+    #[error("client certificates cannot authenticate anybody")]
+    Certificates(#[source] ringwall_authn::CertificatePolicyError),
     /// No audit sink was given, and none was declined by name.
     #[error("the gate has no audit sink: give one, or call `without_audit` to keep no trail")]
     AuditUndecided,

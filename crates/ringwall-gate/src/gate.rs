@@ -5,7 +5,10 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_authn::{BearerSource, ProtectedResource, TokenAuthenticator, TokenVerifier};
+use ringwall_authn::{
+    BearerSource, CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator,
+    TokenVerifier,
+};
 use ringwall_core::audit::AuditSink;
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock};
 use ringwall_core::denial::Challenge;
@@ -59,6 +62,7 @@ impl Gate {
             realm: realm.into(),
             resource: None,
             tokens: Vec::new(),
+            certificates: Vec::new(),
             authenticators: Vec::new(),
             no_authenticators: false,
             clock: Arc::new(SystemClock::new()),
@@ -217,6 +221,7 @@ pub struct GateBuilder {
     realm: Box<str>,
     resource: Option<ProtectedResource>,
     tokens: Vec<(TokenVerifier, BearerSource)>,
+    certificates: Vec<CertificateAuthenticatorBuilder>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     no_authenticators: bool,
     clock: Arc<dyn WallClock>,
@@ -239,6 +244,17 @@ impl GateBuilder {
     /// Authenticates by a token that requests carry elsewhere.
     pub fn tokens_from(mut self, verifier: TokenVerifier, source: BearerSource) -> Self {
         self.tokens.push((verifier, source));
+        self
+    }
+
+    /// Authenticates by client certificates: those of the connection, or those that a trusted proxy
+    /// names. The authenticator shares the gate's realm, clock and event sink.
+    ///
+    /// A caller who shows a certificate and presents another credential too is refused, since which of
+    /// them counts is not for us to guess. Name the same proxies here and in
+    /// [`trusted_proxies`](Self::trusted_proxies).
+    pub fn certificates(mut self, certificates: CertificateAuthenticatorBuilder) -> Self {
+        self.certificates.push(certificates);
         self
     }
 
@@ -360,6 +376,15 @@ impl GateBuilder {
                 tokens = tokens.protected_resource(resource.clone());
             }
             authenticators.push(Arc::new(tokens.build()));
+        }
+        for certificates in self.certificates {
+            let certificates = certificates
+                .realm(&self.realm)
+                .clock(Arc::clone(&self.clock))
+                .events(Arc::clone(&self.events))
+                .build()
+                .map_err(Error::Certificates)?;
+            authenticators.push(Arc::new(certificates));
         }
         match (authenticators.is_empty(), self.no_authenticators) {
             (true, false) => return Err(Error::NoAuthenticator),

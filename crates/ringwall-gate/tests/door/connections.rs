@@ -1,12 +1,15 @@
 //! What a connection must be like, and what only a trusted proxy may say of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ringwall_core::clock::Timestamp;
+use ringwall_authn::transport::{IdentityHeader, IdentityRule};
+use ringwall_authn::{CertificateAuthenticator, CertificateMapping};
+use ringwall_core::clock::{ManualClock, Timestamp};
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::request::{RequestView, TlsPeer};
-use ringwall_gate::{Access, Entry, Error, HttpsOnly, RoutePolicy};
+use ringwall_gate::{Access, Entry, Error, HttpsOnly, RoutePolicy, TrustedProxies};
 
 use crate::support::{Bench, Says, done, principal, status, view};
 
@@ -264,5 +267,64 @@ fn a_field_name_that_is_none_does_not_build() {
             .proxy_header(name)
             .build();
         assert_eq!(gate.err(), Some(Error::InvalidHeaderName), "{name:?}");
+    }
+}
+
+#[test]
+fn an_identity_that_a_trusted_proxy_names_is_the_caller_and_from_anybody_else_it_is_nothing() {
+    let proxies = TrustedProxies::builder()
+        .network("192.0.2.0/24")
+        .build()
+        .expect("proxies");
+    let header = IdentityHeader::subject("x-ssl-client-subject")
+        .verified_by("x-ssl-client-verify", "SUCCESS")
+        .expect("a name");
+    let mapping = CertificateMapping::common_name("reports").expect("a name");
+    let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+    let gate = ringwall_gate::Gate::builder("test")
+        .certificates(
+            CertificateAuthenticator::builder(IdentityRule::common_name())
+                .behind(proxies.clone(), header)
+                .map(mapping),
+        )
+        .trusted_proxies(proxies)
+        .without_audit()
+        .clock(Arc::new(clock))
+        .build()
+        .expect("a gate");
+    let headers = vec![
+        ("x-ssl-client-subject", "CN=reports"),
+        ("x-ssl-client-verify", "SUCCESS"),
+        ("x-forwarded-for", "203.0.113.9"),
+    ];
+    let door = gate.door(route());
+    let Ok((admitted, exit)) = done(door.enter(&view(&headers))) else {
+        panic!("refused");
+    };
+    done(exit.finish(200, None));
+    let principal = admitted.principal().expect("somebody");
+    assert_eq!(principal.subject.as_str(), "reports");
+    assert_eq!(admitted.client_address(), Some([203, 0, 113, 9].into()));
+    assert!(admitted.is_via_proxy());
+    assert!(!admitted.is_stripped("x-ssl-client-subject"));
+    assert!(admitted.is_stripped("forwarded"), "no proxy sets it here");
+
+    let stranger = RequestView {
+        socket_peer: Some(([198, 51, 100, 1], 4711).into()),
+        ..view(&headers)
+    };
+    assert_eq!(status(&done(door.enter(&stranger))), 401);
+    let door = gate.door(public());
+    let Ok((admitted, exit)) = done(door.enter(&stranger)) else {
+        panic!("refused");
+    };
+    done(exit.finish(200, None));
+    assert_eq!(admitted.client_address(), Some([198, 51, 100, 1].into()));
+    for name in [
+        "x-ssl-client-subject",
+        "X_SSL_Client_Verify",
+        "x-forwarded-for",
+    ] {
+        assert!(admitted.is_stripped(name), "{name}");
     }
 }
