@@ -71,6 +71,8 @@ pub struct TrustedProxies(Option<Arc<Trust>>);
 struct Trust {
     networks: Networks,
     header: ForwardingHeader,
+    /// Whether they say the host as well.
+    says_host: bool,
 }
 
 /// The family of header fields in which trusted proxies are believed.
@@ -99,6 +101,7 @@ impl TrustedProxies {
         TrustedProxiesBuilder {
             networks: Vec::new(),
             header: ForwardingHeader::default(),
+            says_host: true,
         }
     }
 
@@ -169,10 +172,21 @@ impl TrustedProxies {
                 authority: view.authority,
                 via_proxy: false,
             },
-            Some((trust, proxy)) => match trust.header {
-                ForwardingHeader::XForwarded => x_forwarded::client(&trust.networks, proxy, view),
-                ForwardingHeader::Forwarded => forwarded::client(&trust.networks, proxy, view),
-            },
+            Some((trust, proxy)) => {
+                let client = match trust.header {
+                    ForwardingHeader::XForwarded => {
+                        x_forwarded::client(&trust.networks, proxy, view)
+                    }
+                    ForwardingHeader::Forwarded => forwarded::client(&trust.networks, proxy, view),
+                };
+                match trust.says_host {
+                    true => client,
+                    false => Client {
+                        authority: view.authority,
+                        ..client
+                    },
+                }
+            }
         }
     }
 
@@ -189,10 +203,13 @@ impl TrustedProxies {
     /// client sent.
     #[must_use]
     pub fn unbelieved_header_names(&self) -> &'static [&'static str] {
-        match self.header() {
+        match self.0.as_deref() {
             None => names::ALL,
-            Some(ForwardingHeader::XForwarded) => names::BUT_X_FORWARDED,
-            Some(ForwardingHeader::Forwarded) => names::BUT_FORWARDED,
+            Some(trust) => match trust.header {
+                ForwardingHeader::XForwarded if trust.says_host => names::BUT_X_FORWARDED,
+                ForwardingHeader::XForwarded => names::BUT_X_FORWARDED_WITHOUT_HOST,
+                ForwardingHeader::Forwarded => names::BUT_FORWARDED,
+            },
         }
     }
 
@@ -212,6 +229,7 @@ impl fmt::Debug for TrustedProxies {
                 .debug_struct("TrustedProxies")
                 .field("networks", &trust.networks)
                 .field("header", &trust.header)
+                .field("says_host", &trust.says_host)
                 .finish(),
         }
     }
@@ -223,6 +241,7 @@ impl fmt::Debug for TrustedProxies {
 pub struct TrustedProxiesBuilder {
     networks: Vec<String>,
     header: ForwardingHeader,
+    says_host: bool,
 }
 
 impl TrustedProxiesBuilder {
@@ -243,6 +262,14 @@ impl TrustedProxiesBuilder {
         self
     }
 
+    /// These proxies do not say for which host a request was: `X-Forwarded-Host`, or `host` in `Forwarded`,
+    /// is the client's word, and the authority is the view's own. Load balancers that write neither
+    /// hand on what the client sent; AWS's Application Load Balancer is one.
+    pub const fn without_host(mut self) -> Self {
+        self.says_host = false;
+        self
+    }
+
     /// Makes it. Without a network, it is [`TrustedProxies::none`].
     ///
     /// # Errors
@@ -255,7 +282,10 @@ impl TrustedProxiesBuilder {
             return Ok(TrustedProxies::none());
         }
         let networks = Networks::read(&self.networks)?;
-        let header = self.header;
-        Ok(TrustedProxies(Some(Arc::new(Trust { networks, header }))))
+        Ok(TrustedProxies(Some(Arc::new(Trust {
+            networks,
+            header: self.header,
+            says_host: self.says_host,
+        }))))
     }
 }

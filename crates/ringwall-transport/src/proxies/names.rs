@@ -7,8 +7,8 @@
 pub(super) const ALL: &[&str] = &[
     "x-forwarded-for",
     "x-forwarded-proto",
-    "x-forwarded-host",
     "x-forwarded-port",
+    "x-forwarded-host",
     // Other spellings of the same, by one server or another.
     "x-forwarded",
     "x-forwarded-by",
@@ -65,6 +65,9 @@ const X_FORWARDED: usize = 4;
 /// All but those that are believed as `X-Forwarded-`.
 pub(super) const BUT_X_FORWARDED: &[&str] = ALL.split_at(X_FORWARDED).1;
 
+/// The same where nobody is believed in the last of them either, the host.
+pub(super) const BUT_X_FORWARDED_WITHOUT_HOST: &[&str] = ALL.split_at(X_FORWARDED - 1).1;
+
 /// All but `Forwarded`.
 pub(super) const BUT_FORWARDED: &[&str] = match ALL.split_last() {
     Some((_, rest)) => rest,
@@ -78,9 +81,11 @@ mod tests {
     #[test]
     fn what_is_believed_is_at_the_ends_of_the_list() {
         let (believed, rest) = ALL.split_at(X_FORWARDED);
-        let expected = ["for", "proto", "host", "port"].map(|part| format!("x-forwarded-{part}"));
+        let expected = ["for", "proto", "port", "host"].map(|part| format!("x-forwarded-{part}"));
         assert_eq!(believed, expected);
         assert_eq!(rest, BUT_X_FORWARDED);
+        let (host, rest) = BUT_X_FORWARDED_WITHOUT_HOST.split_first().expect("one");
+        assert_eq!((*host, rest), ("x-forwarded-host", BUT_X_FORWARDED));
         assert_eq!(ALL.last(), Some(&"forwarded"));
         assert_eq!(BUT_FORWARDED.len() + 1, ALL.len());
         assert!(!BUT_FORWARDED.contains(&"forwarded"));

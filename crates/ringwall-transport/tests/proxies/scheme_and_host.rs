@@ -1,8 +1,9 @@
 //! How the client asked, by `X-Forwarded-Proto` and `X-Forwarded-Host`.
 
 use ringwall_core::request::RequestView;
+use ringwall_transport::ForwardingHeader;
 
-use crate::support::{PROXY, ask, ip, view, x_forwarded};
+use crate::support::{PROXY, ask, ip, view, without_host, x_forwarded};
 
 /// The scheme by these lines, and then the same with a client named.
 fn scheme(lines: &[&str]) -> Option<String> {
@@ -208,4 +209,21 @@ fn the_port_that_a_proxy_says_does_not_count() {
     let proxies = x_forwarded();
     let client = ask(&proxies, &headers);
     assert_eq!(client.authority(), Some("api.example.com"));
+}
+
+#[test]
+fn a_proxy_that_says_no_host_is_not_believed_in_it() {
+    let headers = [
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("Forwarded", "for=203.0.113.9;proto=https;host=evil.example"),
+    ];
+    for header in [ForwardingHeader::XForwarded, ForwardingHeader::Forwarded] {
+        let proxies = without_host(header);
+        let client = ask(&proxies, &headers);
+        assert_eq!(client.address(), Some(ip("203.0.113.9")));
+        assert_eq!(client.scheme(), Some("https"));
+        assert_eq!(client.authority(), Some("own.example"));
+    }
 }

@@ -18,6 +18,16 @@ pub(crate) fn proxies(header: ForwardingHeader) -> TrustedProxies {
         .expect("networks")
 }
 
+/// Proxies that do not say the host.
+pub(crate) fn without_host(header: ForwardingHeader) -> TrustedProxies {
+    TrustedProxies::builder()
+        .network("10.0.0.0/24")
+        .header(header)
+        .without_host()
+        .build()
+        .expect("a network")
+}
+
 pub(crate) fn x_forwarded() -> TrustedProxies {
     proxies(ForwardingHeader::XForwarded)
 }

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use ringwall_core::request::{HeaderLookup, RequestView};
 use ringwall_transport::{ForwardingHeader, TrustedProxies};
 
-use crate::support::{forwarded, ip, proxies, view, x_forwarded};
+use crate::support::{forwarded, ip, proxies, view, without_host, x_forwarded};
 
 const SPOOFED: [(&str, &str); 8] = [
     ("X-Forwarded-For", "127.0.0.1"),
@@ -215,9 +215,13 @@ fn names_of_fields_are_told_apart_by_family() {
         [
             "x-forwarded-for",
             "x-forwarded-proto",
-            "x-forwarded-host",
-            "x-forwarded-port"
+            "x-forwarded-port",
+            "x-forwarded-host"
         ]
+    );
+    assert_eq!(
+        believed(&without_host(ForwardingHeader::XForwarded)),
+        ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"]
     );
     assert_eq!(believed(&forwarded()), ["forwarded"]);
 }
