@@ -23,9 +23,6 @@ use super::server::protocol_problems;
 use super::status::TlsStatus;
 use super::watch::TlsWatch;
 
-/// Servers of which one configuration keeps sessions for resumption.
-const SESSIONS: usize = 256;
-
 /// TLS for clients: the roots that servers are checked against, and an own certificate if servers ask
 /// for one, read from files that somebody else replaces.
 ///
@@ -34,9 +31,9 @@ const SESSIONS: usize = 256;
 /// [`ClientTls::config`] for each connection; a connection that runs goes on as it began, so a pool
 /// that keeps connections should let them go when [`TlsStatus::generation`] has changed.
 ///
-/// With an own certificate, sessions are not resumed: they would go on with the certificate of their
-/// beginning. Without one, a configuration keeps its sessions for itself, and they end with it, since a
-/// resumed session does not check the server again.
+/// Sessions are not resumed: who resumes one does not look at the server's certificate again, so that
+/// one that expired, or was revoked, would go on being accepted, and shows the client certificate of the
+/// session's beginning. It costs a signature per connection; keep connections, as pools do.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -407,11 +404,7 @@ impl Settings {
         };
         config.alpn_protocols.clone_from(&self.protocols);
         config.enable_early_data = false;
-        config.resumption = if certificate.is_some() {
-            Resumption::disabled()
-        } else {
-            Resumption::in_memory_sessions(SESSIONS)
-        };
+        config.resumption = Resumption::disabled();
         Ok(Active {
             config: Arc::new(config),
             certificate,

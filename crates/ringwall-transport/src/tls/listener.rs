@@ -171,8 +171,10 @@ impl TlsListener {
     /// that were finished before can still be taken.
     pub async fn close(&mut self) {
         self.task.0.abort();
-        // It ends by the abort, and has nothing to say.
-        (&mut self.task.0).await.ok();
+        // A handle is not awaited twice, and the task has nothing to say.
+        if !self.task.0.is_finished() {
+            (&mut self.task.0).await.ok();
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Leaf {
     fn params(&self, serial: u64) -> CertificateParams {
         let mut params = CertificateParams::new(self.names.clone()).expect("names");
         params.distinguished_name = name("leaf");
-        params.is_ca = self.is_ca.clone();
+        params.is_ca = self.is_ca;
         params.extended_key_usages.clone_from(&self.usages);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = at!(self.from);

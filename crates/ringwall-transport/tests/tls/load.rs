@@ -1,1 +1,180 @@
+//! Certificates and roots that change under load.
 
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+
+use ringwall_transport::ServerTls;
+use rustls::ClientConfig;
+use tokio::time::sleep;
+
+use crate::authority::{Authority, Leaf};
+use crate::bench::{Bench, Connected, Echo, ask, served};
+
+/// Whether clients of one authority are accepted, as far as that is certain.
+#[derive(Default)]
+struct Standing {
+    /// Odd while a reload runs, when either verdict is right.
+    edition: AtomicU64,
+    is_trusted: AtomicBool,
+    /// How often the root went.
+    removals: AtomicU64,
+}
+
+impl Standing {
+    /// The edition, if nothing changes now.
+    fn certain(&self) -> Option<u64> {
+        let edition = self.edition.load(Ordering::SeqCst);
+        edition.is_multiple_of(2).then_some(edition)
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    accepted: AtomicUsize,
+    refused: AtomicUsize,
+    wrong: AtomicUsize,
+}
+
+impl Tally {
+    /// Counts a request that began in `before`, if its verdict is certain.
+    fn count(&self, standing: &Standing, before: Option<u64>, since: u64, is_served: bool) {
+        let is_trusted = standing.is_trusted.load(Ordering::SeqCst);
+        // A connection from before its root went is ended, although the root is back.
+        let survived = standing.removals.load(Ordering::SeqCst) == since;
+        if before.is_none() || standing.certain() != before {
+            return;
+        }
+        let counter = match (is_trusted && survived, is_served) {
+            (true, true) => &self.accepted,
+            (false, false) => &self.refused,
+            (true, false) | (false, true) => &self.wrong,
+        };
+        counter.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// One client after the other with certificates of one authority: a new connection, some requests.
+async fn customers(
+    address: core::net::SocketAddr,
+    config: Arc<ClientConfig>,
+    standing: Arc<Standing>,
+    tally: Arc<Tally>,
+    is_over: Arc<AtomicBool>,
+) {
+    while !is_over.load(Ordering::SeqCst) {
+        let since = standing.removals.load(Ordering::SeqCst);
+        let before = standing.certain();
+        let mut connection: Option<Connected> = served(address, &config).await.ok();
+        tally.count(&standing, before, since, connection.is_some());
+        for _ in 0..8 {
+            let Some(open) = &mut connection else { break };
+            let before = standing.certain();
+            let is_served = ask(open).await.is_ok();
+            tally.count(&standing, before, since, is_served);
+            if !is_served {
+                connection = None;
+            }
+        }
+    }
+}
+
+struct Change<'a> {
+    bench: &'a Bench,
+    tls: &'a ServerTls,
+    authorities: &'a [(Authority, Arc<Standing>)],
+}
+
+impl Change<'_> {
+    /// Puts the roots of the authorities in `chosen` (a bit each) in force, and another certificate.
+    fn make(&self, chosen: usize, renews: bool) {
+        let mut roots = String::new();
+        for (index, (authority, standing)) in self.authorities.iter().enumerate() {
+            let is_chosen = chosen & (1 << index) != 0;
+            standing.edition.fetch_add(1, Ordering::SeqCst);
+            if standing.is_trusted.swap(is_chosen, Ordering::SeqCst) && !is_chosen {
+                standing.removals.fetch_add(1, Ordering::SeqCst);
+            }
+            if is_chosen {
+                roots += &authority.pem;
+            }
+        }
+        self.bench.write("roots.pem", &roots);
+        if renews {
+            self.bench
+                .write_certificate(&self.bench.servers.issue(&Leaf::server()));
+        }
+        self.tls.reload().expect("good files");
+        for (_, standing) in self.authorities {
+            standing.edition.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_no_verdict_is_wrong_while_certificates_and_roots_change() {
+    let rounds = if std::env::var("RINGWALL_SOAK").is_ok_and(|value| value == "1") {
+        2000
+    } else {
+        40
+    };
+    let bench = Bench::new();
+    let authorities: Vec<_> = (0..3)
+        .map(|index| {
+            (
+                Authority::new(&format!("clients {index}")),
+                Arc::new(Standing::default()),
+            )
+        })
+        .collect();
+    let all: String = authorities
+        .iter()
+        .map(|(authority, _)| &*authority.pem)
+        .collect();
+    bench.write("roots.pem", &all);
+    let tls = bench.load(bench.required());
+    let echo = Echo::new(&tls).await;
+    let change = Change {
+        bench: &bench,
+        tls: &tls,
+        authorities: &authorities,
+    };
+    change.make(0b111, false);
+
+    let (tally, is_over) = (Arc::new(Tally::default()), Arc::new(AtomicBool::new(false)));
+    let mut customers_of_all = Vec::new();
+    for (authority, standing) in &authorities {
+        for _ in 0..2 {
+            let issued = authority.issue(&Leaf::client());
+            let client = bench.client().shows(&issued).config();
+            let (standing, tally) = (Arc::clone(standing), Arc::clone(&tally));
+            let task = customers(echo.address, client, standing, tally, Arc::clone(&is_over));
+            customers_of_all.push(tokio::spawn(task));
+        }
+    }
+    // A fixed walk through all seven sets of roots, with renewals in between.
+    let mut walk = 1_u32;
+    for _ in 0..rounds {
+        sleep(Duration::from_millis(30)).await;
+        walk = walk.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let chosen = usize::try_from(walk >> 24).expect("a byte") % 7 + 1;
+        tokio::task::block_in_place(|| change.make(chosen, walk & 0x1000 != 0));
+    }
+    change.make(0b111, true);
+    sleep(Duration::from_millis(50)).await;
+    is_over.store(true, Ordering::SeqCst);
+    for customer in customers_of_all {
+        customer.await.expect("no panic");
+    }
+    let counted = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+    let (accepted, refused) = (counted(&tally.accepted), counted(&tally.refused));
+    assert_eq!(
+        counted(&tally.wrong),
+        0,
+        "of {accepted} accepted and {refused} refused"
+    );
+    assert!(
+        accepted > rounds && refused > rounds,
+        "{accepted} accepted, {refused} refused"
+    );
+}

@@ -2,6 +2,11 @@
 //! on running connections, and crowds.
 
 #![cfg(feature = "tls")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 #[cfg(test)]
 mod authority;
