@@ -69,6 +69,9 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     if let Some(resource) = &config.resource {
         gate = gate.protected_resource(resource.clone());
     }
+    if let Some(certificates) = config.certificates.clone() {
+        gate = gate.certificates(certificates);
+    }
     let gate = gate.build()?;
     let app = App {
         cases: CaseStore::new(store.clone()),
@@ -103,7 +106,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     }
     greet(address, &config);
     let (acceptor, _watch) = match &config.tls {
-        Some(Tls { server, poll }) => {
+        Some(Tls { server, poll, .. }) => {
             let watch = server.watch(*poll)?;
             (Some(HandshakeAcceptor::new(server)), Some(watch))
         }

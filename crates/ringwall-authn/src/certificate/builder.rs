@@ -14,6 +14,7 @@ use super::{Behind, CertificateAuthenticator, CertificateMapping, CertificatePol
 
 /// Collects the options of a [`CertificateAuthenticator`].
 #[must_use = "nothing is authenticated until it is built"]
+#[derive(Clone)]
 pub struct CertificateAuthenticatorBuilder {
     rule: IdentityRule,
     direct: bool,

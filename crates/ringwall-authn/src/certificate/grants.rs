@@ -4,7 +4,7 @@ use ringwall_core::principal::{Principal, Role, Scope};
 use ringwall_core::request::{HeaderValues, RequestView};
 
 /// The fields in which trusted proxies grant scopes and roles.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct GrantHeaders {
     pub(crate) scopes: Option<Box<str>>,
     pub(crate) roles: Option<Box<str>>,

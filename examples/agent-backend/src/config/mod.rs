@@ -3,6 +3,7 @@
 //! Everything that is wrong is found in one go, so that whoever sets a service up corrects once.
 
 mod browser;
+mod certificates;
 mod fault;
 mod file;
 mod front;
@@ -19,6 +20,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ringwall_authn::CertificateAuthenticatorBuilder;
 use ringwall_core::profile::Profile;
 use ringwall_gate::{AuthenticationRequirement, ProtectedResource};
 
@@ -31,6 +33,7 @@ pub(crate) use tls::Tls;
 pub(crate) use tokens::{Keys, Tokens};
 
 use crate::cli::ServeArgs;
+use crate::config::certificates::Verified;
 use crate::config::resource::Named;
 use crate::config::section::Section;
 use crate::dev_issuer;
@@ -50,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<Tls>,
     pub(crate) front: Front,
     pub(crate) browser: Browser,
+    /// Who authenticates by a client certificate.
+    pub(crate) certificates: Option<CertificateAuthenticatorBuilder>,
     /// What the login of somebody who deletes must be like.
     pub(crate) step_up: AuthenticationRequirement,
     pub(crate) trust: Trust,
@@ -92,6 +97,7 @@ impl Config {
         let tls = top.table("tls");
         let front = top.table("front");
         let browser = top.table("browser");
+        let certificates = top.table("certificates");
         let step_up = top.table("step_up");
         let mut tokens = top.table("tokens");
         top.finish();
@@ -109,6 +115,11 @@ impl Config {
         let is_encrypted = tls.is_some();
         let tls = tls.and_then(|tls| Tls::read(tls, &mut faults));
         let front = Front::read(front.unwrap_or_default(), is_encrypted, &mut faults);
+        let verified = Verified {
+            here: tls.as_ref().is_some_and(|tls| tls.asks_clients),
+            proxies: &front.proxies,
+        };
+        let certificates = certificates::read(certificates, &verified, &mut faults);
         if let Some(data_dir) = &data_dir {
             check_writers(data_dir, &mut faults);
         }
@@ -155,6 +166,7 @@ impl Config {
             tls,
             front,
             browser,
+            certificates,
             step_up,
             trust,
             profile,

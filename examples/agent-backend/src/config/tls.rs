@@ -18,6 +18,8 @@ const PROTOCOLS: [&str; 1] = ["http/1.1"];
 pub(crate) struct Tls {
     pub(crate) server: ServerTls,
     pub(crate) poll: Duration,
+    /// Whether clients are asked for certificates.
+    pub(crate) asks_clients: bool,
 }
 
 impl Tls {
@@ -49,7 +51,11 @@ impl Tls {
             .events(Arc::new(TracingEvents))
             .load();
         match server {
-            Ok(server) => Some(Self { server, poll }),
+            Ok(server) => Some(Self {
+                server,
+                poll,
+                asks_clients,
+            }),
             Err(error) => {
                 let problem = format!("cannot be used: {error}");
                 faults.add("tls", problem, "correct the files or their names");

@@ -25,6 +25,8 @@ pub(crate) async fn run(tour: &mut Tour, forge: &Forge) -> Result<(), Box<dyn Er
     let text = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
     let more = format!(
         "\n[tls]\ncertificate = {}\nkey = {}\nclient_roots = [{}]\npoll_seconds = 1\n\n\
+         [certificates]\ntrust_domain = \"tour.example\"\n\
+         [certificates.clients.\"spiffe://tour.example/worker\"]\norg = \"acme\"\nscopes = [\"cases:read\"]\n\n\
          [front]\nhttps_redirect_hosts = [\"agent-backend.tour.example\"]\n\n\
          [browser]\nallowed_origins = [\"{APP}\", \"https://*.tour.example\"]\n",
         text(&certificate),
@@ -53,15 +55,28 @@ pub(crate) async fn run(tour: &mut Tour, forge: &Forge) -> Result<(), Box<dyn Er
     tour.happened("plain HTTP at the port of TLS", plain.failure.is_some());
     let known = authority.client("spiffe://tour.example/worker")?;
     let worker = EncryptedClient::new(service.address(), &authority.root(), Some(&known))?;
+    let certified = || Ask::get("/api/whoami");
+    let answer = worker.ask(&certified()).await;
+    let known = Expect::status(200).json("/subject", "spiffe://tour.example/worker");
+    tour.compare("a client certificate of the authority", &answer, &known);
+    let answer = worker.ask(&Ask::get("/api/cases")).await;
+    tour.compare("what its mapping grants", &answer, &Expect::status(200));
+    let answer = worker.ask(&Ask::get("/api/audit")).await;
+    tour.compare("what it does not", &answer, &Expect::status(403));
     let answer = worker.ask(&whoami()).await;
+    let ambiguous = Expect::status(400);
+    tour.compare("a token beside the certificate", &answer, &ambiguous);
+    let other_name = authority.client("spiffe://tour.example/other")?;
+    let unknown = EncryptedClient::new(service.address(), &authority.root(), Some(&other_name))?;
+    let answer = unknown.ask(&certified()).await;
     tour.compare(
-        "a client certificate of the authority",
+        "one of the same authority that nobody named",
         &answer,
-        &Expect::status(200),
+        &Expect::status(403),
     );
     let foreign = other.client("spiffe://tour.example/worker")?;
     let foreign = EncryptedClient::new(service.address(), &authority.root(), Some(&foreign))?;
-    let answer = foreign.ask(&whoami()).await;
+    let answer = foreign.ask(&certified()).await;
     tour.happened(
         "a client certificate of somebody else with the same name",
         answer.failure.is_some(),
@@ -72,13 +87,13 @@ pub(crate) async fn run(tour: &mut Tour, forge: &Forge) -> Result<(), Box<dyn Er
     let mut gone = false;
     for _ in 0..100 {
         tokio::time::sleep(core::time::Duration::from_millis(100)).await;
-        gone = worker.ask(&whoami()).await.failure.is_some();
+        gone = worker.ask(&certified()).await.failure.is_some();
         if gone {
             break;
         }
     }
     tour.happened("the root is removed: its clients are refused soon", gone);
-    let answer = foreign.ask(&whoami()).await;
+    let answer = foreign.ask(&certified()).await;
     tour.compare(
         "and those of the new root let in",
         &answer,
