@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use ringwall_core::denial::Denial;
 use ringwall_gate::Admitted;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::refusal::refusal;
 use crate::watch::{Passage, Tenure, Watch};
@@ -81,7 +81,7 @@ where
                     None => return Poll::Pending,
                 },
                 Poll::Ready(None) => None,
-                Poll::Ready(Some(Err(error))) => Some(Err(Status::from_error(error.into()))),
+                Poll::Ready(Some(Err(error))) => Some(Err(broken(error.into()))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Err(_trailers) => continue,
                     Ok(data) => {
@@ -110,5 +110,16 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// tonic takes a stream that its client cancelled for one that ended, and a handler would take half an
+/// upload for a whole one. The status is the handler's alone; nobody is there to receive it.
+fn broken(error: BoxError) -> Status {
+    let status = Status::from_error(error);
+    if status.code() == Code::Cancelled {
+        Status::aborted("the client cancelled the call")
+    } else {
+        status
     }
 }

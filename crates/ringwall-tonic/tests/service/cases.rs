@@ -1,12 +1,13 @@
 //! The service that is guarded.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringwall_tonic::{CurrentPrincipal, GuardedServer, guard, optional, public, require_scope};
 use ringwall_tonic::{authenticated, require_any_scope};
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::generated::Text;
@@ -18,6 +19,7 @@ pub(crate) const PREFIX: &str = "/test.v1.Cases/";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Desk {
     reached: Arc<Mutex<Vec<&'static str>>>,
+    parts: Arc<AtomicUsize>,
 }
 
 pub(crate) type Texts = Pin<Box<dyn Stream<Item = Result<Text, Status>> + Send>>;
@@ -49,6 +51,15 @@ impl Desk {
 
     pub(crate) fn reached(&self) -> Vec<&'static str> {
         self.reached.lock().expect("no panic").clone()
+    }
+
+    /// How many parts of uploads were read since the last [`forget`](Self::forget).
+    pub(crate) fn parts(&self) -> usize {
+        self.parts.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn forget(&self) {
+        self.parts.store(0, Ordering::SeqCst);
     }
 
     fn reach(&self, method: &'static str) {
@@ -123,7 +134,7 @@ impl Cases for Desk {
         let said = request.into_inner().text;
         let one = tokio_stream::iter([Ok(text("one"))]);
         Ok(Response::new(match &*said {
-            "first" => Box::pin(Then(one, tokio_stream::pending())) as Texts,
+            "first" => Box::pin(one.chain(tokio_stream::pending())) as Texts,
             "silent" => Box::pin(tokio_stream::pending()),
             "busy" => Box::pin(tokio_stream::iter(std::iter::repeat_with(|| {
                 Ok(text("x".repeat(20_000)))
@@ -149,8 +160,10 @@ impl Cases for Desk {
         let mut stream = request.into_inner();
         let mut length = 0_usize;
         while let Some(part) = stream.message().await? {
+            self.parts.fetch_add(1, Ordering::SeqCst);
             length = length.saturating_add(part.text.len());
         }
+        self.reach("Upload, whole");
         Ok(Response::new(text(length.to_string())))
     }
 
@@ -164,26 +177,5 @@ impl Cases for Desk {
     async fn forgotten(&self, _request: Request<Text>) -> Result<Response<Text>, Status> {
         self.reach("Forgotten");
         Ok(Response::new(text("what nobody may see")))
-    }
-}
-
-/// One stream after another.
-struct Then<A, B>(A, B);
-
-impl<A, B> Stream for Then<A, B>
-where
-    A: Stream<Item = Result<Text, Status>> + Unpin,
-    B: Stream<Item = Result<Text, Status>> + Unpin,
-{
-    type Item = Result<Text, Status>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        match Pin::new(&mut self.0).poll_next(context) {
-            std::task::Poll::Ready(None) => Pin::new(&mut self.1).poll_next(context),
-            other => other,
-        }
     }
 }

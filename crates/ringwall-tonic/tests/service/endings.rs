@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use h2::Reason;
+use tokio::net::TcpStream;
 use tonic::transport::Server;
 use tonic::{Code, Request};
 
-use crate::raw::Call;
+use crate::raw::{Call, framed};
 use crate::support::{Bench, ask_text, serve_by, soon};
 
 #[tokio::test]
@@ -76,4 +78,41 @@ async fn a_deadline_that_passes_while_the_door_waits_reaches_no_handler() {
     assert!(client.read(request).await.is_err());
     assert!(bench.desk.reached().is_empty());
     assert!(bench.outcomes().is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_that_its_client_cancels_is_not_taken_for_a_whole_one() {
+    let bench = Bench::new();
+    let site = bench.site().await;
+    for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR] {
+        let stream = TcpStream::connect(site.0).await.expect("a connection");
+        let (client, connection) = h2::client::handshake(stream).await.expect("a handshake");
+        tokio::spawn(connection);
+        let mut client = client.ready().await.expect("ready");
+        let request = http::Request::post("http://test/test.v1.Cases/Upload")
+            .header("content-type", "application/grpc")
+            .header("authorization", "Bearer reader")
+            .body(())
+            .expect("a request");
+        let (_response, mut sending) = client.send_request(request, false).expect("sent");
+        let half = framed("half").into();
+        sending.send_data(half, false).expect("sent");
+        bench.until(|bench| bench.desk.parts() == 1).await;
+        sending.send_reset(reason);
+        bench
+            .until(|bench| {
+                bench
+                    .outcomes()
+                    .iter()
+                    .all(|outcome| outcome != "unsettled")
+            })
+            .await;
+        bench.desk.forget();
+    }
+    assert!(
+        !bench.outcomes().contains(&"grpc 0".to_owned()),
+        "{:?}",
+        bench.outcomes()
+    );
+    assert!(!bench.desk.reached().contains(&"Upload, whole"));
 }

@@ -23,6 +23,8 @@ mod paths;
 #[cfg(test)]
 mod protocols;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod raw;
 #[cfg(test)]
 mod registration;
@@ -32,7 +34,8 @@ mod rendering;
 mod streams;
 #[cfg(test)]
 mod support;
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
+#[cfg(feature = "tls")]
 mod tls;
 #[cfg(test)]
 mod tokens;
@@ -43,6 +46,7 @@ mod trail;
 #[rustfmt::skip]
 #[expect(
     clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     unreachable_pub,
     unused_qualifications,
     reason = "generated: see tests/generate.rs"

@@ -169,9 +169,9 @@ impl Raw {
         let silent = call.parts.is_empty() && call.trailers.is_none();
         let (response, mut sending) = client.send_request(request, silent)?;
         // A server that refuses need not read it all.
-        let count = call.parts.len();
-        for (index, part) in call.parts.into_iter().enumerate() {
-            let last = index + 1 == count && call.trailers.is_none();
+        let mut parts = call.parts.into_iter().peekable();
+        while let Some(part) = parts.next() {
+            let last = parts.peek().is_none() && call.trailers.is_none();
             if sending.send_data(part.into(), last).is_err() {
                 break;
             }

@@ -276,8 +276,7 @@ impl Bench {
 
     /// So that the credential of `brief` is looked at again a moment after its stream began.
     pub(crate) fn shortly_before_the_end(&self) {
-        self.clock
-            .advance(Duration::from_secs(3_600) - Duration::from_millis(200));
+        self.clock.advance(Duration::from_millis(3_599_800));
     }
 
     pub(crate) fn past_the_end(&self) {
