@@ -1,13 +1,10 @@
 //! The routes of the corpus in actix-web.
 
 use core::convert::Infallible;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use std::net::{SocketAddr, TcpListener};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::Service as _;
-use actix_web::http::StatusCode;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{Bytes, ReqData};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer};
 use ringwall_actix::{
@@ -15,8 +12,9 @@ use ringwall_actix::{
     delete, get, head, post,
 };
 use ringwall_gate::{Admitted, AuditScope, Gate};
+use tokio_stream::StreamExt as _;
 
-use crate::echo::{DENIAL, PARTS, denial, echo};
+use crate::echo::{DENIAL, denial, echo, parts};
 use crate::gates::{Bench, step_up};
 
 /// Serves the routes behind the gate of `bench`.
@@ -36,7 +34,13 @@ pub(crate) fn serve(bench: &Bench) -> SocketAddr {
     });
     let server = server
         .workers(1)
-        .on_connect(ringwall_actix::on_connect)
+        .on_connect(|connection, data| {
+            // Small frames that wait for each other would take most of the time.
+            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+                stream.set_nodelay(true).ok();
+            }
+            ringwall_actix::on_connect(connection, data);
+        })
         .disable_signals()
         .listen_auto_h2c(listener)
         .expect("a server")
@@ -47,6 +51,10 @@ pub(crate) fn serve(bench: &Bench) -> SocketAddr {
 
 fn routes(gate: &Gate) -> GuardedApp {
     let app = || GuardedApp::new(gate.clone());
+    let described = match gate.protected_resource() {
+        Some(_) => app().resource_metadata(),
+        None => app(),
+    };
     let cases = get(show)
         .require_scope("cases:read")
         .and(post(show).require_scope("cases:write").body_limit(64));
@@ -67,7 +75,7 @@ fn routes(gate: &Gate) -> GuardedApp {
             "/orgs/{org}",
             app().route("/cases/{id}", get(show).require_scope("cases:read")),
         );
-    app()
+    described
         .route("/cases", cases)
         .route("/cases/{id}", case)
         .route(
@@ -139,33 +147,13 @@ async fn deny(request: HttpRequest) -> Result<String, Rejection> {
     }
 }
 
-async fn watch() -> HttpResponse<Parts> {
-    HttpResponse::with_body(StatusCode::OK, Parts(PARTS))
+async fn watch() -> HttpResponse {
+    let parts = parts::<Infallible>().map(|part| part.map(Bytes::from));
+    HttpResponse::Ok().streaming(parts)
 }
 
 fn seen(admitted: &Admitted, request: &HttpRequest, body: usize) -> String {
     let fields = request.headers().iter();
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
     echo(admitted, fields, body)
-}
-
-/// A body whose length nobody knows.
-struct Parts(usize);
-
-impl MessageBody for Parts {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        Poll::Ready(self.0.checked_sub(1).map(|left| {
-            self.0 = left;
-            Ok(Bytes::from_static(b"part\n"))
-        }))
-    }
 }

@@ -1,17 +1,15 @@
 //! The routes of the corpus in axum.
 
 use core::convert::Infallible;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use std::net::SocketAddr;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use axum::{Extension, Router};
-use http_body::Frame;
 use ringwall_axum::{
     CurrentPrincipal, CurrentTenant, GuardedRouter, Rejection, any, any_service, delete, get, head,
     post,
@@ -20,7 +18,7 @@ use ringwall_gate::{Admitted, AuditScope, Gate};
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
 
-use crate::echo::{DENIAL, PARTS, denial, echo};
+use crate::echo::{DENIAL, denial, echo, parts};
 use crate::gates::{Bench, step_up};
 
 /// Serves the routes behind the gate of `bench`.
@@ -31,6 +29,10 @@ pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
         .layer(from_fn(tell_connection));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
+    // Small frames that wait for each other would take most of the time.
+    let listener = listener.tap_io(|stream| {
+        stream.set_nodelay(true).ok();
+    });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     address
@@ -47,6 +49,10 @@ async fn tell_connection(
 
 fn routes(gate: &Gate) -> GuardedRouter {
     let router = || GuardedRouter::new(gate.clone());
+    let described = match gate.protected_resource() {
+        Some(_) => router().resource_metadata(),
+        None => router(),
+    };
     let cases = get(show)
         .require_scope("cases:read")
         .and(post(show).require_scope("cases:write").body_limit(64));
@@ -67,7 +73,7 @@ fn routes(gate: &Gate) -> GuardedRouter {
             "/orgs/{org}",
             router().route("/cases/{id}", get(show).require_scope("cases:read")),
         );
-    router()
+    described
         .route("/cases", cases)
         .route("/cases/{id}", case)
         .route(
@@ -143,29 +149,11 @@ async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
 }
 
 async fn watch() -> Body {
-    Body::new(Parts(PARTS))
+    Body::from_stream(parts::<Infallible>())
 }
 
 fn seen(admitted: &Admitted, headers: &HeaderMap, body: usize) -> String {
     let fields = headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
     echo(admitted, fields, body)
-}
-
-/// A body whose length nobody knows.
-struct Parts(usize);
-
-impl HttpBody for Parts {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.checked_sub(1).map(|left| {
-            self.0 = left;
-            Ok(Frame::data(Bytes::from_static(b"part\n")))
-        }))
-    }
 }

@@ -117,7 +117,7 @@ pub(crate) enum Verdict {
     /// The handler answers.
     Admitted,
     /// The gate refuses, or the handler does in the gate's words.
-    Denied(Denied),
+    Denied(Box<Denied>),
     /// Somebody refuses, the server's own parser or the gate: no handler runs.
     Refused,
     /// The handler runs, and its body breaks off at the route's limit.
@@ -274,7 +274,7 @@ impl<'de> Deserialize<'de> for Verdict {
                 "the verdict {other:?} is unknown"
             ))),
             None => serde_json::from_value(value)
-                .map(Self::Denied)
+                .map(|denied| Self::Denied(Box::new(denied)))
                 .map_err(D::Error::custom),
         }
     }

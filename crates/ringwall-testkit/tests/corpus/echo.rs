@@ -1,15 +1,35 @@
 //! What the handlers of every framework answer: what they see.
 
+use std::time::Duration;
+
 use ringwall_core::denial::Denial;
 use ringwall_gate::{Admitted, Caller};
 use serde_json::{Value, json};
-use std::time::Duration;
+use tokio::sync::mpsc::channel;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::credentials::REALM;
 
 /// The field by which a caller chooses how the handler of the route for denials refuses.
 pub(crate) const DENIAL: &str = "x-denial";
 
 /// How many parts the answer of the route that streams has.
-pub(crate) const PARTS: usize = 3;
+const PARTS: usize = 3;
+
+/// The parts of the answer of the route that streams. Nobody knows its length, and there is a while
+/// between two of them.
+pub(crate) fn parts<E: Send + 'static>() -> ReceiverStream<Result<String, E>> {
+    let (sender, receiver) = channel(1);
+    tokio::spawn(async move {
+        for _ in 0..PARTS {
+            if sender.send(Ok("part\n".to_owned())).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    ReceiverStream::new(receiver)
+}
 
 /// What a handler sees, as JSON.
 pub(crate) fn echo<'a>(
@@ -44,10 +64,32 @@ pub(crate) fn echo<'a>(
     .to_string()
 }
 
+/// The names of all of them.
+pub(crate) const DENIALS: [&str; 14] = [
+    "anonymous",
+    "briefly",
+    "malformed",
+    "forbidden",
+    "not found",
+    "approval",
+    "approval without id",
+    "conflict",
+    "gone",
+    "precondition",
+    "too large",
+    "plain http",
+    "limited",
+    "unavailable",
+];
+
 /// The denial that `name` asks the handler for.
 pub(crate) fn denial(name: &[u8]) -> Option<Denial> {
     let retry_after = Duration::from_millis(2500);
     Some(match name {
+        b"anonymous" => Denial::unauthenticated(REALM),
+        b"briefly" => Denial::Unavailable {
+            retry_after: Duration::from_millis(1),
+        },
         b"malformed" => Denial::Malformed { challenge: None },
         b"forbidden" => Denial::Forbidden { challenge: None },
         b"not found" => Denial::NotFound,

@@ -25,6 +25,9 @@ const SPOKEN: [&str; 7] = [
 /// What a parser answers to what it does not take, if it answers at all.
 const REFUSALS: [u16; 9] = [400, 405, 411, 413, 414, 417, 431, 501, 505];
 
+/// How much is shown of what came, in characters.
+const SHOWN: usize = 300;
+
 /// One case in one protocol, and what came of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome<'a> {
@@ -97,16 +100,21 @@ impl Outcome<'_> {
         self.seen(all);
     }
 
+    /// In HTTP the answer breaks off, or never begins: a server that has sent nothing yet drops the
+    /// connection. A gRPC call ends with its status.
     fn ended(self, all: &mut Vec<String>) {
-        self.status(200, 16, all);
-        // A gRPC call is over when its status came.
-        let end = if self.is_grpc() { End::Whole } else { End::Cut };
-        compare("the end", &end, &self.answer.end, all);
-        if self.answer.text().matches("part").count() > 0 {
-            all.push(format!(
-                "something of the answer came: {:?}",
-                self.answer.text()
-            ));
+        if self.is_grpc() || self.answer.status != 0 {
+            self.status(200, 16, all);
+        }
+        let is_whole = self.answer.end == End::Whole;
+        compare(
+            "whether the answer is whole",
+            &self.is_grpc(),
+            &is_whole,
+            all,
+        );
+        if self.answer.text().contains("part") {
+            all.push(format!("something came: {:?}", self.answer.text()));
         }
         self.recorded(self.completed(200, 16), all);
     }
@@ -153,17 +161,9 @@ impl Outcome<'_> {
     }
 
     fn denied_http(self, denied: &Denied, shown: Rendering, all: &mut Vec<String>) {
-        let expected = [
-            ("cache-control", Some("no-store".to_owned())),
-            ("content-type", Some("application/problem+json".to_owned())),
-            ("allow", denied.allow.clone()),
-            ("location", denied.location.clone()),
-            (
-                "retry-after",
-                denied.retry_after.map(|wait| wait.to_string()),
-            ),
-            ("www-authenticate", challenge(denied, shown)),
-        ];
+        let mut expected = http_fields(denied, shown);
+        expected.push(("cache-control", Some("no-store".to_owned())));
+        expected.push(("content-type", Some("application/problem+json".to_owned())));
         self.spoken(&expected, all);
         if self.is_head() {
             compare("the body of HEAD", &"", &self.answer.text().as_str(), all);
@@ -195,7 +195,9 @@ impl Outcome<'_> {
             return;
         };
         let message = match denied.limit {
-            Some(limit) => format!("{}: at most {limit} bytes", shown.title),
+            // What gRPC puts in front of a message counts too.
+            Some(limit) if denied.by == By::Gate => too_large(limit.saturating_add(5)),
+            Some(limit) => too_large(limit),
             None => shown.message.to_owned(),
         };
         compare("grpc-message", &message.as_str(), &status.message(), all);
@@ -211,19 +213,11 @@ impl Outcome<'_> {
         let approval = denied.approval.clone();
         let approval = approval.map(|id| Some(("APPROVAL_REQUIRED".to_owned(), id)));
         compare("PreconditionFailure", &approval, &waits, all);
-        let expected = [
-            ("content-type", Some("application/grpc".to_owned())),
-            (
-                "retry-after",
-                denied.retry_after.map(|wait| wait.to_string()),
-            ),
-            ("www-authenticate", challenge(denied, shown)),
-            // Compared above.
-            (
-                "grpc-status-details-bin",
-                self.first("grpc-status-details-bin"),
-            ),
-        ];
+        let mut expected = grpc_metadata(denied, shown);
+        expected.push(("content-type", Some("application/grpc".to_owned())));
+        // Compared above.
+        let details = self.first("grpc-status-details-bin");
+        expected.push(("grpc-status-details-bin", details));
         self.spoken(&expected, all);
     }
 
@@ -282,6 +276,7 @@ impl Outcome<'_> {
         }
         if self.is_grpc() && self.case.verdict == Verdict::Admitted {
             let path = self.case.request.grpc_path().unwrap_or_default();
+            let path = path.split(['?', '#']).next().unwrap_or_default();
             let is_named = *record.intent.action == *path || record.intent.action.ends_with("/*");
             if !is_named {
                 all.push(format!("the call is recorded as {}", record.intent.action));
@@ -295,8 +290,8 @@ impl Outcome<'_> {
             Protocol::Grpc => self.case.request.grpc_path()?,
             Protocol::Http1 | Protocol::Http2 => self.case.request.target(),
         };
-        let path = target.split('?').next().unwrap_or_default();
-        let is_plain = path.starts_with('/') && !path.contains(['#', '{']) && path.is_ascii();
+        let path = target.split(['?', '#']).next().unwrap_or_default();
+        let is_plain = path.starts_with('/') && !path.contains('{') && path.is_ascii();
         (is_plain && self.case.request.pseudo.is_none()).then(|| path.to_owned())
     }
 
@@ -360,6 +355,30 @@ impl Outcome<'_> {
     }
 }
 
+/// A field and its value, if it is sent.
+type Field = (&'static str, Option<String>);
+
+/// What a denial says in header fields of HTTP, beside those that every denial has.
+pub(crate) fn http_fields(denied: &Denied, shown: Rendering) -> Vec<Field> {
+    let mut fields = grpc_metadata(denied, shown);
+    fields.push(("allow", denied.allow.clone()));
+    fields.push(("location", denied.location.clone()));
+    fields
+}
+
+/// What a denial says in metadata of gRPC.
+pub(crate) fn grpc_metadata(denied: &Denied, shown: Rendering) -> Vec<Field> {
+    let pause = denied.retry_after.map(|wait| wait.to_string());
+    vec![
+        ("www-authenticate", challenge(denied, shown)),
+        ("retry-after", pause),
+    ]
+}
+
+fn too_large(limit: u64) -> String {
+    format!("Content Too Large: at most {limit} bytes")
+}
+
 /// RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1.
 fn challenge(denied: &Denied, shown: Rendering) -> Option<String> {
     if denied.error.is_none() && !shown.challenges {
@@ -386,6 +405,7 @@ where
     B: core::fmt::Debug,
 {
     if expected != found {
-        all.push(format!("{what}: expected {expected:?}, found {found:?}"));
+        let found: String = format!("{found:?}").chars().take(SHOWN).collect();
+        all.push(format!("{what}: expected {expected:?}, found {found}"));
     }
 }

@@ -44,6 +44,7 @@ pub(crate) struct Sent {
 /// Sends one request on a connection of its own, and reads its answer.
 pub(crate) async fn exchange(address: SocketAddr, sent: Sent) -> Answer {
     let socket = TcpStream::connect(address).await.expect("a connection");
+    socket.set_nodelay(true).expect("an option");
     let (near, far) = tokio::io::duplex(1 << 16);
     let is_head = sent.fields.iter().any(|(_, value)| value == b"HEAD");
     let blocks = [&sent.fields, &sent.trailers].map(block);

@@ -24,6 +24,8 @@ mod http1;
 #[cfg(test)]
 mod http2;
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod render;
 #[cfg(test)]
 mod replay;

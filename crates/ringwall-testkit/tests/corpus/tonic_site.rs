@@ -17,7 +17,7 @@ use ringwall_tonic::{
 };
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
-use tokio_stream::iter;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::KeyAndValueRef;
@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status};
 use tower::util::MapRequestLayer;
 use tower_service::Service;
 
-use crate::echo::{DENIAL, PARTS, denial, echo};
+use crate::echo::{DENIAL, denial, echo, parts};
 use crate::gates::{Bench, step_up};
 
 /// What gRPC puts in front of a message: it counts towards the limit of what a client may send.
@@ -50,7 +50,9 @@ pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
         request
     });
     let server = Server::builder().layer(plant).add_routes(routes);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    // Small frames that wait for each other would take most of the time.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    tokio::spawn(server.serve_with_incoming(incoming));
     address
 }
 
@@ -225,12 +227,11 @@ struct Watch;
 
 impl ServerStreamingService<Bytes> for Watch {
     type Response = String;
-    type ResponseStream = tokio_stream::Iter<std::vec::IntoIter<Result<String, Status>>>;
+    type ResponseStream = ReceiverStream<Result<String, Status>>;
     type Future = core::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, _: Request<Bytes>) -> Self::Future {
-        let parts = vec![Ok("part\n".to_owned()); PARTS];
-        core::future::ready(Ok(Response::new(iter(parts))))
+        core::future::ready(Ok(Response::new(parts())))
     }
 }
 
