@@ -1,15 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "actix")]
+pub use ringwall_actix as actix;
 pub use ringwall_authn as authn;
 #[cfg(feature = "axum")]
 pub use ringwall_axum as axum;
+#[cfg(feature = "browser")]
+pub use ringwall_browser as browser;
 pub use ringwall_core as core;
 pub use ringwall_gate as gate;
 pub use ringwall_jose as jose;
 #[cfg(feature = "jwks")]
 pub use ringwall_jwks_client as jwks;
+#[cfg(feature = "tonic")]
+pub use ringwall_tonic as tonic;
 #[cfg(feature = "tower")]
 pub use ringwall_tower as tower;
+pub use ringwall_transport as transport;
 
 /// Step by step.
 #[cfg(any(doc, doctest))]
@@ -30,4 +37,7 @@ pub mod manual {
 
     #[doc = include_str!("manual/key_failures.md")]
     pub mod key_failures {}
+
+    #[doc = include_str!("manual/denials.md")]
+    pub mod denials {}
 }
