@@ -27,6 +27,9 @@ pub mod guide {
 
     #[doc = include_str!("guide/identity_providers.md")]
     pub mod identity_providers {}
+
+    #[doc = include_str!("guide/behind_a_proxy.md")]
+    pub mod behind_a_proxy {}
 }
 
 /// Why it is built the way it is.
