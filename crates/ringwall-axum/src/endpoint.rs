@@ -277,7 +277,7 @@ methods! {
     put PUT "PUT" ".",
     patch PATCH "PATCH" ".",
     delete DELETE "DELETE" ".",
-    options OPTIONS "OPTIONS" ". For CORS put a `CorsLayer` around the finished router instead: it answers preflights, which carry no credentials, before the gate.",
+    options OPTIONS "OPTIONS" ". For CORS put a `CorsPolicyLayer` (ringwall-tower) around the finished router instead: it answers preflights, which carry no credentials, before the gate.",
     trace TRACE "TRACE" ".",
     connect CONNECT "CONNECT" ".",
 }

@@ -87,7 +87,7 @@ where
     ///
     /// Successes are not recorded, since anybody may ask as often as they like. Answers may be
     /// cached for an hour ([`CACHE_CONTROL`]). Clients in browsers of other origins need CORS fields,
-    /// which are not added here: put a `CorsLayer` around the finished router, as for other routes.
+    /// which are not added here: put a `CorsPolicyLayer` around the finished router, as for other routes.
     ///
     /// The path of the resource must be no template: a segment that begins with `:` or `*` is
     /// refused as elsewhere.
