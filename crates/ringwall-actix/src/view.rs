@@ -1,5 +1,6 @@
 //! What the gate sees of a request to actix-web.
 
+use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HOST, HeaderMap};
 use ringwall_core::request::{HeaderLookup, RequestView};
@@ -35,12 +36,14 @@ pub(crate) fn enter(door: &Door, request: &ServiceRequest) -> Step<Entry> {
 /// decoded text. The scheme is that of the connection: in HTTP it is the client's word (an absolute
 /// request target, `:scheme`), and only the socket or a trusted proxy knows. The peer is what whoever
 /// accepted the connection said ([`Peer`] among its data), or else the address that actix knows by
-/// itself.
+/// itself. Whoever calls the app without a connection says it with the request, among its extensions,
+/// as with the other adapters.
 pub(crate) fn view<T>(request: &ServiceRequest, look: impl FnOnce(&RequestView<'_>) -> T) -> T {
     let uri = request.uri();
     let headers = Headers(request.headers());
     let host = || request.headers().get(HOST)?.to_str().ok();
-    let peer = request.conn_data::<Peer>();
+    let told = request.extensions().get::<Peer>().cloned();
+    let peer = told.as_ref().or_else(|| request.conn_data());
     let address = peer.map(Peer::address).or_else(|| request.peer_addr());
     let certificate = peer.and_then(Peer::certificate);
     look(&RequestView {

@@ -113,6 +113,12 @@ impl Answer {
         self.reply.response.body()
     }
 
+    /// The body as far as it came.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn bytes_so_far(&self) -> &[u8] {
+        self.reply.response.body()
+    }
+
     /// Why the body broke off, as it does when the caller's credential ends while it is sent. `None`
     /// when it came whole.
     #[must_use]

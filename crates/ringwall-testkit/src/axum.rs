@@ -9,11 +9,11 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::Request;
-use http_body_util::BodyExt as _;
 use ringwall_transport::Peer;
 use tower::util::ServiceExt as _;
 
 use crate::app::{App, Protocol, Reply, Transport};
+use crate::body;
 use crate::kit::Kit;
 use crate::sweep::{ListedRoute, RouteList};
 
@@ -45,7 +45,7 @@ impl Transport for Axum {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            read(response).await
+            body::read(response).await
         })
     }
 
@@ -68,28 +68,5 @@ impl RouteList for ringwall_axum::Routes {
             ListedRoute::new(&name, entry.access.clone()).with_login(demands_login)
         };
         self.iter().map(list).collect()
-    }
-}
-
-/// The whole response.
-async fn read(response: http::Response<Body>) -> Reply {
-    let (head, mut body) = response.into_parts();
-    let mut bytes = Vec::new();
-    let mut trailers = http::HeaderMap::new();
-    let mut broken = None;
-    while let Some(frame) = body.frame().await {
-        match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) => bytes.extend_from_slice(&data),
-            Ok(Err(frame)) => trailers.extend(frame.into_trailers().unwrap_or_default()),
-            Err(error) => broken = Some(error.to_string()),
-        }
-        if broken.is_some() {
-            break;
-        }
-    }
-    Reply {
-        response: http::Response::from_parts(head, bytes.into()),
-        trailers,
-        broken,
     }
 }

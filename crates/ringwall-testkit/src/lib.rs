@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "actix")]
+mod actix;
 mod answer;
 mod app;
 mod assertion;
@@ -7,6 +9,8 @@ mod assertion;
 mod authority;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(any(feature = "axum", feature = "tonic"))]
+mod body;
 mod caller;
 mod certificate;
 mod challenge;
@@ -24,10 +28,16 @@ mod request;
 mod strangers;
 mod sweep;
 mod token;
+#[cfg(feature = "tonic")]
+mod tonic;
 mod trail;
 
+#[cfg(feature = "actix")]
+pub use crate::actix::Actix;
 #[cfg(feature = "axum")]
 pub use crate::axum::Axum;
+#[cfg(feature = "tonic")]
+pub use crate::tonic::Tonic;
 pub use answer::Answer;
 pub use app::{App, Protocol, Reply, Transport};
 pub use assertion::Assertion;

@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 use core::panic::Location;
 
 use crate::answer::Answer;
+use crate::app::Protocol;
 use crate::failure::fail;
 
 /// How an entry goes on in its next line.
@@ -30,6 +31,25 @@ impl Report<'_> {
         fail(&self.text())
     }
 
+    /// In the words of the protocol: what is expected is written with the status of HTTP first.
+    fn expected(&self) -> String {
+        let spoken = [
+            ("401 or 400", "UNAUTHENTICATED or INVALID_ARGUMENT"),
+            ("401", "UNAUTHENTICATED"),
+            ("403 or 308", "FAILED_PRECONDITION"),
+            ("403", "PERMISSION_DENIED"),
+            ("503", "UNAVAILABLE"),
+        ];
+        let translated = spoken.iter().find_map(|(status, name)| {
+            let rest = self.expected.strip_prefix(status)?;
+            Some(format!("{name}{rest}"))
+        });
+        match (self.answer.protocol(), translated) {
+            (Protocol::Grpc, Some(translated)) => translated,
+            (Protocol::Grpc, None) | (Protocol::Http, _) => self.expected.clone(),
+        }
+    }
+
     fn text(&self) -> String {
         let mut text = format!("{}\n", self.headline);
         let mut entry = |name: &str, value: &str| {
@@ -40,7 +60,7 @@ impl Report<'_> {
             entry("asserted at", &place.to_string());
         }
         entry("sent", &self.answer.sent_in_words());
-        entry("expected", &self.expected);
+        entry("expected", &self.expected());
         entry("got", &self.answer.in_words());
         entry("kit saw", &self.answer.seen().to_string());
         if let Some(hint) = &self.hint {

@@ -8,20 +8,23 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use pin_project_lite::pin_project;
 use ringwall_transport::Peer;
 use serde::Serialize;
 
 use crate::answer::Answer;
-use crate::app::{App, Reply, Transport};
+use crate::app::{App, Protocol, Reply, Transport};
 use crate::caller::{Caller, Credentials};
 use crate::certificate::FakeCertificate;
 use crate::exchange::{Before, Sent};
 use crate::failure::{fail, must};
 use crate::impersonation::HEADER as PRINCIPAL;
 use crate::token::Token;
+
+/// For whom requests are, unless they say another `Host`.
+const AUTHORITY: &str = "api.test";
 
 /// From where requests come: an address that can belong to nobody (RFC 5737).
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 50_000);
@@ -37,7 +40,8 @@ pub struct TestRequest<'a, T> {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    /// `None` until the test says one.
+    pub(crate) body: Option<Bytes>,
     pub(crate) peer: Peer,
     /// Such as `over plain HTTP`.
     pub(crate) connection: Option<String>,
@@ -54,7 +58,7 @@ impl<'a, T: Transport> TestRequest<'a, T> {
             method,
             path: path.to_owned(),
             headers: HeaderMap::new(),
-            body: Bytes::new(),
+            body: None,
             peer: Peer::tls(CLIENT, None),
             connection: None,
             caller: Caller::new(app.kit()),
@@ -126,16 +130,16 @@ impl<'a, T: Transport> TestRequest<'a, T> {
         self
     }
 
-    /// Sets the body.
+    /// Sets the body, and the `Content-Length` to match unless another is said.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
+        self.body = Some(body.into());
         self
     }
 
     /// Sets the body to `value` as JSON, and the `Content-Type` to say so.
     #[track_caller]
     pub fn json(mut self, value: &(impl Serialize + ?Sized)) -> Self {
-        self.body = must(serde_json::to_vec(value), "the body is no JSON").into();
+        self.body = Some(must(serde_json::to_vec(value), "the body is no JSON").into());
         let json = HeaderValue::from_static("application/json");
         self.headers.insert(CONTENT_TYPE, json);
         self
@@ -228,7 +232,11 @@ impl<'a, T: Transport> TestRequest<'a, T> {
 
     /// Sends it with these header fields, which `about` puts into words.
     #[track_caller]
-    pub(crate) fn send(&self, headers: HeaderMap, mut about: Vec<String>) -> Sending<T::Future> {
+    pub(crate) fn send(
+        &self,
+        mut headers: HeaderMap,
+        mut about: Vec<String>,
+    ) -> Sending<T::Future> {
         let uri = match Uri::try_from(self.path.as_str()) {
             Ok(uri) if self.path.starts_with('/') => uri,
             Ok(_) | Err(_) => fail(&format!(
@@ -249,7 +257,14 @@ impl<'a, T: Transport> TestRequest<'a, T> {
             about.push("authorization: (a value of the test's own)".to_owned());
         }
         about.extend(self.connection.clone());
-        let mut request = http::Request::new(self.body.clone());
+        let protocol = self.app.transport().protocol();
+        complete(&mut headers, self.body.as_ref(), protocol);
+        let body = self.body.clone().unwrap_or_else(|| match protocol {
+            Protocol::Http => Bytes::new(),
+            // One message of which every field is unset.
+            Protocol::Grpc => Bytes::from_static(&[0; 5]),
+        });
+        let mut request = http::Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -260,10 +275,29 @@ impl<'a, T: Transport> TestRequest<'a, T> {
             sent: Some(Sent {
                 line: self.line(),
                 about,
-                protocol: self.app.transport().protocol(),
+                protocol,
             }),
             kit: kit.clone(),
             reply: self.app.transport().call(request),
+        }
+    }
+}
+
+/// Adds what every client sends, unless the test said it.
+fn complete(headers: &mut HeaderMap, body: Option<&Bytes>, protocol: Protocol) {
+    let mut field = |name, value| {
+        headers.entry(name).or_insert(value);
+    };
+    match protocol {
+        Protocol::Http => {
+            field(HOST, HeaderValue::from_static(AUTHORITY));
+            if let Some(body) = body {
+                field(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
+        }
+        Protocol::Grpc => {
+            field(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            field(TE, HeaderValue::from_static("trailers"));
         }
     }
 }
