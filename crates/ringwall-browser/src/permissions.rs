@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::origin::Origin;
 
-/// An ability of the browser that a page can do without (`Permissions-Policy`).
+/// An ability of the browser that a page can do without (`Permissions-Policy`). Those that browsers know
+/// on every system: a name that one does not know is a complaint in its console, on every page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Feature {
@@ -12,8 +13,6 @@ pub enum Feature {
     Accelerometer,
     /// `autoplay`
     Autoplay,
-    /// `bluetooth`
-    Bluetooth,
     /// `camera`
     Camera,
     /// `display-capture`: recording the screen.
@@ -58,10 +57,9 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order in which they are sent.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 22] = [
         Self::Accelerometer,
         Self::Autoplay,
-        Self::Bluetooth,
         Self::Camera,
         Self::DisplayCapture,
         Self::EncryptedMedia,
@@ -90,7 +88,6 @@ impl Feature {
         match self {
             Self::Accelerometer => "accelerometer",
             Self::Autoplay => "autoplay",
-            Self::Bluetooth => "bluetooth",
             Self::Camera => "camera",
             Self::DisplayCapture => "display-capture",
             Self::EncryptedMedia => "encrypted-media",

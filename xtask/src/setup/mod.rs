@@ -4,6 +4,7 @@
 //! otherwise fails with the name of what to install. Nothing is skipped: a test that did not run
 //! must not look like one that passed.
 
+mod chromium;
 pub(crate) mod compiler;
 mod debian;
 mod python;
@@ -15,5 +16,8 @@ use crate::{failure::Result, project::Project};
 pub(crate) fn for_tests(project: Project) -> Result<Project> {
     compiler::c()?;
     let interpreter = python::interpreter(&project)?;
-    Ok(project.with(python::VARIABLE, interpreter))
+    let browser = chromium::executable()?;
+    Ok(project
+        .with(python::VARIABLE, interpreter)
+        .with(chromium::VARIABLE, browser))
 }
