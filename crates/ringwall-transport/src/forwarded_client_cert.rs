@@ -23,9 +23,11 @@ use crate::certificate::IdentityError;
 /// - The keys have one order: `By`, `Hash`, `Cert`, `Chain`, `Subject`, `URI`, `DNS`.
 ///
 /// So the order is demanded, keys are there once except for `By`, `URI` and `DNS`, no other key is
-/// known, and a value in quotes ends the pair. That leaves two things that a name without quotes can
-/// pretend: a second `URI`, which makes the identity ambiguous, and a `DNS` name after it, which
-/// [`CertificateNames::identity`](crate::CertificateNames::identity) does not believe beside a URI. Keys are compared without case.
+/// known, and a value in quotes ends the pair. Keys are compared without case. That leaves two things
+/// that a name without quotes can pretend. A second `URI` makes the identity ambiguous. A `DNS` name
+/// after a `URI`, even after an empty one, identifies nobody
+/// ([`IdentityError::DnsBesideUri`]): to identify callers by DNS names, let Envoy write the
+/// certificate too (`cert: true`), or no URI (`uri: false`).
 ///
 /// ```
 /// use ringwall_transport::ForwardedClientCert;

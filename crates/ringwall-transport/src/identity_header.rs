@@ -131,6 +131,11 @@ impl IdentityHeader {
     /// Takes the last of several elements of `X-Forwarded-Client-Cert`: what the trusted proxy
     /// appended about its own client (`APPEND_FORWARD`). Those before it are what that client said.
     /// Of no effect on another field.
+    ///
+    /// **Only where no authority signs a URI or a DNS name with a comma in it.** Envoy writes both
+    /// without quotes, so such a name begins another element, of which the client can say anything.
+    /// An authority that signs nothing but SPIFFE ids and host names is safe; with any other, let the
+    /// nearest proxy write one hop (`SANITIZE_SET`), where a second element is refused.
     #[must_use]
     pub fn appended(mut self) -> Self {
         if let Form::Forwarded { appended, .. } = &mut self.form {

@@ -64,13 +64,13 @@ impl SubjectName {
 
     /// Reads the old form of OpenSSL (`X509_NAME_oneline`): `/C=US/O=Example/CN=payments`.
     ///
-    /// **This form is not safe.** It does not escape its separator, so an organisation called
-    /// `x/CN=admin` reads as an organisation `x` and a common name `admin`, and nothing shows it.
-    /// Use it only where the authority chooses every attribute itself, and change the proxy to
-    /// RFC 2253 (nginx has done so since 1.11.6).
+    /// **This form is not safe.** Older versions of OpenSSL do not escape its separator, so an
+    /// organisation called `x/CN=admin` reads as an organisation `x` and a common name `admin`; newer
+    /// ones escape it with a backslash that they do not escape itself. Use it only where the authority
+    /// chooses every attribute, and change the proxy to RFC 2253 (nginx has done so since 1.11.6).
     ///
-    /// What shows that something is wrong is refused: backslashes, characters that are not printable
-    /// ASCII, a part without a type, an empty part.
+    /// What shows that something may be wrong is refused: backslashes, `+` (which some versions write
+    /// between attributes of one set), characters that are not printable ASCII, a part without a type.
     ///
     /// # Errors
     ///

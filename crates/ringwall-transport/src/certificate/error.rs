@@ -48,8 +48,8 @@ errors! {
     ForeignTrustDomain => "the trust domain is not an accepted one",
     /// There are alternative names, beside which a common name says nothing.
     AlternativesPresent => "a common name does not count beside alternative names",
-    /// A DNS name beside a URI, both as a proxy wrote them without quotes: the name may be a part of
-    /// the URI.
+    /// A DNS name behind a URI, both as a proxy wrote them without quotes: the name may be a part of
+    /// the URI. Let the proxy forward the certificate itself.
     DnsBesideUri => "a forwarded DNS name beside a URI may be a part of it",
     /// The header field is there several times.
     HeaderRepeated => "the identity header is there several times",

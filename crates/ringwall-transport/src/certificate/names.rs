@@ -163,10 +163,11 @@ impl CertificateNames {
         };
         self.has_alternatives = true;
         for name in &alternatives.general_names {
+            // Both are IA5Strings, which is to say ASCII; the parser also lets UTF-8 pass.
             if let GeneralName::URI(uri) = name {
-                self.uris.add(Some(uri));
+                self.uris.add(Some(ascii(uri)?));
             } else if let GeneralName::DNSName(host) = name {
-                self.dns.add(Some(host));
+                self.dns.add(Some(ascii(host)?));
             } else if let GeneralName::Invalid(..) = name {
                 return Err(malformed);
             }
@@ -228,6 +229,14 @@ impl CertificateNames {
     #[must_use]
     pub const fn fingerprint(&self) -> Option<&[u8; 32]> {
         self.fingerprint.as_ref()
+    }
+}
+
+fn ascii(text: &str) -> Result<&str, IdentityError> {
+    if text.is_ascii() {
+        Ok(text)
+    } else {
+        Err(IdentityError::CertificateMalformed)
     }
 }
 

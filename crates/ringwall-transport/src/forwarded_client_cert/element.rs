@@ -63,7 +63,7 @@ impl ForwardedElement {
     ///
     /// With the certificate itself (`Cert`), they are read from it, and its digest has to be `Hash`,
     /// so that a `Cert` which an unquoted name pretends is found out. Without it, they are what the
-    /// proxy wrote, dates are unknown, and a DNS name beside a URI is doubtful.
+    /// proxy wrote, dates are unknown, and a DNS name beside a `URI` identifies nobody.
     ///
     /// # Errors
     ///
@@ -87,8 +87,9 @@ impl ForwardedElement {
                 names.uris.add(Some(uri));
             }
             names.has_alternatives = true;
-            names.dns_is_doubtful = true;
         }
+        // Even an empty one: it may be the beginning of `;DNS=…`.
+        names.dns_is_doubtful = !self.uris.is_empty();
         for name in self.dns() {
             names.dns.add(Some(name));
             names.has_alternatives = true;

@@ -6,9 +6,10 @@ use crate::subject::{SubjectAttribute, SubjectName, SubjectValue, is_attribute_t
 const MALFORMED: IdentityError = IdentityError::SubjectMalformed;
 
 pub(crate) fn parse(text: &str) -> Result<SubjectName, IdentityError> {
-    // What OpenSSL does not print as it is it writes as `\x0A`, and a backslash of the value's own it
-    // writes in the same way: where one stands, nobody can tell what the value is.
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\\';
+    // OpenSSL writes `\x0A` for what it does not print, newer versions `\/` and `\+` for separators,
+    // and all of them a backslash for a backslash: where one stands, nobody can tell what it is. A bare
+    // plus is a separator in newer versions and a part of the value in older ones.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'+');
     if text.len() > SubjectName::MAX_BYTES || !text.bytes().all(is_plain) {
         return Err(MALFORMED);
     }
