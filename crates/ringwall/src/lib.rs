@@ -30,6 +30,10 @@ pub mod guide {
 
     #[doc = include_str!("guide/behind_a_proxy.md")]
     pub mod behind_a_proxy {}
+
+    /// Certificates and client certificates, with the features `axum` and `tls`.
+    #[cfg_attr(all(feature = "axum", feature = "tls"), doc = "", doc = include_str!("guide/tls.md"))]
+    pub mod tls {}
 }
 
 /// Why it is built the way it is.
