@@ -1,5 +1,6 @@
 //! Requests of any method, path and header fields: without a good token nobody passes a door that
-//! is not public, and no path that two parsers read differently passes any.
+//! is not public, no path that two parsers read differently passes any, and what somebody says who is no
+//! trusted proxy moves nothing.
 
 #![no_main]
 
@@ -11,12 +12,14 @@ use ringwall_authn::{IssuerPolicy, TokenVerifier};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::request::RequestView;
 use ringwall_core::step::Step;
-use ringwall_gate::{Access, Door, Gate, RoutePolicy};
+use ringwall_gate::{Access, Admitted, Door, Gate, HttpsOnly, RoutePolicy, TrustedProxies};
 
 struct Doors {
     public: Door,
     optional: Door,
     authenticated: Door,
+    /// Of a gate that serves over TLS alone, and believes one proxy.
+    encrypted: Door,
 }
 
 static DOORS: LazyLock<Doors> = LazyLock::new(|| {
@@ -43,7 +46,19 @@ static DOORS: LazyLock<Doors> = LazyLock::new(|| {
         .audit(Arc::new(MemoryAudit::new(16)))
         .build()
         .unwrap();
+    let proxies = TrustedProxies::builder()
+        .network("192.0.2.1")
+        .build()
+        .unwrap();
+    let strict = Gate::builder("fuzz")
+        .without_authenticators()
+        .without_audit()
+        .trusted_proxies(proxies)
+        .https_only(HttpsOnly::redirect_to(["api.example.com"]).unwrap())
+        .build()
+        .unwrap();
     Doors {
+        encrypted: strict.door(RoutePolicy::new("encrypted", Access::Public)),
         public: gate.door(RoutePolicy::new("public", Access::Public)),
         optional: gate.door(RoutePolicy::new("optional", Access::Optional)),
         authenticated: gate.door(RoutePolicy::new("authenticated", Access::Authenticated)),
@@ -51,8 +66,12 @@ static DOORS: LazyLock<Doors> = LazyLock::new(|| {
 });
 
 fn admitted(door: &Door, view: &RequestView<'_>) -> bool {
+    enter(door, view).is_some()
+}
+
+fn enter(door: &Door, view: &RequestView<'_>) -> Option<Admitted> {
     match door.enter(view) {
-        Step::Done(answer) => answer.is_ok(),
+        Step::Done(answer) => answer.ok().map(|(admitted, _exit)| admitted),
         Step::Wait(_) => panic!("nothing waits here"),
     }
 }
@@ -82,6 +101,36 @@ fuzz_target!(|data: &[u8]| {
         headers: &headers,
     };
     assert!(!admitted(&doors.authenticated, &view));
+    // A stranger's word of the scheme or of an address, and a proxy's.
+    let stranger = RequestView {
+        socket_peer: Some(([198, 51, 100, 7], 4711).into()),
+        ..view
+    };
+    assert!(
+        !admitted(&doors.encrypted, &stranger),
+        "believed a stranger"
+    );
+    let encrypted = RequestView {
+        scheme: Some("https"),
+        ..stranger
+    };
+    if let Some(admitted) = enter(&doors.encrypted, &encrypted) {
+        assert_eq!(admitted.client_address(), Some([198, 51, 100, 7].into()));
+        assert!(admitted.is_stripped("X_Forwarded-For"));
+    }
+    let proxied = RequestView {
+        socket_peer: Some(([192, 0, 2, 1], 4711).into()),
+        scheme: Some("http"),
+        ..view
+    };
+    if let Some(admitted) = enter(&doors.encrypted, &proxied) {
+        let says = headers.iter().filter(|(name, value)| {
+            name.eq_ignore_ascii_case("x-forwarded-proto")
+                && value.trim().eq_ignore_ascii_case("https")
+        });
+        assert_eq!(says.count(), 1, "nobody said that it was encrypted");
+        assert_eq!(admitted.scheme(), Some("https"));
+    }
     let has_authorization = headers
         .iter()
         .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
