@@ -18,6 +18,8 @@ pub(crate) enum End {
     /// The connection was closed, or the stream reset, before an answer came.
     #[default]
     Nothing,
+    /// The server neither answered nor closed.
+    Silence,
     /// The answer broke off.
     Cut,
     /// The answer is whole.

@@ -1,24 +1,9 @@
 //! The cases, as the files beside `ringwall-gate` state them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
-
-/// Where the files are, from this crate.
-const VECTORS: &str = "../ringwall-gate/tests/vectors";
-
-/// One file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Vectors {
-    about: String,
-    /// How many of its cases leave each protocol out. It stands in the file, so that whoever leaves
-    /// a protocol out shows it to a reviewer twice.
-    excluded: BTreeMap<Protocol, usize>,
-    cases: Vec<Case>,
-}
 
 /// One request and its verdict.
 #[derive(Clone, Debug, Deserialize)]
@@ -278,120 +263,4 @@ impl<'de> Deserialize<'de> for Verdict {
                 .map_err(D::Error::custom),
         }
     }
-}
-
-/// All cases, each with the name of its file; or everything that is wrong with the files.
-pub(crate) fn load() -> Result<Vec<(String, Case)>, Vec<String>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(VECTORS);
-    let entries = std::fs::read_dir(&folder).expect("the folder of the vectors");
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|end| end == "json"))
-        .collect();
-    files.sort();
-    let mut cases = Vec::new();
-    let mut wrong = Vec::new();
-    let mut names = BTreeSet::new();
-    for path in files {
-        let file = path
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        let text = std::fs::read_to_string(&path).expect("a readable file");
-        let vectors: Vectors = match serde_json::from_str(&text) {
-            Ok(vectors) => vectors,
-            Err(error) => {
-                wrong.push(format!("{file}: {error}"));
-                continue;
-            }
-        };
-        if vectors.about.is_empty() {
-            wrong.push(format!("{file}: it does not say what it is about"));
-        }
-        let mut counted: BTreeMap<Protocol, usize> = BTreeMap::new();
-        for case in vectors.cases {
-            for protocol in case.excluded.keys() {
-                let count = counted.entry(*protocol).or_default();
-                *count = count.saturating_add(1);
-            }
-            if !names.insert(case.name.clone()) {
-                wrong.push(format!("{file}: two cases are named {:?}", case.name));
-            }
-            wrong.extend(faults(&case).map(|fault| format!("{file}: {:?} {fault}", case.name)));
-            cases.push((file.clone(), case));
-        }
-        if counted != vectors.excluded {
-            wrong.push(format!(
-                "{file}: it says that it excludes {:?}, and its cases exclude {counted:?}",
-                vectors.excluded
-            ));
-        }
-    }
-    if wrong.is_empty() {
-        Ok(cases)
-    } else {
-        Err(wrong)
-    }
-}
-
-/// What a case contradicts itself in, or leaves out.
-fn faults(case: &Case) -> impl Iterator<Item = &'static str> {
-    let Request {
-        target,
-        raw,
-        pseudo,
-        ..
-    } = &case.request;
-    let excludes = |protocol| case.excluded.contains_key(&protocol);
-    let by_gate = match &case.verdict {
-        Verdict::Denied(denied) => denied.by == By::Gate,
-        Verdict::Admitted
-        | Verdict::Refused
-        | Verdict::CutOff
-        | Verdict::Ended
-        | Verdict::Misconfigured => false,
-    };
-    let says_seen = case.seen != Seen::default();
-    [
-        (
-            !excludes(Protocol::Grpc) && case.request.grpc_path().is_none(),
-            "has no gRPC method, and does not exclude gRPC",
-        ),
-        (
-            !case.request.trailers.is_empty() && case.request.framing != Framing::Stream,
-            "has trailers, which follow a streamed body alone",
-        ),
-        (
-            case.name.is_empty() || case.why.is_empty(),
-            "has no name, or no reason",
-        ),
-        (
-            case.excluded.values().any(String::is_empty),
-            "excludes a protocol without a reason",
-        ),
-        (case.excluded.len() >= 3, "excludes every protocol"),
-        (
-            target.is_none() && raw.is_none() && !excludes(Protocol::Http1),
-            "has no target",
-        ),
-        (
-            raw.is_some() && !(excludes(Protocol::Http2) && excludes(Protocol::Grpc)),
-            "is raw HTTP/1.1, and does not exclude the others",
-        ),
-        (
-            pseudo.is_some() && !excludes(Protocol::Http1),
-            "has pseudo-header fields, and does not exclude HTTP/1.1",
-        ),
-        (
-            by_gate && case.cause.is_none(),
-            "is denied by the gate, and does not say the cause",
-        ),
-        (
-            says_seen && case.verdict != Verdict::Admitted,
-            "says what the handler sees, and is not admitted",
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(is_wrong, fault)| is_wrong.then_some(fault))
 }

@@ -132,7 +132,7 @@ impl Outcome<'_> {
         let by_gate = self.is_grpc() && grpc == ["3"];
         if !by_parser && !by_gate {
             all.push(format!(
-                "it was not refused: {status}, grpc-status {grpc:?}"
+                "it was not refused: {end:?}, status {status}, grpc-status {grpc:?}"
             ));
         }
         for record in &self.told.records {

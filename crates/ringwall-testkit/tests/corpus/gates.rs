@@ -3,11 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringwall_authn::transport::{IdentityError, IdentityHeader, IdentityRule, TrustDomain};
+use ringwall_authn::{
+    CertificateAuthenticator, CertificateAuthenticatorBuilder, CertificateMapping,
+};
 use ringwall_core::audit::{
     AuditIntent, AuditOutcome, AuditRecord, AuditSink, AuditTicket, AuditUnavailable, MemoryAudit,
 };
 use ringwall_core::clock::ManualClock;
 use ringwall_core::event::{MemoryEvents, SecurityEvent};
+use ringwall_core::principal::{Scope, Subject};
 use ringwall_core::request::RequestView;
 use ringwall_core::step::Step;
 use ringwall_gate::{
@@ -80,6 +85,8 @@ impl Bench {
             .events(events.clone())
             .clock(Arc::new(ManualClock::new(credentials::now())))
             .trusted_proxies(trusted(proxies))
+            .certificates(workloads(trusted(proxies)))
+            .certificates(machines(trusted(proxies)))
             .proxy_header("x-auth-request-user");
         let builder = match name {
             GateName::HttpsOnly => builder.https_only(HttpsOnly::refuse()),
@@ -139,6 +146,41 @@ impl Bench {
 fn trusted(network: &str) -> TrustedProxies {
     let proxies = TrustedProxies::builder().network(network).build();
     proxies.expect("a network")
+}
+
+/// Workloads with SPIFFE ids, as Envoy forwards them.
+fn workloads(proxies: TrustedProxies) -> CertificateAuthenticatorBuilder {
+    let domain = TrustDomain::new("prod.example").expect("a trust domain");
+    let mapping = CertificateMapping::spiffe("spiffe://prod.example/reports");
+    CertificateAuthenticator::builder(IdentityRule::spiffe(domain))
+        .behind(proxies, IdentityHeader::forwarded_client_cert())
+        .scopes_header("x-client-scopes")
+        .map(named(mapping, "reports", &["cases:read"]))
+}
+
+/// Machines with common names, as nginx forwards them.
+fn machines(proxies: TrustedProxies) -> CertificateAuthenticatorBuilder {
+    let header = IdentityHeader::subject("x-ssl-client-subject")
+        .verified_by("x-ssl-client-verify", "SUCCESS")
+        .expect("names of fields");
+    let mapping = CertificateMapping::common_name("billing");
+    CertificateAuthenticator::builder(IdentityRule::common_name())
+        .behind(proxies, header)
+        .map(named(mapping, "billing", &["cases:read", "cases:write"]))
+}
+
+fn named(
+    mapping: Result<CertificateMapping, IdentityError>,
+    subject: &str,
+    scopes: &[&str],
+) -> CertificateMapping {
+    let scopes = scopes
+        .iter()
+        .map(|scope| Scope::new(*scope).expect("a scope"));
+    mapping
+        .expect("an identity")
+        .subject(Subject::new(subject).expect("a subject"))
+        .scopes(scopes)
 }
 
 /// What the step-up route demands.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, End};
 
-/// How long a connection may stay silent before what came is all that comes.
+/// How long a connection may stay silent.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends `request`, and reads one answer.
@@ -27,7 +27,13 @@ pub(crate) async fn exchange(address: SocketAddr, request: &[u8], is_head: bool)
         }
         match timeout(PATIENCE, stream.read(&mut chunk)).await {
             Ok(Ok(count @ 1..)) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
-            Ok(Ok(0) | Err(_)) | Err(_) => return closed(&bytes, is_head),
+            Ok(Ok(0) | Err(_)) => return closed(&bytes, is_head),
+            Err(_) => {
+                return Answer {
+                    end: End::Silence,
+                    ..Answer::default()
+                };
+            }
         }
     }
 }

@@ -51,7 +51,10 @@ pub(crate) async fn exchange(address: SocketAddr, sent: Sent) -> Answer {
     let middle = tokio::spawn(replace(far, socket, blocks));
     let answer = timeout(PATIENCE, ask(near, &sent, is_head)).await;
     middle.abort();
-    answer.unwrap_or_default()
+    answer.unwrap_or(Answer {
+        end: End::Silence,
+        ..Answer::default()
+    })
 }
 
 async fn ask(

@@ -34,4 +34,6 @@ mod text;
 #[cfg(test)]
 mod tonic_site;
 #[cfg(test)]
+mod vectors;
+#[cfg(test)]
 mod wire;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ringwall_core::denial::Denial;
 
-use crate::case::{self, Denied, Kind, Verdict};
+use crate::case::{Denied, Kind, Verdict};
 use crate::expect::{grpc_metadata, http_fields};
 use crate::render::rendering;
+use crate::vectors;
 
 const MANUAL: &str = include_str!("../../../ringwall/src/manual/denials.md");
 
@@ -41,7 +42,7 @@ fn gather(denied: &Denied, said: &mut Said) {
 
 /// The table, from the cases.
 fn table() -> Vec<String> {
-    let cases = case::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n")));
+    let cases = vectors::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n")));
     let mut rows: BTreeMap<(Kind, u16), (Said, Box<Denied>)> = BTreeMap::new();
     for (_, case) in cases {
         let Verdict::Denied(denied) = case.verdict else {
@@ -148,7 +149,7 @@ fn the_corpus_knows_every_denial() {
         .map(|denial| kind(&denial))
         .chain([Kind::MethodNotAllowed, Kind::UnknownRoute])
         .collect();
-    let cases = case::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n")));
+    let cases = vectors::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n")));
     let denied: BTreeSet<Kind> = cases
         .into_iter()
         .filter_map(|(_, case)| match case.verdict {

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::case::{self, Case, GateName, Protocol};
+use crate::case::{Case, GateName, Protocol};
 use crate::credentials::Credentials;
 use crate::expect::Outcome;
 use crate::gates::Bench;
 use crate::wire::{Wire, wire};
-use crate::{actix_site, axum_site, http1, http2, tonic_site};
+use crate::{actix_site, axum_site, http1, http2, tonic_site, vectors};
 
 /// A framework with a protocol that it speaks.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ async fn exchange(address: SocketAddr, case: &Case, sent: Wire) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_request_has_one_verdict_in_every_framework_and_protocol() {
-    let cases = Arc::new(case::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n"))));
+    let cases = Arc::new(vectors::load().unwrap_or_else(|wrong| panic!("{}", wrong.join("\n"))));
     let credentials = Arc::new(Credentials::new());
     let lanes = LANES.map(|lane| {
         let (cases, credentials) = (Arc::clone(&cases), Arc::clone(&credentials));
