@@ -13,6 +13,8 @@ mod endings;
 #[cfg(test)]
 mod extractors;
 #[cfg(test)]
+mod handmade;
+#[cfg(test)]
 mod metadata;
 #[cfg(test)]
 mod methods;

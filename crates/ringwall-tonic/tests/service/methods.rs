@@ -124,3 +124,15 @@ async fn methods_of_http_other_than_post_reach_no_handler() {
     }
     assert!(bench.desk.reached().is_empty());
 }
+
+#[tokio::test]
+async fn a_request_for_a_tunnel_has_no_path_and_reaches_nothing() {
+    let bench = Bench::new();
+    let site = bench.site().await;
+    let connect = Call::of("Version").by("CONNECT").sending(Vec::new());
+    let answer = site.call(connect.clone()).await;
+    assert_eq!(answer.header("grpc-status"), Some("3"), "{answer:?}");
+    let plain = connect.without("content-type").from("writer");
+    assert_eq!(site.call(plain).await.status, 400);
+    assert!(bench.desk.reached().is_empty());
+}
