@@ -94,6 +94,7 @@ impl TlsListenerBuilder {
             listener,
             acceptor: self.acceptor,
             room: Arc::new(Semaphore::new(permits)),
+            connections: permits,
             hand_over,
             clock: self.clock,
             events: self.events,
@@ -199,6 +200,8 @@ struct Reception {
     listener: TcpListener,
     acceptor: Option<HandshakeAcceptor>,
     room: Arc<Semaphore>,
+    /// What there is room for.
+    connections: usize,
     hand_over: mpsc::Sender<TlsConnection>,
     clock: Arc<dyn WallClock>,
     events: Arc<dyn EventSink>,
@@ -255,13 +258,17 @@ impl Reception {
         // A record is a whole; waiting for more to send with it only delays answers. A socket on which
         // it cannot be set works without.
         stream.set_nodelay(true).ok();
-        if self.room.available_permits() == 0 {
+        let room = self.room.available_permits();
+        if room == 0 {
             if !core::mem::replace(&mut told.full, true) {
                 self.report("too many connections: new ones are closed", Some(address));
             }
             return;
         }
-        told.full = false;
+        // At the bound, room comes and goes with each connection: that is one piece of news, not many.
+        if room > self.connections / 8 {
+            told.full = false;
+        }
         let hand_over = self.hand_over.clone();
         match &self.acceptor {
             Some(acceptor) => {

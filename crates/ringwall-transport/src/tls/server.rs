@@ -214,7 +214,7 @@ impl ServerTls {
 
     /// Looks at all files now, and answers whether anything changed. When it returns, no new handshake
     /// uses what was there before, and no running connection of a client that is no longer accepted
-    /// reads or writes another byte.
+    /// reads or writes another byte. It blocks while it reads, and while the watch does.
     ///
     /// # Errors
     ///
@@ -224,7 +224,8 @@ impl ServerTls {
         self.look(Pace::AtOnce)
     }
 
-    /// Replaces the certificate and its key, and where they come from.
+    /// Replaces the certificate and its key, and where they come from. It blocks as
+    /// [`reload`](Self::reload) does.
     ///
     /// # Errors
     ///
@@ -257,7 +258,7 @@ impl ServerTls {
     }
 
     /// Replaces whose client certificates are accepted, and where roots and lists come from. Running
-    /// connections are held to it as if they began now.
+    /// connections are held to it as if they began now. It blocks as [`reload`](Self::reload) does.
     ///
     /// # Errors
     ///

@@ -15,6 +15,12 @@ use crate::bench::{Bench, Echo, is_served, size, soon, until};
 
 /// Each test here holds a thousand descriptors, which is the usual limit.
 fn raise_limit() {
+    #[cfg(unix)]
+    raise_limit_of_unix();
+}
+
+#[cfg(unix)]
+fn raise_limit_of_unix() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let limit = getrlimit(Resource::Nofile);
@@ -62,11 +68,9 @@ async fn a_thousand_silent_clients_do_not_block_a_good_one() {
     until(|| acceptor.counts().in_flight == 1000).await;
     assert_eq!(acceptor.counts().displaced, 0);
     drop(held);
-    until(|| acceptor.counts().in_flight == 0).await;
-    assert_eq!(
-        (acceptor.counts().failed, acceptor.counts().finished),
-        (1000, 1)
-    );
+    until(|| acceptor.counts().failed == 1000).await;
+    let counts = acceptor.counts();
+    assert_eq!((counts.in_flight, counts.finished), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -61,7 +61,9 @@ async fn silent_clients_give_their_descriptors_to_a_good_one() {
 #[tokio::test]
 #[ignore = "runs in a process of its own, which has few descriptors"]
 async fn server_with_few_descriptors() {
-    let folder = std::env::var_os(FOLDER).expect("it is started by the test above");
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return; // somebody runs ignored tests: without its clients it is none
+    };
     let folder = std::path::PathBuf::from(folder);
     let put = |name: &str, text: &str| {
         std::fs::write(folder.join("written"), text).expect("a file");

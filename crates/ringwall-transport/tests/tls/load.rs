@@ -154,7 +154,12 @@ async fn soak_no_verdict_is_wrong_while_certificates_and_roots_change() {
     }
     // A fixed walk through all seven sets of roots, with renewals in between.
     let mut walk = 1_u32;
-    for _ in 0..rounds {
+    let counted = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+    let is_enough = || counted(&tally.accepted) > 200 && counted(&tally.refused) > 100;
+    for round in 0..100 * rounds {
+        if round >= rounds && is_enough() {
+            break;
+        }
         sleep(Duration::from_millis(30)).await;
         walk = walk.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let chosen = usize::try_from(walk >> 24).expect("a byte") % 7 + 1;
@@ -166,7 +171,6 @@ async fn soak_no_verdict_is_wrong_while_certificates_and_roots_change() {
     for customer in customers_of_all {
         customer.await.expect("no panic");
     }
-    let counted = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
     let (accepted, refused) = (counted(&tally.accepted), counted(&tally.refused));
     assert_eq!(
         counted(&tally.wrong),
@@ -174,7 +178,7 @@ async fn soak_no_verdict_is_wrong_while_certificates_and_roots_change() {
         "of {accepted} accepted and {refused} refused"
     );
     assert!(
-        accepted > rounds && refused > rounds,
-        "{accepted} accepted, {refused} refused"
+        is_enough(),
+        "{accepted} accepted, {refused} refused are too few to show anything"
     );
 }
