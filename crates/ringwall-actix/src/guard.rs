@@ -115,7 +115,7 @@ impl<S: Service<ServiceRequest>> Shared<S> {
     /// Hands the proof to the service, in place of any that stood there, and bounds the body.
     fn admit(&self, mut request: ServiceRequest, admitted: Admitted, exit: Exit) -> State<S> {
         let limit = self.door.policy().body_limit();
-        strip(request.headers_mut(), &admitted);
+        strip(&mut request, &admitted);
         request.extensions_mut().insert(admitted.clone());
         let lift = payload::bound(&mut request, limit);
         if payload::has_body(&request) {

@@ -1,7 +1,7 @@
 //! What the gate sees of a request to actix-web.
 
 use actix_web::HttpMessage as _;
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{ConnectionInfo, ServiceRequest};
 use actix_web::http::header::{HOST, HeaderMap};
 use ringwall_core::request::{HeaderLookup, RequestView};
 use ringwall_core::step::Step;
@@ -63,9 +63,12 @@ pub(crate) fn view<T>(request: &ServiceRequest, look: impl FnOnce(&RequestView<'
 }
 
 /// Takes what only a trusted proxy may set out of the header fields of a request that came from
-/// elsewhere.
-pub(crate) fn strip(headers: &mut HeaderMap, admitted: &Admitted) {
-    if !admitted.stripped().is_empty() {
-        headers.retain(|name, _| !admitted.is_stripped(name.as_str()));
+/// elsewhere; and what actix-web may have read from them already, for a middleware further outside.
+pub(crate) fn strip(request: &mut ServiceRequest, admitted: &Admitted) {
+    if admitted.stripped().is_empty() {
+        return;
     }
+    let headers = request.headers_mut();
+    headers.retain(|name, _| !admitted.is_stripped(name.as_str()));
+    request.extensions_mut().remove::<ConnectionInfo>();
 }

@@ -1,12 +1,13 @@
 //! What the gate knows of a connection, and what only a trusted proxy may say of it.
 
+use actix_web::dev::Service as _;
 use actix_web::web::ReqData;
 use actix_web::{App, HttpRequest, HttpServer};
 use ringwall_actix::{Guarded, GuardedApp, get};
 use ringwall_gate::{Admitted, Gate, HttpsOnly, TrustedProxies};
 use ringwall_transport::ForwardingHeader;
 
-use crate::support::{Bench, Site, serve};
+use crate::support::{Bench, Site, serve, start};
 
 async fn whence(admitted: ReqData<Admitted>) -> String {
     let address = admitted.client_address();
@@ -114,4 +115,37 @@ async fn a_trusted_proxy_names_the_client_and_its_fields_stay() {
     assert!(answer.body.contains("x-client-subject"), "{}", answer.body);
     let answer = site.send("GET", "/whence", &sent, "").await;
     assert_eq!(answer.body, "192.0.2.7 Some(\"https\")");
+}
+
+#[tokio::test]
+async fn what_a_middleware_in_front_made_actix_web_read_is_forgotten_too() {
+    async fn real(request: HttpRequest) -> String {
+        let info = request.connection_info();
+        info.realip_remote_addr().unwrap_or("nowhere").to_owned()
+    }
+    let bench = Bench::with(|builder| {
+        let elsewhere = TrustedProxies::builder().network("192.0.2.1");
+        let elsewhere = elsewhere.header(ForwardingHeader::XForwarded).build();
+        builder.trusted_proxies(elsewhere.expect("proxies"))
+    });
+    let app = GuardedApp::new(bench.gate.clone()).public_route("/real", get(real));
+    let guarded = app.build().expect("an app");
+    let site = start(move || {
+        App::new()
+            .configure(guarded.configure())
+            .wrap_fn(|request, next| {
+                // As a logger does.
+                assert_eq!(
+                    request.connection_info().realip_remote_addr(),
+                    Some("203.0.113.9")
+                );
+                next.call(request)
+            })
+    });
+    for name in ["x-forwarded-for", "X-FORWARDED-FOR"] {
+        let answer = site
+            .send("GET", "/real", &[(name, "203.0.113.9")], "")
+            .await;
+        assert_eq!(answer.body, "127.0.0.1");
+    }
 }

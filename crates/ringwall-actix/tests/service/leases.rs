@@ -77,10 +77,10 @@ async fn ticks() -> HttpResponse {
 
 /// Two chunks, and then the end.
 async fn short() -> HttpResponse {
-    let mut left = 2;
+    let mut parts = ["part", "part"].into_iter();
     let chunk = move |_: &mut Context<'_>| {
-        left -= 1;
-        Poll::Ready((left >= 0).then(|| Bytes::from_static(b"part")))
+        let part = parts.next();
+        Poll::Ready(part.map(|part| Bytes::from_static(part.as_bytes())))
     };
     HttpResponse::Ok().streaming(Polled(chunk))
 }
