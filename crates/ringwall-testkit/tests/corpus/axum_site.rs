@@ -24,6 +24,11 @@ use crate::gates::{Bench, step_up};
 /// Serves the routes behind the gate of `bench`.
 pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
     let router = routes(&bench.gate).into_router().expect("a router");
+    listen(router, bench).await
+}
+
+/// Serves `router`, and plants the proof of another request in each.
+pub(crate) async fn listen(router: Router, bench: &Bench) -> SocketAddr {
     let router = router
         .layer(Extension(bench.planted.clone()))
         .layer(from_fn(tell_connection));
@@ -99,15 +104,19 @@ fn routes(gate: &Gate) -> GuardedRouter {
 }
 
 /// A router of axum's own that answers every path.
-fn everything() -> Router {
+pub(crate) fn everything() -> Router {
     Router::new().fallback(show)
 }
 
-async fn show(Extension(admitted): Extension<Admitted>, headers: HeaderMap, body: Bytes) -> String {
+pub(crate) async fn show(
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> String {
     seen(&admitted, &headers, body.len())
 }
 
-async fn me(
+pub(crate) async fn me(
     CurrentPrincipal(principal): CurrentPrincipal,
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
@@ -118,7 +127,7 @@ async fn me(
     }
 }
 
-async fn maybe(
+pub(crate) async fn maybe(
     caller: Option<CurrentPrincipal>,
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
@@ -132,7 +141,7 @@ async fn maybe(
     }
 }
 
-async fn tenant(
+pub(crate) async fn tenant(
     CurrentTenant(_): CurrentTenant,
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
@@ -140,7 +149,7 @@ async fn tenant(
     seen(&admitted, &headers, 0)
 }
 
-async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
+pub(crate) async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
     let asked = headers.get(DENIAL).map(|value| value.as_bytes());
     match asked.and_then(denial) {
         Some(denial) => Err(denial.into()),
@@ -148,7 +157,7 @@ async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
     }
 }
 
-async fn watch() -> Body {
+pub(crate) async fn watch() -> Body {
     Body::from_stream(parts::<Infallible>())
 }
 

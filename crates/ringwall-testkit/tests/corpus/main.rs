@@ -1,5 +1,5 @@
-//! One set of requests, each with its verdict, sent to the same routes in axum, actix-web and tonic
-//! over real sockets: by HTTP/1.1, HTTP/2 and gRPC.
+//! One set of requests, each with its verdict, sent to the same routes in axum, actix-web, tonic
+//! and plain tower services, over real sockets: by HTTP/1.1, HTTP/2 and gRPC.
 //!
 //! The cases are data: `crates/ringwall-gate/tests/vectors`, with a README that says how to add one.
 
@@ -33,6 +33,8 @@ mod replay;
 mod text;
 #[cfg(test)]
 mod tonic_site;
+#[cfg(test)]
+mod tower_site;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

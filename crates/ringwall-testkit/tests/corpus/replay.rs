@@ -10,7 +10,7 @@ use crate::credentials::Credentials;
 use crate::expect::Outcome;
 use crate::gates::Bench;
 use crate::wire::{Wire, wire};
-use crate::{actix_site, axum_site, http1, http2, tonic_site, vectors};
+use crate::{actix_site, axum_site, http1, http2, tonic_site, tower_site, vectors};
 
 /// A framework with a protocol that it speaks.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +20,18 @@ enum Lane {
     ActixHttp1,
     ActixHttp2,
     Tonic,
+    TowerHttp1,
+    TowerHttp2,
 }
 
-const LANES: [Lane; 5] = [
+const LANES: [Lane; 7] = [
     Lane::AxumHttp1,
     Lane::AxumHttp2,
     Lane::ActixHttp1,
     Lane::ActixHttp2,
     Lane::Tonic,
+    Lane::TowerHttp1,
+    Lane::TowerHttp2,
 ];
 
 const GATES: [GateName; 7] = [
@@ -43,8 +47,8 @@ const GATES: [GateName; 7] = [
 impl Lane {
     const fn protocol(self) -> Protocol {
         match self {
-            Self::AxumHttp1 | Self::ActixHttp1 => Protocol::Http1,
-            Self::AxumHttp2 | Self::ActixHttp2 => Protocol::Http2,
+            Self::AxumHttp1 | Self::ActixHttp1 | Self::TowerHttp1 => Protocol::Http1,
+            Self::AxumHttp2 | Self::ActixHttp2 | Self::TowerHttp2 => Protocol::Http2,
             Self::Tonic => Protocol::Grpc,
         }
     }
@@ -54,6 +58,7 @@ impl Lane {
             Self::AxumHttp1 | Self::AxumHttp2 => axum_site::serve(bench).await,
             Self::ActixHttp1 | Self::ActixHttp2 => actix_site::serve(bench),
             Self::Tonic => tonic_site::serve(bench).await,
+            Self::TowerHttp1 | Self::TowerHttp2 => tower_site::serve(bench).await,
         }
     }
 }
