@@ -34,6 +34,10 @@ pub mod guide {
     /// Certificates and client certificates, with the features `axum` and `tls`.
     #[cfg_attr(all(feature = "axum", feature = "tls"), doc = "", doc = include_str!("guide/tls.md"))]
     pub mod tls {}
+
+    /// The tests that say no, with the feature `axum`.
+    #[cfg_attr(feature = "axum", doc = "", doc = include_str!("guide/testing_handlers.md"))]
+    pub mod testing_handlers {}
 }
 
 /// Why it is built the way it is.
