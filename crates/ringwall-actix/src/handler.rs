@@ -1,6 +1,7 @@
 //! A handler as a service.
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Version;
 use actix_web::{Error, FromRequest, Handler, HttpMessage as _, HttpResponse, Responder};
 
 use crate::extract::Misuse;
@@ -21,6 +22,11 @@ where
     let extracted = Args::from_request(&request, &mut payload).await;
     if request.extensions().contains::<Misuse>() {
         return Ok(ServiceResponse::new(request, mistake()));
+    }
+    if request.version() == Version::HTTP_2 {
+        // A body that nobody took is let go before the handler runs, and not after it: h2 0.3 queues
+        // empty frames of one without a bound (RUSTSEC-2026-0258).
+        drop(payload.take());
     }
     let response = match extracted {
         Ok(args) => {

@@ -47,9 +47,12 @@ pub struct Serve<F, S, B> {
     app: PhantomData<fn(S) -> B>,
 }
 
-/// Serves the app that `factory` makes in each worker over TLS, by HTTP/2 and HTTP/1.1 as the client
-/// and the acceptor agree, with everything known of the connection at the gate: its address, its
-/// scheme, and the client certificate.
+/// Serves the app that `factory` makes in each worker over TLS, with everything known of the connection
+/// at the gate: its address, its scheme, and the client certificate.
+///
+/// It speaks HTTP/1.1, and with the feature `http2` HTTP/2 too, as the client and the acceptor agree.
+/// Without that feature the acceptor must offer HTTP/1.1 alone, as below, and a connection on which
+/// HTTP/2 was agreed on is closed.
 ///
 /// Handshakes run beside each other within the bounds of the [`HandshakeAcceptor`], so that clients who
 /// connect and say nothing delay nobody; its certificates are reloaded while it serves, and running
@@ -63,7 +66,9 @@ pub struct Serve<F, S, B> {
 /// use ringwall_transport::{HandshakeAcceptor, Pem, ServerTls};
 ///
 /// async fn run(guarded: Guarded) -> Result<(), Box<dyn std::error::Error>> {
-///     let tls = ServerTls::builder(Pem::file("chain.pem"), Pem::file("key.pem")).load()?;
+///     let tls = ServerTls::builder(Pem::file("chain.pem"), Pem::file("key.pem"))
+///         .protocols(["http/1.1"])
+///         .load()?;
 ///     let listener = TcpListener::bind("0.0.0.0:8443")?;
 ///     let app = move || App::new().configure(guarded.configure());
 ///     ringwall_actix::serve(listener, HandshakeAcceptor::new(&tls), app).run()?.await?;
@@ -102,7 +107,8 @@ impl<F, S, B> Serve<F, S, B> {
     }
 
     /// How many connections one worker has at once, handshakes included; at that, no worker accepts
-    /// any more. 10,000 unless set.
+    /// any more. Keep it above what the acceptor permits of handshakes in flight, or clients who say
+    /// nothing can take all places. 10,000 unless set.
     pub const fn max_connections(mut self, connections: NonZeroUsize) -> Self {
         self.connections = connections;
         self
@@ -205,11 +211,27 @@ async fn handshake(
         .await
         .map_err(|error| DispatchError::Io(io::Error::other(error)))?;
     let protocol = match connection.protocol() {
-        Some(b"h2") => Protocol::Http2,
+        Some(b"h2") => http2()?,
         Some(_) | None => Protocol::Http1,
     };
     let address = connection.peer().address();
     Ok((connection, protocol, Some(address)))
+}
+
+#[cfg(feature = "http2")]
+#[expect(clippy::unnecessary_wraps, reason = "it fails without the feature")]
+const fn http2() -> Result<Protocol, DispatchError> {
+    Ok(Protocol::Http2)
+}
+
+/// What was agreed on cannot be taken back.
+#[cfg(not(feature = "http2"))]
+fn http2() -> Result<Protocol, DispatchError> {
+    tracing::error!(
+        target: "ringwall",
+        "a client and the acceptor agreed on HTTP/2: offer HTTP/1.1 alone, or enable the feature http2"
+    );
+    Err(DispatchError::Io(io::ErrorKind::Unsupported.into()))
 }
 
 impl<F, S, B> fmt::Debug for Serve<F, S, B> {

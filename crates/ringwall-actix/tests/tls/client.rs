@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use crate::authority::{Authority, Issued};
 
 /// How long anything may take: long enough for the slowest of machines.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const ADA: (&str, &str) = ("authorization", "Bearer ada");
 

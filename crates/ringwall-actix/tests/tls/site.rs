@@ -107,6 +107,12 @@ async fn ticks() -> HttpResponse {
     }))
 }
 
+/// Reads nothing, and takes its time.
+async fn idle() -> &'static str {
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    ""
+}
+
 struct Ticks<F>(F);
 
 impl<F, T> futures_core::Stream for Ticks<F>
@@ -147,6 +153,7 @@ impl Site {
             .route("/count", post(count).body_limit(10))
             .route("/drain", post(drain).body_limit(10))
             .route("/ticks", get(ticks))
+            .route("/idle", post(idle))
             .public_route("/health", get(async || "ok").audit(AuditScope::Off));
         let guarded = app.build().expect("an app");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

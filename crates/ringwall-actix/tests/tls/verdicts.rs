@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ringwall_transport::ClientTrust;
 use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
 use crate::authority::Authority;
-use crate::client::{ADA, Client, ask, get, http1, http2};
+use crate::client::{ADA, Client, PATIENCE, ask, get, http1, http2};
 use crate::site::Site;
 
 #[tokio::test]
@@ -102,6 +103,33 @@ async fn a_body_over_http_2_is_bounded_with_and_without_a_stated_length() {
         let body = Some(vec![b'x'; length]);
         let (status, ..) = ask(&requests, "POST", path, &headers, body).await;
         assert_eq!(status, expected, "{path} {length} {stated}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_http_2_that_no_handler_reads_is_let_go_while_the_handler_runs() {
+    let authority = Authority::new("root");
+    let site = Site::new(&authority, ClientTrust::none());
+    let client = Client::new(&authority, None, &["h2"]);
+    let requests = http2(client.connect(site.address).await.expect("TLS")).await;
+    // Kept, the bodies of two streams would fill the window of the connection, for all others too.
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let request = http::Request::post("https://localhost/idle").header(ADA.0, ADA.1);
+        let request = request.body(()).expect("a request");
+        let mut ready = requests.clone().ready().await.expect("a connection");
+        let (answer, mut sending) = ready.send_request(request, false).expect("a request");
+        let mut left: usize = 900_000;
+        while left > 0 {
+            sending.reserve_capacity(left.min(16_384));
+            let capacity = std::future::poll_fn(|context| sending.poll_capacity(context));
+            let capacity = timeout(PATIENCE, capacity).await.expect("room in time");
+            let size = capacity.expect("open").expect("open").min(left);
+            let sent = sending.send_data(vec![0; size].into(), false);
+            sent.expect("sent");
+            left = left.saturating_sub(size);
+        }
+        open.push((answer, sending));
     }
 }
 
