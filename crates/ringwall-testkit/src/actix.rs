@@ -92,8 +92,7 @@ impl RouteList for ringwall_actix::Routes {
     fn listed(&self) -> Vec<ListedRoute> {
         let list = |entry: &ringwall_actix::RouteEntry| {
             let name = format!("{} {}", entry.method, entry.path);
-            let demands_login = entry.authentication.is_some();
-            ListedRoute::new(&name, entry.access.clone()).with_login(demands_login)
+            ListedRoute::new(&name, entry.access.clone()).with_login(entry.authentication.clone())
         };
         self.iter().map(list).collect()
     }

@@ -540,7 +540,7 @@ fn hint(answer: &Answer) -> Option<String> {
     Some(hint)
 }
 
-fn is_step_up(answer: &Answer) -> bool {
+pub(crate) fn is_step_up(answer: &Answer) -> bool {
     let told =
         |challenge: crate::BearerChallenge| challenge.is_error("insufficient_user_authentication");
     answer.class() == Class::Unauthenticated && answer.challenge().is_some_and(told)

@@ -2,16 +2,17 @@
 
 use core::future::Future;
 use core::panic::Location;
+use core::time::Duration;
 
 use http::Method;
-use ringwall_core::principal::Scope;
-use ringwall_gate::Access;
+use ringwall_core::principal::{ContextClass, Scope};
+use ringwall_gate::{Access, AuthenticationRequirement};
 
-use crate::answer::{Answer, Class};
+use crate::answer::Answer;
 use crate::app::{App, Transport};
 use crate::assertion::Assertion;
 use crate::caller::Base;
-use crate::demands::{Wrong, look_alikes};
+use crate::demands::{Wrong, is_step_up, look_alikes};
 use crate::failure::fail;
 use crate::report::Report;
 use crate::request::TestRequest;
@@ -35,8 +36,8 @@ pub struct ListedRoute {
     pub sample: String,
     /// Who may use it.
     pub access: Access,
-    /// Whether it demands something of the login.
-    pub demands_login: bool,
+    /// What it demands of the login behind a credential.
+    pub login: Option<AuthenticationRequirement>,
 }
 
 impl ListedRoute {
@@ -54,14 +55,14 @@ impl ListedRoute {
             method,
             sample: sample(template),
             access,
-            demands_login: false,
+            login: None,
         }
     }
 
-    /// Says whether it demands something of the login behind a credential.
+    /// Says what it demands of the login behind a credential.
     #[must_use]
-    pub const fn with_login(mut self, demands_login: bool) -> Self {
-        self.demands_login = demands_login;
+    pub fn with_login(mut self, login: Option<AuthenticationRequirement>) -> Self {
+        self.login = login;
         self
     }
 
@@ -106,8 +107,8 @@ fn sample(template: &str) -> String {
 
 impl<T: Transport> App<T> {
     /// Asserts that the routes named in `open`, by names such as `GET /healthz`, are public or optional,
-    /// that no other route is, and that each of the others [refuses strangers], and refuses whoever lacks
-    /// a scope that it declares.
+    /// that no other route is, and that each of the others [refuses strangers], refuses whoever lacks a
+    /// scope that it declares, and sends a login to log in again that is not what it declares.
     ///
     /// A list that still names what is no longer there, or no longer open, fails too: it is what a reviewer
     /// reads. No handler runs, unless the assertion fails.
@@ -147,20 +148,40 @@ impl<T: Transport> App<T> {
             .iter()
             .map(|scope| Scope::as_str(scope).to_owned())
             .collect();
-        let caller = Base::Token(self.kit().token("alice"));
+        let caller = self.caller(&request, route, asked_at).await;
         match &route.access {
             Access::Public | Access::Optional | Access::Authenticated => {}
             Access::AnyScope(_) => {
                 let held = held(&scopes, None);
-                lacks(&request, route, &caller, &held, &scopes, asked_at).await;
+                request.lacks(&caller, &held, &scopes, &[], asked_at).await;
             }
             Access::AllScopes(_) => {
                 for scope in &scopes {
                     let held = held(&scopes, Some(scope));
-                    lacks(&request, route, &caller, &held, &scopes, asked_at).await;
+                    request.lacks(&caller, &held, &scopes, &[], asked_at).await;
                 }
             }
         }
+    }
+
+    /// Somebody whose login is what the route demands, once it is shown that no other will do.
+    async fn caller(
+        &self,
+        request: &TestRequest<'_, T>,
+        route: &ListedRoute,
+        asked_at: &'static Location<'static>,
+    ) -> Base {
+        let anybody = self.kit().token("alice");
+        let Some(login) = &route.login else {
+            return Base::Token(anybody);
+        };
+        let answer = request.send_as(&anybody.clone().into()).await;
+        let expected = "401 insufficient_user_authentication";
+        let wrong = Wrong::NotRefused("says nothing of a login");
+        request.expect(is_step_up(&answer), wrong, expected, &answer, asked_at);
+        let class = login.context_classes().first().map(ContextClass::as_str);
+        let fresh = anybody.with_acr(class).logged_in_ago(Duration::ZERO);
+        Base::Token(fresh)
     }
 }
 
@@ -176,28 +197,6 @@ fn held(scopes: &[String], all_but: Option<&String>) -> Vec<String> {
         .flat_map(|scope| look_alikes(scope))
         .filter(|alike| !scopes.contains(alike));
     others.chain(alike).collect()
-}
-
-async fn lacks<T: Transport>(
-    request: &TestRequest<'_, T>,
-    route: &ListedRoute,
-    caller: &Base,
-    held: &[String],
-    needed: &[String],
-    asked_at: &'static Location<'static>,
-) {
-    if !route.demands_login {
-        return request.lacks(caller, held, needed, &[], asked_at).await;
-    }
-    // The login is judged first, so the caller is refused for that.
-    let held: Vec<&str> = held.iter().map(String::as_str).collect();
-    let answer = request
-        .send_as(&caller.with_exactly(&held).credentials())
-        .await;
-    let holds = answer.class() == Class::Unauthenticated && answer.seen().is_refused();
-    let needed = needed.join(" ");
-    let expected = "401 insufficient_user_authentication";
-    request.expect(holds, Wrong::Scope(&needed), expected, &answer, asked_at);
 }
 
 /// The sample must belong to the route, or another one is judged in its place.

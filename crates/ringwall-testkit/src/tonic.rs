@@ -156,9 +156,8 @@ impl RouteList for ringwall_tonic::Methods {
     /// A method is named by its path, such as `/cases.v1.Cases/Get`.
     fn listed(&self) -> Vec<ListedRoute> {
         let list = |entry: &MethodEntry| {
-            let demands_login = entry.authentication.is_some();
-            let route =
-                ListedRoute::new(&entry.path, entry.access.clone()).with_login(demands_login);
+            let route = ListedRoute::new(&entry.path, entry.access.clone());
+            let route = route.with_login(entry.authentication.clone());
             ListedRoute {
                 method: Method::POST,
                 sample: sample(&entry.path),

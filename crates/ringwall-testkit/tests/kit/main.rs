@@ -15,6 +15,8 @@ mod flaws;
 #[cfg(test)]
 mod issuers;
 #[cfg(test)]
+mod judgement;
+#[cfg(test)]
 mod open_routes;
 #[cfg(test)]
 mod principals;

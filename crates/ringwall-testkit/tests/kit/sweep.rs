@@ -127,12 +127,18 @@ fn a_list_that_promises_more_than_the_application_keeps_fails() {
     let text = failure(app(cases()).protects_all_but(&promised, []));
     says(&text, &["lets in a caller without the scope a b"]);
     let recently = AuthenticationRequirement::max_age(Duration::from_secs(300)).unwrap();
-    let promised = listed(cases().require_scope("a").step_up(recently));
-    let text = failure(app(cases().require_scope("a")).protects_all_but(&promised, []));
+    let promised = || listed(cases().require_scope("a").step_up(recently.clone()));
+    let text = failure(app(cases().require_scope("a")).protects_all_but(&promised(), []));
     says(
         &text,
-        &["does not refuse as it must a caller without the scope a"],
+        &["does not refuse as it must a caller who says nothing of a login"],
     );
+    let text = failure(app(cases().step_up(recently.clone())).protects_all_but(&promised(), []));
+    says(&text, &["lets in a caller without the scope a"]);
+    let gold = AuthenticationRequirement::acr_values(["gold"]).unwrap();
+    let promised = listed(cases().step_up(gold));
+    let text = failure(app(cases()).protects_all_but(&promised, []));
+    says(&text, &["lets in a caller who says nothing of a login"]);
 }
 
 #[test]
