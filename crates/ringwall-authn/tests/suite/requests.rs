@@ -50,8 +50,9 @@ fn view<'a>(headers: &'a &'a [(&'a str, &'a str)]) -> RequestView<'a> {
         authority: None,
         raw_path: "/",
         raw_query: None,
-        socket_peer: Some("192.0.2.7:1234".parse().unwrap()),
-        client_address: None,
+        // A proxy in front, for which the gate found the client.
+        socket_peer: Some("10.0.0.1:1234".parse().unwrap()),
+        client_address: Some("192.0.2.7".parse().unwrap()),
         tls_peer: None,
         headers,
     }
