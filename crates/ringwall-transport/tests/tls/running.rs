@@ -3,7 +3,7 @@
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 
 use ringwall_core::event::EventKind;
@@ -177,6 +177,40 @@ async fn both_halves_of_a_connection_are_woken() {
     assert!(soon(reader).await.expect("no panic"));
     soon(writer).await.expect("no panic");
     assert_eq!(bench.count(EventKind::ConnectionEnded), 1, "reported once");
+}
+
+#[tokio::test]
+async fn what_was_received_already_is_not_read_any_more() {
+    let bench = Bench::new();
+    let tls = bench.load(bench.required());
+    let config = bench.client().shows(&bench.good_client()).config();
+    let (mut client, mut server) = pair(&tls, &config).await;
+    client.write_all(b"one record").await.expect("sent");
+    // The rest of the record is decrypted, and waits for nothing but to be read.
+    soon(server.read_exact(&mut [0; 4])).await.expect("a part");
+    remove_root(&bench, &tls);
+    let error = server.read(&mut [0; 6]).await.expect_err("ended");
+    assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+}
+
+#[tokio::test]
+async fn nothing_is_written_any_more_in_whatever_way() {
+    let bench = Bench::new();
+    let tls = bench.load(bench.required());
+    let config = bench.client().shows(&bench.good_client()).config();
+    for way in 0..3 {
+        bench.write("roots.pem", &bench.clients.pem);
+        tls.reload().expect("good roots");
+        let (_client, mut server) = pair(&tls, &config).await;
+        remove_root(&bench, &tls);
+        let result = match way {
+            0 => server.write(b"pong").await,
+            1 => server.write_vectored(&[IoSlice::new(b"pong")]).await,
+            _ => server.flush().await.map(|()| 0),
+        };
+        let error = result.expect_err("ended");
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    }
 }
 
 #[tokio::test]
