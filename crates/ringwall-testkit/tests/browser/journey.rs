@@ -43,7 +43,7 @@ impl Journey {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_believes_what_the_service_says_under_axum() {
-    let (tls, key) = certificate();
+    let (tls, key) = certificate(["h2", "http/1.1"]);
     let ledger = Ledger::default();
     let mut hosts = Vec::new();
     for host in HOSTS {
@@ -55,7 +55,8 @@ async fn a_browser_believes_what_the_service_says_under_axum() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_believes_what_the_service_says_under_actix_web() {
-    let (tls, key) = certificate();
+    // Without its feature `http2` the adapter speaks HTTP/1.1 alone.
+    let (tls, key) = certificate(["http/1.1"]);
     let ledger = Ledger::default();
     let mut hosts = Vec::new();
     for host in HOSTS {
@@ -72,8 +73,8 @@ fn mapped(host: &str, ports: Ports) -> [(String, u16); 2] {
     ]
 }
 
-/// A certificate for every host, and the hash of its key, by which the browser accepts it.
-fn certificate() -> (ServerTls, String) {
+/// TLS by these protocols with a certificate for every host, and the hash of its key, by which the browser accepts it.
+fn certificate<const N: usize>(protocols: [&str; N]) -> (ServerTls, String) {
     let names = [
         "*.example.com",
         "*.preview.example.com",
@@ -84,7 +85,8 @@ fn certificate() -> (ServerTls, String) {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(names.map(str::to_owned)).expect("names");
     let certificate = params.self_signed(&key).expect("a certificate");
-    let tls = ServerTls::builder(Pem::text(certificate.pem()), Pem::text(key.serialize_pem()));
+    let tls = ServerTls::builder(Pem::text(certificate.pem()), Pem::text(key.serialize_pem()))
+        .protocols(protocols);
     let hash = digest::digest(&digest::SHA256, &key.subject_public_key_info());
     (tls.load().expect("TLS"), STANDARD.encode(hash))
 }

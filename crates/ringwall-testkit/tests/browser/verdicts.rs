@@ -172,6 +172,7 @@ fn check_injected(journey: &Journey) {
         "connect-src",
         "form-action",
         "frame-src",
+        "object-src",
         "base-uri",
     ] {
         assert!(
