@@ -192,6 +192,10 @@ fn reads_a_certificate_in_percent_encoded_pem() {
         pem.replacen("%0A", "%00", 1),
         "-----BEGIN%20CERTIFICATE----------END%20CERTIFICATE----".to_owned(),
     ] {
+        // A certificate whose length needs no padding cannot lack it.
+        if text == pem {
+            continue;
+        }
         let fields = [("x-ssl-client-cert", &*text), (VERIFY, "SUCCESS")];
         assert_eq!(
             read(&header, &fields),
