@@ -23,11 +23,12 @@ use crate::certificate::IdentityError;
 /// - The keys have one order: `By`, `Hash`, `Cert`, `Chain`, `Subject`, `URI`, `DNS`.
 ///
 /// So the order is demanded, keys are there once except for `By`, `URI` and `DNS`, no other key is
-/// known, and a value in quotes ends the pair. Keys are compared without case. That leaves two things
-/// that a name without quotes can pretend. A second `URI` makes the identity ambiguous. A `DNS` name
-/// after a `URI`, even after an empty one, identifies nobody
-/// ([`IdentityError::DnsBesideUri`]): to identify callers by DNS names, let Envoy write the
-/// certificate too (`cert: true`), or no URI (`uri: false`).
+/// known, a value in quotes ends the pair, and a `URI` or `DNS` has no quotes: they would be the
+/// certificate's own. Keys are compared without case. That leaves two things that a name can pretend.
+/// A second `URI` makes the identity ambiguous. A `DNS` name after a `URI`, even after an empty one,
+/// makes both identify nobody ([`IdentityError::NamesRunTogether`]), since
+/// `URI=spiffe://prod.example/web;DNS=x` may be one URI that was never anybody's. So let Envoy write
+/// the certificate too (`cert: true`), or one kind of names (`uri: true` or `dns: true`).
 ///
 /// ```
 /// use ringwall_transport::ForwardedClientCert;

@@ -48,9 +48,9 @@ errors! {
     ForeignTrustDomain => "the trust domain is not an accepted one",
     /// There are alternative names, beside which a common name says nothing.
     AlternativesPresent => "a common name does not count beside alternative names",
-    /// A DNS name behind a URI, both as a proxy wrote them without quotes: the name may be a part of
-    /// the URI. Let the proxy forward the certificate itself.
-    DnsBesideUri => "a forwarded DNS name beside a URI may be a part of it",
+    /// URIs and DNS names, which a proxy wrote one behind the other without quotes: where one ends,
+    /// nobody can tell. Let the proxy forward the certificate itself.
+    NamesRunTogether => "forwarded URIs and DNS names cannot be told from each other",
     /// The header field is there several times.
     HeaderRepeated => "the identity header is there several times",
     /// The header field is longer than permitted.
@@ -101,7 +101,7 @@ impl IdentityError {
             | Self::Ambiguous
             | Self::ForeignTrustDomain
             | Self::AlternativesPresent
-            | Self::DnsBesideUri
+            | Self::NamesRunTogether
             | Self::HeaderMissing
             | Self::HashMismatch
             | Self::CertificateMissing

@@ -28,8 +28,8 @@ pub struct CertificateNames {
     pub(crate) common_names: Candidates,
     /// Whether there is an alternative name of any kind, such as a mail address.
     pub(crate) has_alternatives: bool,
-    /// Whether a forwarded DNS name may be a part of a forwarded URI.
-    pub(crate) dns_is_doubtful: bool,
+    /// Whether URIs and DNS names were forwarded in a way that does not tell where one ends.
+    pub(crate) run_together: bool,
     pub(crate) validity: Option<(Timestamp, Timestamp)>,
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
@@ -120,7 +120,7 @@ impl CertificateNames {
             dns: Candidates::default(),
             common_names,
             has_alternatives: false,
-            dns_is_doubtful: false,
+            run_together: false,
             validity: Some((
                 time(validity.not_before.timestamp())?,
                 time(validity.not_after.timestamp())?,
@@ -143,7 +143,7 @@ impl CertificateNames {
             dns: Candidates::default(),
             common_names,
             has_alternatives: false,
-            dns_is_doubtful: false,
+            run_together: false,
             validity: None,
             fingerprint: None,
         }
@@ -187,6 +187,9 @@ impl CertificateNames {
     /// [`IdentityError::Nameless`], [`IdentityError::Ambiguous`], and the error of the kind that
     /// counts.
     pub fn identity(&self, rule: &IdentityRule) -> Result<CertificateIdentity, IdentityError> {
+        if self.run_together {
+            return Err(IdentityError::NamesRunTogether);
+        }
         if rule.accepts(IdentityKind::Spiffe) && self.uris.has_spiffe {
             let id = SpiffeId::new(self.uris.one(IdentityError::SpiffeId)?)?;
             if !rule.trusts(id.trust_domain()) {
@@ -196,9 +199,6 @@ impl CertificateNames {
         }
         if rule.accepts(IdentityKind::Dns) && self.dns.count > 0 {
             let name = self.dns.one(IdentityError::DnsName)?;
-            if self.dns_is_doubtful {
-                return Err(IdentityError::DnsBesideUri);
-            }
             return Ok(DnsName::new(name)?.into());
         }
         if rule.accepts(IdentityKind::CommonName) && self.common_names.count > 0 {

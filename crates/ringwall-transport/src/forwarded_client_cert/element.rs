@@ -63,7 +63,7 @@ impl ForwardedElement {
     ///
     /// With the certificate itself (`Cert`), they are read from it, and its digest has to be `Hash`,
     /// so that a `Cert` which an unquoted name pretends is found out. Without it, they are what the
-    /// proxy wrote, dates are unknown, and a DNS name beside a `URI` identifies nobody.
+    /// proxy wrote, dates are unknown, and `URI` and `DNS` beside each other identify nobody.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl ForwardedElement {
             }
             names.has_alternatives = true;
         }
-        // Even an empty one: it may be the beginning of `;DNS=…`.
-        names.dns_is_doubtful = !self.uris.is_empty();
+        // `URI=spiffe://prod.example/web;DNS=x` may be one URI, and `URI=;DNS=x` too.
+        names.run_together = !self.uris.is_empty() && !self.dns.is_empty();
         for name in self.dns() {
             names.dns.add(Some(name));
             names.has_alternatives = true;
@@ -108,7 +108,7 @@ impl fmt::Display for ForwardedElement {
             written
         };
         for uri in &self.by {
-            pair("By", format_args!("{uri}"))?;
+            pair("By", format_args!("{}", MaybeQuoted(uri)))?;
         }
         if let Some(hash) = &self.hash {
             pair("Hash", format_args!("{}", Hex(hash)))?;
@@ -123,10 +123,10 @@ impl fmt::Display for ForwardedElement {
             pair("Subject", format_args!("\"{subject}\""))?;
         }
         for uri in &self.uris {
-            pair("URI", format_args!("{}", MaybeQuoted(uri)))?;
+            pair("URI", format_args!("{uri}"))?;
         }
         for name in &self.dns {
-            pair("DNS", format_args!("{}", MaybeQuoted(name)))?;
+            pair("DNS", format_args!("{name}"))?;
         }
         Ok(())
     }

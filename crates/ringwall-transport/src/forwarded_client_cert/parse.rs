@@ -82,6 +82,9 @@ impl<'a> Pair<'a> {
         let (key, value) = text.split_at_checked(equals).ok_or(MALFORMED)?;
         let key = Key::from_text(key).ok_or(MALFORMED)?;
         let (value, rest) = match value {
+            // Envoy writes names as they are: a quote is a part of the certificate's name, and who took
+            // it off would make `"spiffe://…"` the workload that it is not.
+            [b'=', b'"', ..] if matches!(key, Key::Uri | Key::Dns) => return Err(MALFORMED),
             [b'=', b'"', value @ ..] => split_quoted(value, key)?,
             [b'=', value @ ..] => split_bare(value)?,
             _ => return Err(MALFORMED),

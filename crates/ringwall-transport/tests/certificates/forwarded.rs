@@ -90,10 +90,6 @@ fn one_uri_of_an_accepted_trust_domain_names_the_workload() {
         identity(&format!("uri={WEB}"), &every_kind()),
         Ok(WEB.to_owned())
     );
-    assert_eq!(
-        identity(&format!("URI=\"{WEB}\""), &every_kind()),
-        Ok(WEB.to_owned())
-    );
     let foreign = "URI=spiffe://evil.example/web";
     assert_eq!(
         identity(foreign, &every_kind()),
@@ -110,6 +106,23 @@ fn an_empty_uri_is_none_when_it_is_the_only_one() {
     let text = format!("Hash={HASH};Subject=\"CN=web\";URI=");
     assert_eq!(identity(&text, &every_kind()), Ok("web".to_owned()));
     assert_eq!(identity(&text, &spiffe()), Err(IdentityError::Nameless));
+}
+
+#[test]
+fn quotes_around_a_name_are_the_certificates_own() {
+    // Envoy puts no quotes around names: this certificate has the URI `"spiffe://…/admin"`.
+    for text in [
+        format!("Hash={HASH};URI=\"{ADMIN}\""),
+        format!("Hash={HASH};DNS=\"admin.example\""),
+        format!("Hash={HASH};URI=\"x;DNS=admin.example\""),
+        "URI=\"\"".to_owned(),
+    ] {
+        assert_eq!(
+            identity(&text, &every_kind()),
+            Err(IdentityError::ForwardedMalformed),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -142,16 +155,10 @@ fn a_uri_cannot_bring_a_dns_name_along() {
         let text = format!("By=b;Hash={HASH};URI={uri}");
         assert_eq!(
             identity(&text, &IdentityRule::dns()),
-            Err(IdentityError::DnsBesideUri),
+            Err(IdentityError::NamesRunTogether),
             "{uri}"
         );
     }
-    let honest = format!("By=b;Hash={HASH};URI={WEB};DNS=web.example");
-    assert_eq!(
-        identity(&honest, &IdentityRule::dns()),
-        Err(IdentityError::DnsBesideUri)
-    );
-    assert_eq!(identity(&honest, &every_kind()), Ok(WEB.to_owned()));
     let without_uri = format!("By=b;Hash={HASH};DNS=web.example");
     assert_eq!(
         identity(&without_uri, &IdentityRule::dns()),
@@ -159,6 +166,21 @@ fn a_uri_cannot_bring_a_dns_name_along() {
     );
     let two = format!("{without_uri};DNS=admin.example");
     assert_eq!(identity(&two, &every_kind()), Err(IdentityError::Ambiguous));
+}
+
+#[test]
+fn a_uri_is_not_cut_short_where_a_dns_name_seems_to_begin() {
+    // The certificate has the URI `spiffe://prod.example/admin;DNS=x`, which is no SPIFFE id.
+    for tail in ["x", "admin.example", "x;DNS=y", "=", "%"] {
+        let text = format!("By=b;Hash={HASH};URI={ADMIN};DNS={tail}");
+        for rule in [spiffe(), every_kind()] {
+            assert_eq!(
+                identity(&text, &rule),
+                Err(IdentityError::NamesRunTogether),
+                "{tail}"
+            );
+        }
+    }
 }
 
 #[test]
