@@ -7,8 +7,9 @@
 //! `{*name}`; a text goes before a parameter, whatever the order of registration; and a path is
 //! compared as received.
 
-use actix_web::dev::ResourceDef;
+use actix_web::dev::{ResourceDef, Url};
 use actix_web::guard::{Guard, GuardContext};
+use actix_web::http::Uri;
 
 use crate::error::Error;
 
@@ -164,32 +165,44 @@ pub(crate) struct AsReceived {
 }
 
 impl AsReceived {
-    /// The router has matched the decoded path already, below whatever scope the app stands in. So
-    /// the template has to match the last segments too, as many as it has; or, where it goes on, some
-    /// of those that the scope may begin at.
-    fn is_match(&self, path: &str) -> bool {
+    /// The router has matched the decoded path already, below whatever scope the app stands in. The
+    /// template has to match the same segments as received: the last ones, as many as it has; or, where
+    /// it goes on, those from where it matches first. Decoding adds no segment: `%2F` is left alone.
+    fn is_match(&self, uri: &Uri) -> bool {
+        let path = uri.path();
         if !path.contains('%') {
             return true;
         }
-        let matches_at = |(at, _): (usize, &str)| {
+        let matches_at = |path: &str, at: usize| {
             let tail = path.get(at..);
             tail.is_some_and(|tail| self.definition.is_match(tail))
         };
-        match self.segments.and_then(|count| count.checked_sub(1)) {
-            Some(before) => path.rmatch_indices('/').nth(before).is_some_and(matches_at),
-            None => path.match_indices('/').any(matches_at),
+        if let Some(before) = self.segments.and_then(|count| count.checked_sub(1)) {
+            let begin = path.rmatch_indices('/').nth(before);
+            return begin.is_some_and(|(at, _)| matches_at(path, at));
         }
+        let decoded = Url::new(uri.clone());
+        let begins = decoded
+            .path()
+            .match_indices('/')
+            .zip(path.match_indices('/'));
+        begins
+            .map(|((in_decoded, _), (at, _))| (in_decoded, at))
+            .find(|(in_decoded, _)| matches_at(decoded.path(), *in_decoded))
+            .is_some_and(|(_, at)| matches_at(path, at))
     }
 }
 
 impl Guard for AsReceived {
     fn check(&self, context: &GuardContext<'_>) -> bool {
-        self.is_match(context.head().uri.path())
+        self.is_match(&context.head().uri)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -299,22 +312,83 @@ mod tests {
 
     #[test]
     fn escapes_are_not_undone_to_match_a_text() {
+        let uri = |path: &str| path.parse().expect("a URI");
         let check = |text: &str, path: &str| {
-            Template::path(text)
-                .expect("a template")
-                .as_received()
-                .is_match(path)
+            let template = Template::path(text).expect("a template");
+            template.as_received().is_match(&uri(path))
         };
         assert!(check("/a/{x}", "/a/%62"));
         assert!(check("/a/{*x}", "/a/%62/c"));
+        assert!(check("/a/{*x}", "/a/%61/c"));
         assert!(!check("/a/{x}", "/%61/b"));
         assert!(!check("/a/{*x}", "/%61/b"));
+        assert!(!check("/a/{*x}", "/%61/a/b"));
         assert!(!check("/a", "/%61"));
         // Below a scope, of which the template knows nothing.
         assert!(check("/a/{x}", "/%6frg/a/b"));
         assert!(check("/a/{*x}", "/%6frg/a/b"));
         assert!(!check("/a/{x}", "/org/%61/b"));
+        assert!(!check("/a/{*x}", "/org/%61/b"));
         let prefix = Template::prefix("/a").expect("a prefix").as_received();
-        assert!(prefix.is_match("/a/%61") && !prefix.is_match("/%61/b"));
+        assert!(prefix.is_match(&uri("/a/%61")) && !prefix.is_match(&uri("/%61/b")));
+    }
+
+    /// Which template is taken, as actix-web's router goes through those that we hand to it.
+    fn taken<'a>(sorted: &'a [Template], path: &str) -> Option<&'a str> {
+        let decoded = Url::new(path.parse().expect("a URI"));
+        let found = sorted.iter().find(|template| {
+            template.definition().is_match(decoded.path())
+                && template.as_received().is_match(decoded.uri())
+        });
+        found.map(Template::text)
+    }
+
+    const SEGMENTS: [&str; 6] = ["a", "b", "{x}", "{y}", "a.b", "ab"];
+    const ASKED: [&str; 8] = ["a", "b", "a.b", "ab", "z", "%61", "a%20b", ""];
+
+    proptest! {
+        /// axum's router is matchit: the same request ends at the same route behind both adapters.
+        #[test]
+        fn property_the_same_template_is_taken_as_behind_axum(
+            registered in prop::collection::vec(
+                (prop::collection::vec(0..SEGMENTS.len(), 0..4), prop::bool::weighted(0.3)),
+                1..10,
+            ),
+            asked in prop::collection::vec(prop::collection::vec(0..ASKED.len(), 1..5), 1..12),
+        ) {
+            let mut templates: Vec<Template> = Vec::new();
+            let mut theirs = matchit::Router::new();
+            for (segments, has_rest) in registered {
+                let mut text = String::new();
+                for (at, segment) in segments.iter().enumerate() {
+                    text.push('/');
+                    // Each parameter of a template has a name of its own.
+                    text.push_str(&SEGMENTS[*segment].replace('}', &format!("{at}}}")));
+                }
+                if has_rest {
+                    text.push_str("/{*rest}");
+                } else if text.is_empty() {
+                    text.push('/');
+                }
+                let template = Template::path(&text).expect("a template");
+                let is_new = !templates.iter().any(|other| other.is_same_shape(&template));
+                let is_taken = theirs.insert(text.clone(), text).is_ok();
+                // What collides for us collides for them, and they refuse a little more.
+                prop_assert!(is_new || !is_taken);
+                if is_taken {
+                    templates.push(template);
+                }
+            }
+            templates.sort();
+            for segments in asked {
+                let path: String = segments.iter().flat_map(|at| ["/", ASKED[*at]]).collect();
+                // Refused at every door, whoever takes it.
+                if path.contains("//") {
+                    continue;
+                }
+                let expected = theirs.at(&path).ok().map(|found| found.value.as_str());
+                prop_assert_eq!(taken(&templates, &path), expected, "{}", path);
+            }
+        }
     }
 }
