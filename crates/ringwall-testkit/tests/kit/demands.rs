@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ringwall_authn::{NoRevocations, TokenVerifier};
 use ringwall_axum::{Endpoint, get};
+use ringwall_core::clock::ManualClock;
 use ringwall_core::profile::Profile;
 use ringwall_gate::{AuthenticationRequirement as Requirement, Gate, HttpsOnly};
 use ringwall_testkit::{Kit, principal};
@@ -53,6 +54,8 @@ fn a_class_of_login_that_is_demanded_is_needed() {
     let gold = || cases().step_up(Requirement::acr_values(["gold"]).unwrap());
     run(async {
         app(gold()).get("/cases").needs_acr("gold").await;
+        let mfa = cases().step_up(Requirement::acr_values(["urn:example:mfa"]).unwrap());
+        app(mfa).get("/cases").needs_acr("urn:example:mfa").await;
         app(gold())
             .get("/cases")
             .with(principal::user("a"))
@@ -237,6 +240,16 @@ fn a_service_that_does_not_fail_closed_is_found_out() {
             "does not fail closed without the list of revocations",
             "200 OK",
         ],
+    );
+
+    // A gate that reads another clock does not notice.
+    let kit = Kit::new();
+    let other = Arc::new(ManualClock::new(kit.issuer().now()));
+    let gate = kit.gate_builder().clock(other).build().unwrap();
+    let text = failure(behind(&kit, gate, cases()).get("/cases").fails_closed());
+    says(
+        &text,
+        &["does not fail closed without the wall clock", "200 OK"],
     );
 
     let text = failure(app(cases().public()).get("/cases").fails_closed());

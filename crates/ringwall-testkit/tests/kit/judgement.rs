@@ -605,3 +605,148 @@ fn a_challenge_on_another_status_is_no_request_to_authenticate() {
     });
     says(&text, &["does not say that the scope a is lacking"]);
 }
+
+/// The scopes and the age of the login of a request with a good token.
+fn caller(kit: &Kit, request: &Request<Bytes>) -> ringwall_core::principal::VerifiedPrincipal {
+    let value = request.headers()[AUTHORIZATION].to_str().unwrap();
+    let verified = kit.verifier().verify(&value[7..], kit.issuer().now());
+    verified.unwrap().principal().clone()
+}
+
+const BOTH: &str = "Bearer realm=\"test\", error=\"insufficient_scope\", scope=\"a b\"";
+
+#[test]
+fn each_of_several_that_are_said_to_suffice_has_to() {
+    for (script, only) in [
+        (
+            (|kit, request| {
+                right(kit, request, || match caller(kit, request).has_scope("a") {
+                    true => answer(200, ""),
+                    false => answer(403, BOTH),
+                })
+            }) as Script,
+            "a",
+        ),
+        (
+            |kit, request| {
+                right(kit, request, || match caller(kit, request).has_scope("b") {
+                    true => answer(200, ""),
+                    false => answer(403, BOTH),
+                })
+            },
+            "b",
+        ),
+    ] {
+        let text = failure(app(script).get("/").needs_any_scope(["a", "b"]));
+        assert!(
+            text.contains("does not let in whom it must"),
+            "{only}: {text}"
+        );
+        // And each that is said to be needed has to be, in a sweep too.
+        let text = failure(app(script).get("/").needs_scopes(["a", "b"]));
+        assert!(
+            text.contains("lets in a caller without the scope a b"),
+            "{only}: {text}"
+        );
+        let access = ringwall_gate::Access::all_scopes(["a", "b"]).unwrap();
+        let routes = vec![ringwall_testkit::ListedRoute::new("GET /cases", access)];
+        let text = failure(app(script).protects_all_but(&routes, []));
+        assert!(
+            text.contains("lets in a caller without the scope a b"),
+            "{only}: {text}"
+        );
+    }
+}
+
+#[test]
+fn an_age_that_is_said_and_not_enforced_is_none() {
+    let script: Script = |kit, request| {
+        right(kit, request, || {
+            let login = caller(kit, request).authentication.authenticated_at;
+            let age = login.map(|at| kit.issuer().now().saturating_since(at).as_secs());
+            match age {
+                None | Some(302..) => answer(401, STEP_UP),
+                Some(_) => answer(200, ""),
+            }
+        })
+    };
+    let max_age = std::time::Duration::from_secs(300);
+    let text = failure(app(script).get("/").needs_login_within(max_age));
+    says(&text, &["lets in a caller who logged in too long ago"]);
+}
+
+#[test]
+fn a_page_that_looks_at_good_tokens_alone_is_neither_public_nor_optional() {
+    let looks: Script = |kit, request| {
+        if token(kit, request) == Some(Ok(())) {
+            report(kit, EventKind::AuthenticationSucceeded, "good");
+        }
+        answer(200, "")
+    };
+    says(
+        &failure(app(looks).get("/").is_public()),
+        &["does not serve everybody alike"],
+    );
+    let does_not: Script = |kit, request| match token(kit, request) {
+        Some(Err(cause)) => invalid(kit, cause),
+        Some(Ok(())) | None => answer(200, ""),
+    };
+    says(
+        &failure(app(does_not).get("/").is_optional()),
+        &[
+            "does not let in whom it must",
+            "an event authentication_succeeded",
+        ],
+    );
+}
+
+#[test]
+fn new_tokens_fail_closed_too() {
+    // Whatever is not known yet is let in unchecked.
+    let script: Script = |kit, request| {
+        let value = request.headers()[AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let is_known = kit
+            .events()
+            .all()
+            .iter()
+            .any(|event| event.about.as_deref() == Some(&value));
+        let mut event = SecurityEvent::new(EventKind::AuthenticationSucceeded, "good");
+        event.about = Some(value.into());
+        kit.event_sink().emit(event);
+        let health = kit.verifier().health();
+        let is_up = health
+            .iter()
+            .all(|(_, health)| *health == ringwall_authn::jose::Health::Fresh);
+        if is_up || !is_known {
+            return answer(200, "");
+        }
+        let mut response = answer(503, "");
+        response.headers_mut().insert(RETRY_AFTER, 1.into());
+        response
+    };
+    let text = failure(app(script).get("/").fails_closed());
+    says(
+        &text,
+        &[
+            "does not fail closed without the keys of the issuer",
+            "200 OK",
+        ],
+    );
+}
+
+#[test]
+fn whoever_is_reported_as_refused_was_not_let_in() {
+    let script: Script = |kit, request| {
+        right(kit, request, || {
+            report(kit, EventKind::AccessDenied, "no");
+            answer(200, "")
+        })
+    };
+    says(
+        &failure(app(script).get("/").needs_login()),
+        &["does not let in whom it must", "access_denied: no"],
+    );
+}

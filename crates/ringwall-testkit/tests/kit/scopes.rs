@@ -157,6 +157,9 @@ fn any_of_several_that_does_not_suffice_fails() {
         &text,
         &["does not refuse as it must", "the route demands: a b c"],
     );
+    let alike = cases().require_any_scope(["a", "b", "*"]);
+    let text = failure(app(alike).get("/cases").needs_any_scope(["a", "b"]));
+    says(&text, &["lets in a caller without the scope a b"]);
     let text = failure(app(cases()).get("/cases").needs_any_scope(["a", "b"]));
     says(&text, &["lets in a caller without the scope a b"]);
 }
