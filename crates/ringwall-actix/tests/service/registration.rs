@@ -1,5 +1,6 @@
 //! Faults found at start, and the list of what is registered.
 
+use actix_web::middleware::DefaultHeaders;
 use ringwall_actix::{Error, GuardedApp, any, any_config, get, post};
 use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
 
@@ -149,4 +150,57 @@ fn an_owner_can_see_what_is_open() {
     assert_eq!(post.authentication, Some(recently(5)));
     assert_eq!(post.access, Access::any_scope(["a", "b"]).expect("scopes"));
     assert_eq!(routes.iter().next().expect("listed").audit, AuditScope::Off);
+}
+
+#[test]
+fn templates_that_match_the_same_paths_are_refused() {
+    for (path, other) in [
+        ("/cases/{id}", "/cases/{name}"),
+        ("/{*all}", "/{*rest}"),
+        ("/{a}/x", "/{b}/x"),
+    ] {
+        let twice = app().route(path, get(hello)).route(other, post(hello));
+        assert_eq!(
+            fault(twice),
+            Error::Collision {
+                path: path.to_owned(),
+                other: other.to_owned()
+            }
+        );
+    }
+    let nested = app()
+        .route("/cases/{id}", get(hello))
+        .nest("/cases", app().route("/{name}", get(hello)));
+    assert!(matches!(fault(nested), Error::Collision { .. }));
+    let twice = app()
+        .nest_service("/files", any(hello))
+        .nest_service("/files", any(hello));
+    let route = "ANY /files/*".to_owned();
+    assert_eq!(fault(twice), Error::Duplicate { route });
+    // One goes before the other, and hides nothing of it.
+    let different = app()
+        .route("/cases/{id}", get(hello))
+        .route("/cases/new", get(hello))
+        .route("/{*rest}", get(hello))
+        .nest_service("/cases", any(hello));
+    assert!(different.build().is_ok());
+}
+
+#[test]
+fn a_parameter_that_a_prefix_names_too_is_refused() {
+    let nested = app().nest("/{id}", app().route("/{id}", get(hello)));
+    let path = "/{id}/{id}".to_owned();
+    assert_eq!(fault(nested), Error::InvalidPath { path });
+}
+
+#[test]
+fn a_configuration_is_refused_where_it_would_not_be_registered() {
+    let misplaced = [
+        app().route("/x", any_config(|_| {})),
+        app().fallback(any_config(|_| {})),
+        app().nest_service("/x", any_config(|_| {}).wrap(DefaultHeaders::new)),
+    ];
+    for app in misplaced {
+        assert!(matches!(fault(app), Error::Misplaced { .. }));
+    }
 }
