@@ -151,6 +151,15 @@ async fn refuses_a_revoked_server() {
     assert!(is_served(echo.address, &loosened).await);
 }
 
+#[test]
+fn another_comment_in_the_roots_is_not_another_configuration() {
+    let bench = Bench::new();
+    let tls = builder(&bench).load().expect("good files");
+    bench.write("servers.pem", &format!("# ours\n{}", bench.servers.pem));
+    assert!(!tls.reload().expect("the same roots"));
+    assert_eq!(tls.status().generation, 1);
+}
+
 #[tokio::test]
 async fn never_resumes_a_session() {
     let bench = Bench::new();
