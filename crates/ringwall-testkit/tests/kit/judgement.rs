@@ -392,7 +392,7 @@ fn an_age_that_is_not_known_is_not_a_fresh_one() {
             let value = request.headers()[AUTHORIZATION].to_str().unwrap();
             let verified = kit
                 .verifier()
-                .verify(&value[7..], kit.issuer().now())
+                .verify(value.strip_prefix("Bearer ").unwrap(), kit.issuer().now())
                 .unwrap();
             let login = verified.principal().authentication.authenticated_at;
             let age = login.map(|at| kit.issuer().now().saturating_since(at).as_secs());
@@ -417,7 +417,7 @@ fn a_class_that_is_not_said_is_not_the_right_one() {
             let value = request.headers()[AUTHORIZATION].to_str().unwrap();
             let verified = kit
                 .verifier()
-                .verify(&value[7..], kit.issuer().now())
+                .verify(value.strip_prefix("Bearer ").unwrap(), kit.issuer().now())
                 .unwrap();
             match &verified.principal().authentication.context_class {
                 Some(class) if class.as_str() != "gold" => answer(401, STEP_UP),
@@ -533,7 +533,11 @@ fn tokens_that_a_cache_knows_fail_closed_too() {
         }
         use ringwall_core::clock::WallClock as _;
         let now = kit.clock().now().ok();
-        match now.and_then(|now| kit.verifier().verify(&value[7..], now).ok()) {
+        match now.and_then(|now| {
+            kit.verifier()
+                .verify(value.strip_prefix("Bearer ").unwrap(), now)
+                .ok()
+        }) {
             Some(_) => {
                 let mut event = SecurityEvent::new(EventKind::AuthenticationSucceeded, "good");
                 event.about = Some(value.into());
@@ -609,7 +613,9 @@ fn a_challenge_on_another_status_is_no_request_to_authenticate() {
 /// The scopes and the age of the login of a request with a good token.
 fn caller(kit: &Kit, request: &Request<Bytes>) -> ringwall_core::principal::VerifiedPrincipal {
     let value = request.headers()[AUTHORIZATION].to_str().unwrap();
-    let verified = kit.verifier().verify(&value[7..], kit.issuer().now());
+    let verified = kit
+        .verifier()
+        .verify(value.strip_prefix("Bearer ").unwrap(), kit.issuer().now());
     verified.unwrap().principal().clone()
 }
 
