@@ -31,7 +31,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<ForwardedElement>, IdentityError>
                 last_key = None;
                 rest = after;
             }
-            [_, after @ ..] => rest = after,
+            [b';', after @ ..] => rest = after,
+            _ => return Err(MALFORMED),
         }
     }
 }

@@ -126,6 +126,16 @@ fn quotes_around_a_name_are_the_certificates_own() {
 }
 
 #[test]
+fn two_empty_uris_are_names_too() {
+    // The certificate has the URI `;URI=`.
+    let text = format!("Hash={HASH};Subject=\"CN=web\";URI=;URI=");
+    assert_eq!(
+        identity(&text, &every_kind()),
+        Err(IdentityError::AlternativesPresent)
+    );
+}
+
+#[test]
 fn a_uri_cannot_bring_a_second_one_along() {
     // The certificate of mallory has the URI `;URI=spiffe://prod.example/admin`, or the like, and Envoy
     // writes it as it is.
@@ -351,6 +361,9 @@ fn refuses_what_envoy_does_not_write() {
         "Subject=\"CN=a\\".to_owned(),
         "Subject=\"CN=a\"x".to_owned(),
         "Subject=\"CN=a\" ".to_owned(),
+        format!("Subject=\"CN=a\"xURI={WEB}"),
+        format!("Subject=\"CN=a\" URI={WEB}"),
+        format!("Subject=\"CN=a\"\"URI={WEB}"),
         "Subject=\"CN=a\"\"".to_owned(),
         "Subject=CN=a\"".to_owned(),
         "Subject=CN=Test Client".to_owned(),
