@@ -217,8 +217,10 @@ impl ContentSecurityPolicyBuilder {
             }
         }
         let policy = self.assemble();
-        let longest = CspNonce::LEN.saturating_mul(policy.0.parts.len());
-        if policy.0.bare.len().saturating_add(longest) > MAX_POLICY {
+        let parts = &policy.0.parts;
+        let nonces = CspNonce::LEN.saturating_mul(parts.len().saturating_sub(1));
+        let length = parts.iter().map(String::len).sum::<usize>();
+        if length.saturating_add(nonces) > MAX_POLICY {
             return Err(Error::PolicyTooLong);
         }
         Ok(policy)

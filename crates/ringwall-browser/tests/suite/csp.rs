@@ -172,7 +172,7 @@ fn nonces_hashes_and_strict_dynamic_are_for_scripts_and_styles() {
             );
         }
     }
-    let styles = builder().style_src([Source::strict_dynamic()]);
+    let styles = builder().style_src([Source::nonce(), Source::strict_dynamic()]);
     assert_eq!(refusal(styles), Error::SourceOutOfPlace);
     let socket = Source::websocket("wss://live.example.com").expect("a source");
     assert_eq!(
@@ -289,6 +289,28 @@ fn is_bounded() {
         .media_src(hosts(60))
         .font_src(hosts(60));
     assert_eq!(refusal(wide), Error::PolicyTooLong);
+    // What is sent counts, with a nonce in every place for one.
+    let filled = |length: usize, nonces: &[Source]| {
+        let address = format!("/{}", "a".repeat(length));
+        builder()
+            .img_src(hosts(64))
+            .font_src(hosts(60))
+            .script_src(nonces.iter().cloned())
+            .style_src(nonces.iter().cloned())
+            .report_to("csp", &address)
+    };
+    let rest = 4096 - value(filled(0, &[])).len();
+    assert!(rest < 511, "{rest}");
+    assert!(filled(rest, &[]).build().is_ok());
+    assert_eq!(refusal(filled(rest + 1, &[])), Error::PolicyTooLong);
+    let nonces = [Source::nonce()];
+    // `'nonce-…'` with 24 characters stands in the place of `'none'`, twice.
+    let longer = 2 * (24 + 8 - 6);
+    assert!(filled(rest - longer, &nonces).build().is_ok());
+    assert_eq!(
+        refusal(filled(rest - longer + 1, &nonces)),
+        Error::PolicyTooLong
+    );
 }
 
 #[test]
