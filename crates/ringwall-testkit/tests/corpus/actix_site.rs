@@ -4,8 +4,9 @@ use core::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::dev::Service as _;
+use actix_web::error::PayloadError;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::{Bytes, ReqData};
+use actix_web::web::{Bytes, Payload, ReqData};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer};
 use ringwall_actix::{
     CurrentPrincipal, CurrentTenant, GuardedApp, OptionalPrincipal, Rejection, any, any_service,
@@ -15,7 +16,7 @@ use ringwall_gate::{Admitted, AuditScope, Gate};
 use tokio_stream::StreamExt as _;
 
 use crate::echo::{DENIAL, denial, echo, parts};
-use crate::gates::{Bench, step_up};
+use crate::gates::{Bench, LARGE, step_up};
 
 /// Serves the routes behind the gate of `bench`.
 pub(crate) fn serve(bench: &Bench) -> SocketAddr {
@@ -92,6 +93,14 @@ fn routes(gate: &Gate) -> GuardedApp {
         .route("/watch", get(watch).require_scope("cases:read"))
         .route("/report", report)
         .route("/page", get(show).public().and(any(show)))
+        .route(
+            "/drain",
+            post(drain).require_scope("cases:write").body_limit(64),
+        )
+        .route(
+            "/large",
+            post(show).require_scope("cases:write").body_limit(LARGE),
+        )
         .nest("/api", api)
         .nest_service("/files", everything().require_scope("files:read"))
         .nest_service("/open", everything().public())
@@ -150,6 +159,19 @@ async fn deny(request: HttpRequest) -> Result<String, Rejection> {
 async fn watch() -> HttpResponse {
     let parts = parts::<Infallible>().map(|part| part.map(Bytes::from));
     HttpResponse::Ok().streaming(parts)
+}
+
+/// Reads the body without actix-web's extractors of bytes and their own limit.
+async fn drain(
+    admitted: ReqData<Admitted>,
+    request: HttpRequest,
+    mut body: Payload,
+) -> Result<String, PayloadError> {
+    let mut length = 0_usize;
+    while let Some(chunk) = body.next().await {
+        length = length.saturating_add(chunk?.len());
+    }
+    Ok(seen(&admitted, &request, length))
 }
 
 fn seen(admitted: &Admitted, request: &HttpRequest, body: usize) -> String {

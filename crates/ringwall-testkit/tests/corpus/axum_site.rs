@@ -3,9 +3,9 @@
 use core::convert::Infallible;
 use std::net::SocketAddr;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
@@ -19,7 +19,7 @@ use ringwall_transport::Peer;
 use tokio::net::TcpListener;
 
 use crate::echo::{DENIAL, denial, echo, parts};
-use crate::gates::{Bench, step_up};
+use crate::gates::{Bench, LARGE, step_up};
 
 /// Serves the routes behind the gate of `bench`.
 pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
@@ -95,6 +95,14 @@ fn routes(gate: &Gate) -> GuardedRouter {
         .route("/watch", get(watch).require_scope("cases:read"))
         .route("/report", report)
         .route("/page", get(show).public().and(any(show)))
+        .route(
+            "/drain",
+            post(drain).require_scope("cases:write").body_limit(64),
+        )
+        .route(
+            "/large",
+            post(show).require_scope("cases:write").body_limit(LARGE),
+        )
         .nest("/api", api)
         .nest_service(
             "/files",
@@ -159,6 +167,17 @@ pub(crate) async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
 
 pub(crate) async fn watch() -> Body {
     Body::from_stream(parts::<Infallible>())
+}
+
+/// Reads the body without axum's extractors and their own limit.
+pub(crate) async fn drain(
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<String, StatusCode> {
+    let body = to_bytes(body, usize::MAX).await;
+    body.map(|body| seen(&admitted, &headers, body.len()))
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
 fn seen(admitted: &Admitted, headers: &HeaderMap, body: usize) -> String {

@@ -226,6 +226,8 @@ impl Request {
             ("GET", "/cases/7") => "/corpus.v1.Cases/Get",
             ("GET", "/cases") => "/corpus.v1.Cases/List",
             ("POST", "/cases") => "/corpus.v1.Cases/Create",
+            ("POST", "/drain") => "/corpus.v1.Cases/Create",
+            ("POST", "/large") => "/corpus.v1.Cases/Large",
             ("DELETE", "/cases/7") => "/corpus.v1.Cases/Delete",
             ("GET", "/either") => "/corpus.v1.Cases/Either",
             ("GET", "/me") => "/corpus.v1.Cases/Me",

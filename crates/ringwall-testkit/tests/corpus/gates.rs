@@ -26,6 +26,10 @@ use crate::credentials::{self, Credentials, Keys, REALM, RECENT, STRONG};
 /// More than the corpus makes.
 const KEPT: usize = 65_536;
 
+/// The limit of the route for large bodies: above those that frameworks have by themselves (256 KiB in
+/// actix-web, 2 MiB in axum).
+pub(crate) const LARGE: u64 = 3 * 1024 * 1024;
+
 /// Addresses where nobody is (RFC 5737 §3).
 const NOBODY: &str = "192.0.2.0/24";
 

@@ -17,7 +17,7 @@ use ringwall_tonic::{
 };
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, once};
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::KeyAndValueRef;
@@ -29,7 +29,7 @@ use tower::util::MapRequestLayer;
 use tower_service::Service;
 
 use crate::echo::{DENIAL, denial, echo, parts};
-use crate::gates::{Bench, step_up};
+use crate::gates::{Bench, LARGE, step_up};
 
 /// What gRPC puts in front of a message: it counts towards the limit of what a client may send.
 pub(crate) const PREFIX: usize = 5;
@@ -63,6 +63,7 @@ fn routes(gate: &Gate) -> GuardedRoutes {
         .method("Get", require_scope("cases:read"))
         .method("List", require_scope("cases:read"))
         .method("Create", require_scope("cases:write").body_limit(limit))
+        .method("Large", require_scope("cases:write").body_limit(LARGE))
         .method("Delete", require_scope("cases:delete").step_up(step_up()))
         .method("Either", require_any_scope(["cases:read", "cases:write"]))
         .method("Me", authenticated())
@@ -134,6 +135,7 @@ server!(Cases {
     "/corpus.v1.Cases/Get" => Show,
     "/corpus.v1.Cases/List" => Show,
     "/corpus.v1.Cases/Create" => Show,
+    "/corpus.v1.Cases/Large" => Show,
     "/corpus.v1.Cases/Delete" => Show,
     "/corpus.v1.Cases/Either" => Show,
     "/corpus.v1.Cases/Me" => Me,
@@ -227,11 +229,18 @@ struct Watch;
 
 impl ServerStreamingService<Bytes> for Watch {
     type Response = String;
-    type ResponseStream = ReceiverStream<Result<String, Status>>;
+    type ResponseStream = Pin<Box<dyn Stream<Item = Result<String, Status>> + Send>>;
     type Future = core::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
 
-    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
-        core::future::ready(Ok(Response::new(parts())))
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let asked = request.metadata().get(DENIAL);
+        let denial = asked.and_then(|value| denial(value.as_encoded_bytes()));
+        let answer: Self::ResponseStream = match denial {
+            None => Box::pin(parts()),
+            // Not at once, but as what the stream ends with.
+            Some(denial) => Box::pin(once(Err(refusal(&denial)))),
+        };
+        core::future::ready(Ok(Response::new(answer)))
     }
 }
 

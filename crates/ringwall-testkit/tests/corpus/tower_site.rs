@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::OriginalUri;
+use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::{Extensions, Method};
 use axum::routing::{MethodRouter, any, delete, get, head, post};
 use ringwall_core::denial::Denial;
@@ -13,8 +13,8 @@ use ringwall_gate::{Access, AuditScope, Door, Gate, RoutePolicy};
 use ringwall_tower::{GateLayer, GateService, Origin, refusal};
 use tower::Layer as _;
 
-use crate::axum_site::{deny, everything, listen, maybe, me, show, tenant, watch};
-use crate::gates::{Bench, step_up};
+use crate::axum_site::{deny, drain, everything, listen, maybe, me, show, tenant, watch};
+use crate::gates::{Bench, LARGE, step_up};
 
 /// Serves the routes behind the gate of `bench`.
 pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
@@ -112,6 +112,8 @@ fn routes(gate: &Gate) -> Router {
     let unknown = Doors::policy("ANY (unknown path)", Access::Authenticated);
     let either = Access::any_scope(["cases:read", "cases:write"]).expect("scopes");
     let org = "/api/orgs/{org}/cases/{id}";
+    let drained = policy("POST /drain", "cases:write").with_body_limit(64);
+    let large = policy("POST /large", "cases:write").with_body_limit(LARGE);
     let plain = [
         ("/either", either, get(show)),
         ("/me", Access::Authenticated, get(me)),
@@ -149,6 +151,17 @@ fn routes(gate: &Gate) -> Router {
             doors.path("/health", "GET, HEAD", vec![(health, get(show))]),
         )
         .route("/page", page)
+        .route(
+            "/drain",
+            doors.path("/drain", "POST", vec![(drained, post(drain))]),
+        )
+        .route(
+            "/large",
+            // What axum's own extractors read at most is not the layer's to say.
+            doors
+                .path("/large", "POST", vec![(large, post(show))])
+                .layer(DefaultBodyLimit::disable()),
+        )
         .nest_service("/files", doors.mount("/files", scopes(&["files:read"])))
         .nest_service("/open", doors.mount("/open", Access::Public))
         .fallback_service(refuses(Denial::NotFound).layer(layer(gate.door(unknown))))

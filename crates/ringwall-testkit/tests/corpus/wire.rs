@@ -5,8 +5,12 @@ use crate::credentials::Credentials;
 use crate::http2::{Fields, Sent};
 use crate::text::Words;
 
-/// The size of the chunks of a body without a length, so that a limit is passed between two of them.
+/// The size of the chunks of a body without a length, so that a limit is passed between two of them;
+/// a large body has larger ones.
 const CHUNK: usize = 7;
+
+/// The most chunks.
+const CHUNKS: usize = 4096;
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -133,7 +137,8 @@ fn lines(fields: Fields) -> Vec<u8> {
 /// RFC 9112 §7.1.
 fn chunked(body: &[u8], trailers: Fields) -> Vec<u8> {
     let chunk = |part: &[u8]| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
-    let mut bytes: Vec<u8> = body.chunks(CHUNK).flat_map(chunk).collect();
+    let size = CHUNK.max(body.len() / CHUNKS);
+    let mut bytes: Vec<u8> = body.chunks(size).flat_map(chunk).collect();
     bytes.extend_from_slice(b"0\r\n");
     bytes.extend(lines(trailers));
     bytes.extend_from_slice(b"\r\n");
