@@ -14,6 +14,7 @@ mod body;
 mod caller;
 mod certificate;
 mod challenge;
+mod circumstances;
 mod demands;
 mod event_log;
 mod exchange;
@@ -22,6 +23,7 @@ mod flaw;
 mod impersonation;
 mod issuer;
 mod kit;
+mod open_routes;
 pub mod principal;
 mod report;
 mod request;
@@ -31,6 +33,7 @@ mod token;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod trail;
+mod verdict;
 
 #[cfg(feature = "actix")]
 pub use crate::actix::Actix;

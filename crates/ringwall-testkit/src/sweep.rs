@@ -12,10 +12,11 @@ use crate::answer::Answer;
 use crate::app::{App, Transport};
 use crate::assertion::Assertion;
 use crate::caller::Base;
-use crate::demands::{Wrong, is_step_up, look_alikes};
+use crate::demands::{is_step_up, look_alikes};
 use crate::failure::fail;
 use crate::report::Report;
 use crate::request::TestRequest;
+use crate::verdict::Wrong;
 
 /// What stands for a parameter of a template: of every shape that a handler might read, a number is the
 /// one that most accept. Requests of a sweep never reach a handler.
