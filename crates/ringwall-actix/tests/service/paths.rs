@@ -1,6 +1,6 @@
 //! Paths that two programs may read in two ways.
 
-use ringwall_actix::{GuardedApp, any, get};
+use ringwall_actix::{GuardedApp, any, any_config, get};
 use ringwall_core::event::EventKind;
 
 use actix_web::{App, web};
@@ -102,6 +102,10 @@ async fn the_path_is_judged_as_received_also_below_a_foreign_prefix() {
     assert_eq!(bench.trail()[0].1, "/acme/cases");
 }
 
+fn pages(config: &mut web::ServiceConfig) {
+    config.route("/a", web::get().to(async || "page"));
+}
+
 #[tokio::test]
 async fn escapes_are_not_undone_to_find_a_route() {
     let bench = Bench::new();
@@ -109,6 +113,7 @@ async fn escapes_are_not_undone_to_find_a_route() {
         .public_route("/health", get(async || "hello"))
         .public_route("/public/{*rest}", get(async || "hello"))
         .nest_service("/files", any(async || "file").public())
+        .nest_service("/pages", any_config(pages).public())
         .route(
             "/cases/{id}",
             get(async |id: web::Path<String>| id.into_inner()),
@@ -119,11 +124,13 @@ async fn escapes_are_not_undone_to_find_a_route() {
         "/healt%68",
         "/p%75blic/a",
         "/f%69les/a",
+        "/p%61ges/a",
         "/f%69les",
     ] {
         assert_eq!(site.get(path).await.status, 401, "{path}");
         assert_eq!(site.get_as("reader", path).await.status, 404, "{path}");
     }
+    assert_eq!(site.get("/pages/a").await.status, 200);
     // In a parameter they are undone, once.
     assert_eq!(site.get_as("reader", "/cases/%61%20b").await.body, "a b");
     assert_eq!(site.get("/public/%61").await.status, 200);

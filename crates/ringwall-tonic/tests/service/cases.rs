@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ringwall_tonic::{CurrentPrincipal, GuardedServer, guard, optional, public, require_scope};
@@ -136,9 +137,7 @@ impl Cases for Desk {
         Ok(Response::new(match &*said {
             "first" => Box::pin(one.chain(tokio_stream::pending())) as Texts,
             "silent" => Box::pin(tokio_stream::pending()),
-            "busy" => Box::pin(tokio_stream::iter(std::iter::repeat_with(|| {
-                Ok(text("x".repeat(20_000)))
-            }))),
+            "busy" => Box::pin(Busy),
             "fail" => Box::pin(tokio_stream::iter([
                 Ok(text("one")),
                 Err(Status::data_loss("lost")),
@@ -169,13 +168,33 @@ impl Cases for Desk {
 
     type TalkStream = Texts;
 
+    /// Repeats what it hears; with `x-apart`, hears it elsewhere and says nothing.
     async fn talk(&self, request: Request<Streaming<Text>>) -> Result<Response<Texts>, Status> {
         self.reach("Talk");
+        if request.metadata().contains_key("x-apart") {
+            let (desk, mut stream) = (self.clone(), request.into_inner());
+            tokio::spawn(async move {
+                while let Ok(Some(_)) = stream.message().await {}
+                desk.reach("Talk, over");
+            });
+            return Ok(Response::new(Box::pin(tokio_stream::pending())));
+        }
         Ok(Response::new(Box::pin(request.into_inner())))
     }
 
     async fn forgotten(&self, _request: Request<Text>) -> Result<Response<Text>, Status> {
         self.reach("Forgotten");
         Ok(Response::new(text("what nobody may see")))
+    }
+}
+
+/// Always has another text, and never gives way.
+struct Busy;
+
+impl Stream for Busy {
+    type Item = Result<Text, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(Some(Ok(text("x".repeat(20_000)))))
     }
 }

@@ -118,6 +118,12 @@ async fn a_code_is_taken_from_the_end_and_else_from_the_beginning() {
     assert_eq!(answer.trailers["grpc-status"], "5");
     let (_, outcome) = told(|| with_header(frames(vec![data()]), "7")).await;
     assert_eq!(outcome, "grpc 7");
+    let (_, outcome) = told(|| {
+        let end = Ok(Frame::trailers(HeaderMap::new()));
+        with_header(frames(vec![data(), end]), "9")
+    })
+    .await;
+    assert_eq!(outcome, "grpc 9");
     let (_, outcome) = told(|| with_header(Response::new(Body::empty()), "0")).await;
     assert_eq!(outcome, "grpc 0");
 }
@@ -134,12 +140,14 @@ async fn what_a_service_sends_passes_unchanged() {
     let (answer, _) = told(|| {
         let mut end = fields("0");
         end.insert("x-end", "kept".parse().expect("a value"));
-        let frames = vec![data(), data(), data(), Ok(Frame::trailers(end))];
-        Response::new(Body::new(StreamBody::new(tokio_stream::iter(frames))))
+        let data = |said| Ok(Frame::data(framed(said).into()));
+        let data = ["one", "two", "three", "four"].map(data);
+        frames(data.into_iter().chain([Ok(Frame::trailers(end))]).collect())
     })
     .await;
     let answer = answer.expect("an answer");
-    assert_eq!(answer.body, framed("it").repeat(3));
+    let said = ["one", "two", "three", "four"].map(framed).concat();
+    assert_eq!(answer.body, said);
     assert_eq!(answer.trailers["x-end"], "kept");
 }
 

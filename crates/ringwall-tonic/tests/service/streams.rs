@@ -176,6 +176,27 @@ async fn both_directions_of_a_call_end_together_and_once() {
 }
 
 #[tokio::test]
+async fn directions_that_are_watched_apart_end_together_and_once() {
+    let bench = Bench::new();
+    bench.shortly_before_the_end();
+    let mut client = bench.site().await.client().await;
+    let (sender, parts) = open();
+    let mut request = ask("brief", parts);
+    request
+        .metadata_mut()
+        .insert("x-apart", "yes".parse().expect("a value"));
+    let mut stream = client.talk(request).await.expect("served").into_inner();
+    sender.send(text("one")).await.expect("open");
+    bench.past_the_end();
+    is_over(&soon(stream.message()).await.expect_err("ended"));
+    bench
+        .until(|bench| bench.desk.reached().contains(&"Talk, over"))
+        .await;
+    assert_eq!(bench.events.count(EventKind::StreamEnded), 1);
+    drop(sender);
+}
+
+#[tokio::test]
 async fn a_unary_message_that_is_not_complete_when_the_credential_ends_is_refused() {
     let bench = Bench::new();
     bench.shortly_before_the_end();
