@@ -12,6 +12,7 @@ mod file;
 mod jsonwebtoken;
 mod jwk;
 mod key;
+mod proof;
 mod provider;
 mod public_key;
 mod secret_key;
@@ -25,6 +26,7 @@ pub use file::{FileKeys, FileKeysBuilder, WatchHandle};
 pub use key::{KeyId, VerificationKey};
 #[cfg(feature = "aws-lc-rs")]
 pub use provider::AwsLcProvider;
+pub use proof::{ProofJws, ProofJwsError};
 pub use provider::{RingProvider, SignatureMismatch, SignatureProvider, VerifySignature};
 pub use public_key::{Curve, PublicKey, PublicKeyParts};
 pub use secret_key::HmacSecret;
