@@ -1,0 +1,9 @@
+//! Tokens that are bound to a key or a certificate, whose possession each request shows.
+
+mod certificates;
+mod downgrades;
+mod nonces;
+mod proofs;
+mod replays;
+mod service;
+mod vectors;
