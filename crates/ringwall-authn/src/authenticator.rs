@@ -180,13 +180,21 @@ impl TokenAuthenticator {
         self.0.challenge()
     }
 
+    /// Adds to somebody else's challenge that proofs are taken, or needed.
+    #[must_use]
+    pub fn offer(&self, challenge: Challenge) -> Challenge {
+        self.0.offer(challenge)
+    }
+
     /// The header fields, in lower case, that are believed from trusted proxies: they have to be
     /// removed from everybody else's requests before a handler sees them. None without
     /// [`certificate_bound`](TokenAuthenticatorBuilder::certificate_bound) tokens.
     #[must_use]
     pub fn header_names(&self) -> Vec<Box<str>> {
         let binding = self.0.certificates.as_ref();
-        binding.map(CertificateBinding::header_names).unwrap_or_default()
+        binding
+            .map(CertificateBinding::header_names)
+            .unwrap_or_default()
     }
 
     /// The nonce that the next DPoP proof has to contain, for the field `DPoP-Nonce` of a good answer
@@ -287,7 +295,10 @@ impl TokenAuthenticator {
             source: None,
         };
         let inner = &self.0;
-        let scheme = match verified.confirmation().and_then(Confirmation::key_thumbprint) {
+        let scheme = match verified
+            .confirmation()
+            .and_then(Confirmation::key_thumbprint)
+        {
             Some(_) => ChallengeScheme::Dpop,
             None => ChallengeScheme::Bearer,
         };
@@ -345,12 +356,18 @@ struct Report {
 
 impl Inner {
     fn challenge(&self) -> Challenge {
-        let mut challenge = Challenge::new(&self.realm);
-        if let Some(Dpop { policy, .. }) = &self.dpop {
-            challenge = challenge.dpop(policy.algorithm_names(), policy.is_required());
-        }
+        let challenge = self.offer(Challenge::new(&self.realm));
         match &self.resource {
             Some(resource) => challenge.resource_metadata(resource.metadata_url()),
+            None => challenge,
+        }
+    }
+
+    fn offer(&self, challenge: Challenge) -> Challenge {
+        match &self.dpop {
+            Some(Dpop { policy, .. }) => {
+                challenge.dpop(policy.algorithm_names(), policy.is_required())
+            }
             None => challenge,
         }
     }
@@ -389,7 +406,9 @@ impl Inner {
         match (&self.dpop, scheme) {
             (Some(dpop), ChallengeScheme::Dpop) => {
                 let proof = dpop.policy.read(view, token, now);
-                proof.map(Some).map_err(|fault| DpopError::from(fault).into())
+                proof
+                    .map(Some)
+                    .map_err(|fault| DpopError::from(fault).into())
             }
             (Some(dpop), ChallengeScheme::Bearer) if dpop.policy.is_required() => {
                 Err(Refusal::BearerScheme.into())

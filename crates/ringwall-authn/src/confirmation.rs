@@ -216,7 +216,10 @@ mod tests {
         assert!(key.key_thumbprint().is_some() && key.certificate_thumbprint().is_none());
         let digest = base64url::encode(key.key_thumbprint().unwrap());
         assert_eq!(digest, JKT);
-        let certificate = parse(&format!(r#"{{"x5t#S256":"{}"}}"#, base64url::encode([7; 32])));
+        let certificate = parse(&format!(
+            r#"{{"x5t#S256":"{}"}}"#,
+            base64url::encode([7; 32])
+        ));
         let certificate = certificate.unwrap();
         assert_eq!(certificate.certificate_thumbprint(), Some(&[7; 32]));
         assert_eq!(certificate.key_thumbprint(), None);

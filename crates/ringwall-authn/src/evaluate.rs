@@ -54,15 +54,17 @@ pub(crate) fn evaluate(
     bound: BoundTokens,
     _signature: &SignatureValid,
 ) -> Result<Accepted, Refusal> {
-    check_kind(&policy.profile, jws, claims)?;
-    check_audience(policy, claims)?;
     let confirmation = match (claims.get("cnf"), bound) {
-        (None, _) => None,
         (Some(claim), BoundTokens::Unconfirmed) => Some(Confirmation::parse(claim)?),
+        (None, _) | (Some(_), BoundTokens::Refused) => None,
+    };
+    check_kind(&policy.profile, jws, claims, confirmation.as_ref())?;
+    check_audience(policy, claims)?;
+    if claims.get("cnf").is_some() && confirmation.is_none() {
         // RFC 7800: the holder must prove possession. Accepting it as a bearer token would undo
         // what the issuer asked for.
-        (Some(_), BoundTokens::Refused) => return Err(Refusal::SenderConstrained),
-    };
+        return Err(Refusal::SenderConstrained);
+    }
     let times = read_times(policy, claims)?;
     let principal = read_principal(policy, claims, times)?;
     // The expiry last: a caller is told to come back with a fresh token only if that would help.
@@ -78,6 +80,7 @@ fn check_kind(
     profile: &TokenProfile,
     jws: &CompactJws<'_>,
     claims: Value<'_>,
+    confirmation: Option<&Confirmation>,
 ) -> Result<(), Refusal> {
     let is_permitted = match jws.token_type() {
         Some(kind) => {
@@ -105,8 +108,13 @@ fn check_kind(
     {
         return Err(Refusal::TokenKind);
     }
+    let is_key_bound = confirmation.is_some_and(|cnf| cnf.key_thumbprint().is_some());
     for (name, text) in profile.markers {
-        if claims.get(name).and_then(Value::as_str) != Some(text) {
+        let found = claims.get(name).and_then(Value::as_str);
+        let mut instead = profile.key_bound_markers.iter();
+        let is_marked = found == Some(text)
+            || is_key_bound && instead.any(|(other, text)| other == name && found == Some(text));
+        if !is_marked {
             return Err(Refusal::TokenKind);
         }
     }

@@ -13,8 +13,8 @@ use ringwall_jose::json::{Document, Limits};
 use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource, KeysUnavailable};
 
 use crate::cache::{CacheUsage, TokenCache};
-use crate::error::{PolicyError, Refusal, TokenError};
 use crate::confirmation::BoundToken;
+use crate::error::{PolicyError, Refusal, TokenError};
 use crate::evaluate::{Accepted, BoundTokens, check_times, evaluate};
 use crate::issuer_table::{IssuerState, IssuerTable};
 use crate::policy::IssuerPolicy;

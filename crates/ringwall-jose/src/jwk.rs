@@ -34,7 +34,8 @@ pub(crate) fn parse_own(jwk: Value<'_>, algorithm: Algorithm) -> Result<PublicKe
     jwk.as_object().ok_or(KeyError::Malformed)?;
     let public = public_key(jwk)?;
     check_use(jwk)?;
-    let named = text(jwk, "alg")?.map(|name| Algorithm::from_name(name).ok_or(KeyError::Unsupported));
+    let named =
+        text(jwk, "alg")?.map(|name| Algorithm::from_name(name).ok_or(KeyError::Unsupported));
     if !public.fits(algorithm) || named.transpose()?.is_some_and(|named| named != algorithm) {
         return Err(KeyError::AlgorithmMismatch);
     }

@@ -24,9 +24,9 @@ pub use compact::{CompactJws, CompactLimits, CompactParser, SignatureValid};
 pub use error::{CompactError, KeyError, KeySetError};
 pub use file::{FileKeys, FileKeysBuilder, WatchHandle};
 pub use key::{KeyId, VerificationKey};
+pub use proof::{ProofJws, ProofJwsError};
 #[cfg(feature = "aws-lc-rs")]
 pub use provider::AwsLcProvider;
-pub use proof::{ProofJws, ProofJwsError};
 pub use provider::{RingProvider, SignatureMismatch, SignatureProvider, VerifySignature};
 pub use public_key::{Curve, PublicKey, PublicKeyParts};
 pub use secret_key::HmacSecret;

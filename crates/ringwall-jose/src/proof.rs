@@ -87,7 +87,10 @@ impl<'t> ProofJws<'t> {
             signed_bytes: segments.signing_input.len(),
             text: Cow::Borrowed(text),
             algorithm,
-            token_type: header.get("typ").and_then(|typ| typ.as_str()).map(Box::from),
+            token_type: header
+                .get("typ")
+                .and_then(|typ| typ.as_str())
+                .map(Box::from),
             thumbprint: key.thumbprint(),
             key,
         })

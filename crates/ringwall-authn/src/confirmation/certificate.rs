@@ -170,10 +170,7 @@ fn forwarded(
     Ok(digest.map(|digest| ShownCertificate { digest }))
 }
 
-fn of_connection(
-    peer: &dyn TlsPeer,
-    now: Timestamp,
-) -> Result<ShownCertificate, CertificateFault> {
+fn of_connection(peer: &dyn TlsPeer, now: Timestamp) -> Result<ShownCertificate, CertificateFault> {
     // Roots are removed, and certificates end, while connections go on.
     if !peer.is_trusted(now) {
         return Err(CertificateFault::Untrusted);

@@ -192,7 +192,13 @@ mod tests {
             let other = String::from_utf8(other).unwrap();
             assert!(!nonces.accepts(&other, at(0)), "{place}");
         }
-        for other in ["", &nonce[..31], &nonce[..28], &format!("{nonce}AAAA"), &format!("{nonce}=")] {
+        for other in [
+            "",
+            &nonce[..31],
+            &nonce[..28],
+            &format!("{nonce}AAAA"),
+            &format!("{nonce}="),
+        ] {
             assert!(!nonces.accepts(other, at(0)), "{other}");
         }
     }
@@ -218,7 +224,10 @@ mod tests {
     fn never_shows_its_secret() {
         let nonces = nonces(SECRET);
         let shown = format!("{nonces:?} {nonces:#?}");
-        assert!(!shown.contains("hunter2") && !shown.contains("104"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("104"),
+            "{shown}"
+        );
         let nonce = nonces.issue(at(0));
         assert!(!nonce.contains("hunter2"));
     }

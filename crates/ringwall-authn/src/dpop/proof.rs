@@ -1,6 +1,7 @@
 //! One proof.
 
 use core::fmt;
+use core::time::Duration;
 
 use constant_time_eq::constant_time_eq_32;
 use ringwall_core::clock::Timestamp;
@@ -196,9 +197,7 @@ impl<'t> Proof<'t> {
         }
         self.check_time(policy, now)?;
         let provider: &dyn SignatureProvider = policy.provider();
-        self.jws
-            .verify(provider)
-            .map_err(|_| ProofFault::Signature)
+        self.jws.verify(provider).map_err(|_| ProofFault::Signature)
     }
 
     /// RFC 9449 §11.1. The signature comes first, as a proof: nobody without the key can fill the store,
@@ -215,8 +214,12 @@ impl<'t> Proof<'t> {
             self.target.as_bytes(),
         ];
         // Servers' clocks are as far apart as clients' may be, so another one accepts it for that
-        // much longer, and may have accepted it that much sooner.
-        let remembered = policy.age().saturating_add(policy.lead());
+        // much longer, and may have accepted it that much sooner. And a second more, because the last
+        // moment of the age counts too.
+        let remembered = policy
+            .age()
+            .saturating_add(policy.lead())
+            .saturating_add(Duration::from_secs(1));
         ClaimRequest {
             key: ClaimKey::new(PURPOSE, &parts),
             valid_from: self.issued_at.checked_sub(policy.lead()).unwrap_or(now),
@@ -235,10 +238,7 @@ impl fmt::Debug for Proof<'_> {
     }
 }
 
-fn judge(
-    key: ProvenKey,
-    answer: Result<Claim, ReplayUnavailable>,
-) -> Result<ProvenKey, DpopError> {
+fn judge(key: ProvenKey, answer: Result<Claim, ReplayUnavailable>) -> Result<ProvenKey, DpopError> {
     match answer {
         Ok(Claim::First) => Ok(key),
         Ok(Claim::Repeated) => Err(ProofFault::Repeated.into()),
@@ -253,8 +253,7 @@ fn is_id(text: &str) -> bool {
 fn is_digest(text: &str, digest: &[u8; 32]) -> bool {
     let mut buffer = [0; 32];
     let decoded = base64url::decode_into(text, &mut buffer);
-    decoded.is_some_and(|bytes| bytes.len() == digest.len())
-        && constant_time_eq_32(&buffer, digest)
+    decoded.is_some_and(|bytes| bytes.len() == digest.len()) && constant_time_eq_32(&buffer, digest)
 }
 
 /// Whole seconds: clients send nothing else, and a verifier that rounds differs from the next one.

@@ -120,9 +120,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), OriginFault> {
         .rfind(':')
         .filter(|colon| *colon >= after_address)
         .unwrap_or(authority.len());
-    let (host, port) = authority
-        .split_at_checked(colon)
-        .ok_or(OriginFault::Port)?;
+    let (host, port) = authority.split_at_checked(colon).ok_or(OriginFault::Port)?;
     let digits = port.strip_prefix(':').unwrap_or_default();
     if digits.is_empty() {
         return Ok((host, None));
@@ -152,7 +150,7 @@ fn host_name(host: &str) -> Result<Cow<'_, str>, OriginFault> {
     }
     // WHATWG URL §3.5: a host whose last label is a number is an IPv4 address, in one of many spellings.
     let is_number = host.rsplit('.').next().is_some_and(|label| {
-        label.bytes().all(|byte| byte.is_ascii_digit())
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit())
             || label
                 .get(..2)
                 .is_some_and(|start| start.eq_ignore_ascii_case("0x"))
@@ -211,7 +209,11 @@ fn normal_path(path: &str) -> Option<String> {
             _ => segments.push(segment),
         }
     }
-    Some(segments.iter().fold(String::new(), |path, segment| path + "/" + segment))
+    Some(
+        segments
+            .iter()
+            .fold(String::new(), |path, segment| path + "/" + segment),
+    )
 }
 
 const fn hex(byte: u8) -> Option<u8> {
@@ -271,7 +273,10 @@ mod tests {
         ] {
             assert_eq!(check(target, "https", authority, path), Ok(()), "{target}");
         }
-        assert_eq!(check("http://a.example:80/", "HTTP", "a.example", "/"), Ok(()));
+        assert_eq!(
+            check("http://a.example:80/", "HTTP", "a.example", "/"),
+            Ok(())
+        );
     }
 
     #[test]
@@ -296,7 +301,11 @@ mod tests {
             ("https://[2001:db8::1]/a", "[2001:db8::2]", "/a"),
         ] {
             let answer = check(target, "https", authority, path);
-            assert_eq!(answer, Err(ProofFault::TargetMismatch), "{target} {authority}{path}");
+            assert_eq!(
+                answer,
+                Err(ProofFault::TargetMismatch),
+                "{target} {authority}{path}"
+            );
         }
     }
 
@@ -364,7 +373,11 @@ mod tests {
             (Some("ws"), Some("api.example")),
         ] {
             let answer = Origins::OfRequest.check(target, &view(scheme, authority));
-            assert_eq!(answer, Err(ProofFault::TargetUnknown), "{scheme:?} {authority:?}");
+            assert_eq!(
+                answer,
+                Err(ProofFault::TargetUnknown),
+                "{scheme:?} {authority:?}"
+            );
         }
         // Named origins need neither, and do not look at them.
         let public = Origins::Public(vec![
@@ -375,7 +388,10 @@ mod tests {
             assert_eq!(public.check(target, &view(None, authority)), Ok(()));
         }
         assert_eq!(
-            public.check("https://internal:8080/a", &view(Some("https"), Some("internal:8080"))),
+            public.check(
+                "https://internal:8080/a",
+                &view(Some("https"), Some("internal:8080"))
+            ),
             Err(ProofFault::TargetMismatch)
         );
     }

@@ -3,7 +3,9 @@
 mod certificates;
 mod downgrades;
 mod nonces;
+mod possession;
 mod proofs;
+mod properties;
 mod replays;
 mod service;
 mod vectors;

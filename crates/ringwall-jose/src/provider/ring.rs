@@ -61,6 +61,9 @@ impl SignatureProvider for RingProvider {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureMismatch> {
+        if !key.fits(algorithm) {
+            return Err(SignatureMismatch);
+        }
         let verdict = match key.parts() {
             PublicKeyParts::Rsa { modulus, exponent } => {
                 let parameters = rsa_parameters(algorithm).map_err(|_| SignatureMismatch)?;

@@ -47,7 +47,11 @@ impl ReplayStore for Store {
         let is_first = claims
             .insert(*request.key.as_bytes(), request.valid_until)
             .is_none();
-        Step::Done(Ok(if is_first { Claim::First } else { Claim::Repeated }))
+        Step::Done(Ok(if is_first {
+            Claim::First
+        } else {
+            Claim::Repeated
+        }))
     }
 }
 
@@ -151,9 +155,7 @@ impl Service {
         Self::with_policy(|policy| policy)
     }
 
-    pub(crate) fn with_policy(
-        change: impl FnOnce(DpopPolicyBuilder) -> DpopPolicyBuilder,
-    ) -> Self {
+    pub(crate) fn with_policy(change: impl FnOnce(DpopPolicyBuilder) -> DpopPolicyBuilder) -> Self {
         let store = Arc::new(Store::default());
         let policy = DpopPolicy::builder(Arc::<Store>::clone(&store));
         let policy = change(policy.public_origin("https://api.example"));
@@ -207,12 +209,19 @@ impl Service {
 
     /// The cause of the last event.
     pub(crate) fn cause(&self) -> &'static str {
-        self.events.snapshot().last().map_or("", |event| event.cause)
+        self.events
+            .snapshot()
+            .last()
+            .map_or("", |event| event.cause)
     }
 
     /// Sends a proof beside a token that is bound to `client`, and says why it is refused.
     #[track_caller]
-    pub(crate) fn refuses(&self, client: &Key, change: impl FnOnce(Draft) -> Draft) -> &'static str {
+    pub(crate) fn refuses(
+        &self,
+        client: &Key,
+        change: impl FnOnce(Draft) -> Draft,
+    ) -> &'static str {
         let token = self.issuer.token(&bound_to(client));
         let proof = change(Draft::new(client, &token)).sign(client);
         let denial = self.send(&Request::dpop(&token, &proof)).unwrap_err();
