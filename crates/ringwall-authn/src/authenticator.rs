@@ -16,6 +16,7 @@ use crate::confirmation::{
 };
 use crate::dpop::{DpopError, DpopPolicy, Proof, ProofFault, ProvenKey};
 use crate::error::{Refusal, TokenError, TokenErrorKind};
+use crate::evaluate::BoundTokens;
 use crate::protected_resource::ProtectedResource;
 use crate::token::VerifiedToken;
 use crate::verifier::TokenVerifier;
@@ -254,9 +255,14 @@ impl TokenAuthenticator {
             Ok(proof) => proof,
             Err(refused) => return Step::Done(Err(inner.deny(report, scheme, refused))),
         };
+        let bound = if inner.dpop.is_some() || inner.certificates.is_some() {
+            BoundTokens::Unconfirmed
+        } else {
+            BoundTokens::Refused
+        };
         let verified = inner
             .verifier
-            .verify_bound_refreshing_from(token, now, &inner.clock);
+            .verify_bound_refreshing_from(token, now, &inner.clock, bound);
         match verified {
             Step::Done(answer) => {
                 let shown = || inner.shown_certificate(view, now);

@@ -222,19 +222,23 @@ impl TokenVerifier {
         clock: &Arc<dyn WallClock>,
     ) -> Step<Result<BoundToken, TokenError>> {
         match clock.now() {
-            Ok(now) => self.verify_bound_refreshing_from(token, now, clock),
+            Ok(now) => {
+                self.verify_bound_refreshing_from(token, now, clock, BoundTokens::Unconfirmed)
+            }
             Err(error) => Step::Done(Err(error.into())),
         }
     }
 
-    /// As [`Self::verify_bound_refreshing`], for whoever has just read the clock.
+    /// As [`Self::verify_bound_refreshing`], for whoever has just read the clock, and may want no
+    /// bound tokens.
     pub(crate) fn verify_bound_refreshing_from(
         &self,
         token: &str,
         now: Timestamp,
         clock: &Arc<dyn WallClock>,
+        bound: BoundTokens,
     ) -> Step<Result<BoundToken, TokenError>> {
-        self.verify_refreshing_from(token, now, clock, BoundTokens::Unconfirmed)
+        self.verify_refreshing_from(token, now, clock, bound)
             .map(|answer| answer.map(BoundToken::new))
     }
 
