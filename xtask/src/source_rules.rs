@@ -21,6 +21,11 @@ struct Minter {
 /// Every file outside tests that may mint proofs.
 const MINTERS: &[Minter] = &[
     Minter {
+        file: "crates/ringwall-authn/src/api_key/keys.rs",
+        calls: 1,
+        reason: "an API key whose secret, state and place of use were checked becomes a principal",
+    },
+    Minter {
         file: "crates/ringwall-authn/src/certificate.rs",
         calls: 1,
         reason: "a client certificate that the handshake or a trusted proxy verified becomes a principal",

@@ -313,20 +313,10 @@ fn of_connection(peer: &dyn TlsPeer, now: Timestamp) -> Result<CertificateNames,
 fn authentication(names: &CertificateNames) -> Authentication {
     let mut authentication = Authentication::new(AuthenticationMethod::MutualTls);
     authentication.expires_at = names.expires_at();
-    authentication.credential_id = names.fingerprint().map(|digest| hex(digest).into());
+    authentication.credential_id = names
+        .fingerprint()
+        .map(|digest| crate::hex::encode(digest).into());
     authentication
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| {
-        let digit = DIGITS.get(usize::from(nibble)).copied();
-        char::from(digit.unwrap_or_default())
-    };
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 #[derive(Clone, Copy)]

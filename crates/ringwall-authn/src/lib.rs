@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod api_key;
 mod authenticator;
 mod bearer;
 mod cache;
@@ -10,12 +11,13 @@ mod digest;
 mod dpop;
 mod error;
 mod evaluate;
+mod hex;
 mod issuer;
 mod issuer_table;
 mod policy;
 mod profile;
 mod protected_resource;
-mod revocation;
+pub mod revocation;
 mod signing_key;
 mod token;
 mod url;
@@ -24,6 +26,10 @@ mod verifier;
 pub use ringwall_jose as jose;
 pub use ringwall_transport as transport;
 
+pub use api_key::{
+    AllowedNetwork, ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeyError, ApiKeyErrorKind,
+    ApiKeyId, ApiKeyPrefix, ApiKeyRequest, ApiKeys, ApiKeysBuilder, MemoryApiKeys, SecretHasher,
+};
 pub use authenticator::{TokenAuthenticator, TokenAuthenticatorBuilder};
 pub use bearer::BearerSource;
 pub use cache::CacheUsage;
@@ -50,8 +56,8 @@ pub use policy::{
 pub use profile::TokenProfile;
 pub use protected_resource::{ProtectedResource, ProtectedResourceBuilder, ProtectedResourceError};
 pub use revocation::{
-    MemoryRevocations, NoRevocations, Revocations, RevocationsFull, RevocationsUnavailable,
-    TokenFacts,
+    MemoryRevocations, NoRevocations, Revocation, Revocations, RevocationsFull,
+    RevocationsUnavailable, Revoked, Revoker, SyncedRevocations, TokenFacts,
 };
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use token::{Claims, VerifiedToken};

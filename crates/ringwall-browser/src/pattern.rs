@@ -54,7 +54,8 @@ impl OriginPattern {
 
     /// Whether what a browser sent is meant. It is compared as it is, and never parsed: whatever is not
     /// in the form that browsers send is not equal to it either.
-    pub(crate) fn accepts(&self, received: &[u8]) -> bool {
+    #[must_use]
+    pub fn accepts(&self, received: &[u8]) -> bool {
         let base = self.base.as_str();
         if !self.wildcard {
             return received == base.as_bytes();

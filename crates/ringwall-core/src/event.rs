@@ -61,6 +61,18 @@ pub enum EventKind {
     ConnectionsDropped,
     /// A running connection was ended, because its client certificate is no longer trusted.
     ConnectionEnded,
+    /// An API key was made or imported.
+    ApiKeyCreated,
+    /// An API key was replaced by a new one.
+    ApiKeyRotated,
+    /// An API key, or several, were taken back.
+    ApiKeyRevoked,
+    /// The store of API keys cannot answer, or holds what cannot be read.
+    ApiKeysUnavailable,
+    /// Tokens were taken back before their end.
+    TokensRevoked,
+    /// A store of claims that may be made once cannot answer, or is full.
+    ReplayUnavailable,
 }
 
 impl EventKind {
@@ -92,6 +104,12 @@ impl EventKind {
             Self::HandshakeFailed => "handshake_failed",
             Self::ConnectionsDropped => "connections_dropped",
             Self::ConnectionEnded => "connection_ended",
+            Self::ApiKeyCreated => "api_key_created",
+            Self::ApiKeyRotated => "api_key_rotated",
+            Self::ApiKeyRevoked => "api_key_revoked",
+            Self::ApiKeysUnavailable => "api_keys_unavailable",
+            Self::TokensRevoked => "tokens_revoked",
+            Self::ReplayUnavailable => "replay_unavailable",
         }
     }
 }

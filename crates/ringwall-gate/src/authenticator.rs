@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ringwall_authn::{
-    CertificateAuthenticator, Claims, Confirmation, TokenAuthenticator, VerifiedToken,
+    ApiKeyAuthenticator, CertificateAuthenticator, Claims, Confirmation, TokenAuthenticator,
+    VerifiedToken,
 };
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::{Challenge, ChallengeScheme, Denial};
@@ -213,6 +214,30 @@ impl Authenticator for CertificateAuthenticator {
 
     fn proxy_headers(&self) -> Vec<Box<str>> {
         self.header_names()
+    }
+}
+
+impl Authenticator for ApiKeyAuthenticator {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        if Self::presented(self, view) {
+            Presented::Elsewhere
+        } else {
+            Presented::No
+        }
+    }
+
+    fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        Self::authenticate(self, view).map(|answer| answer.map(Authenticated::from))
+    }
+
+    /// By the clock of the keys.
+    fn recheck(&self, accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+        Self::recheck(self, accepted.principal())
+    }
+
+    /// A key proves itself, whoever carries it.
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
     }
 }
 

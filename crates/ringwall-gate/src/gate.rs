@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ringwall_authn::{
-    BearerSource, CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator,
+    ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeys, BearerSource, CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator,
     TokenVerifier,
 };
 use ringwall_core::audit::AuditSink;
@@ -63,6 +63,7 @@ impl Gate {
             resource: None,
             tokens: Vec::new(),
             certificates: Vec::new(),
+            api_keys: Vec::new(),
             authenticators: Vec::new(),
             no_authenticators: false,
             clock: Arc::new(SystemClock::new()),
@@ -227,6 +228,7 @@ pub struct GateBuilder {
     resource: Option<ProtectedResource>,
     tokens: Vec<(TokenVerifier, BearerSource)>,
     certificates: Vec<CertificateAuthenticatorBuilder>,
+    api_keys: Vec<ApiKeyAuthenticatorBuilder>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     no_authenticators: bool,
     clock: Arc<dyn WallClock>,
@@ -260,6 +262,18 @@ impl GateBuilder {
     /// [`trusted_proxies`](Self::trusted_proxies).
     pub fn certificates(mut self, certificates: CertificateAuthenticatorBuilder) -> Self {
         self.certificates.push(certificates);
+        self
+    }
+
+    /// Authenticates by the API key in `X-API-Key`. The authenticator shares the gate's realm, clock and
+    /// event sink.
+    pub fn api_keys(self, keys: ApiKeys) -> Self {
+        self.api_keys_from(ApiKeyAuthenticator::builder(keys))
+    }
+
+    /// Authenticates by an API key that requests carry in another field.
+    pub fn api_keys_from(mut self, api_keys: ApiKeyAuthenticatorBuilder) -> Self {
+        self.api_keys.push(api_keys);
         self
     }
 
@@ -390,6 +404,13 @@ impl GateBuilder {
                 .build()
                 .map_err(Error::Certificates)?;
             authenticators.push(Arc::new(certificates));
+        }
+        for api_keys in self.api_keys {
+            let api_keys = api_keys
+                .realm(&self.realm)
+                .clock(Arc::clone(&self.clock))
+                .events(Arc::clone(&self.events));
+            authenticators.push(Arc::new(api_keys.build()));
         }
         match (authenticators.is_empty(), self.no_authenticators) {
             (true, false) => return Err(Error::NoAuthenticator),

@@ -156,7 +156,7 @@ fn an_answer_that_waits_for_the_store_is_the_same() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let mut answer = || {
+    let answer = || {
         let step = service.begin(&Request::dpop(&token, &proof));
         assert!(matches!(step, Step::Wait(_)));
         runtime.block_on(async { step.await })

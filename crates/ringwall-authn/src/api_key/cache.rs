@@ -1,0 +1,243 @@
+//! Keys that were looked up before.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use ahash::RandomState;
+use ringwall_core::principal::VerifiedPrincipal;
+
+use super::record::ApiKeyRecord;
+
+/// Locks are held for a look-up each; sixteen keep the threads of a large machine apart.
+const SHARDS: usize = 16;
+
+/// A key as it was read from its store.
+pub(crate) struct CachedKey {
+    pub(crate) record: ApiKeyRecord,
+    /// Made when the key was verified for the first time, and shared from then on.
+    pub(crate) principal: OnceLock<VerifiedPrincipal>,
+    /// When a use was noted last, in microseconds since the epoch.
+    pub(crate) noted_at: AtomicI64,
+}
+
+impl CachedKey {
+    pub(crate) fn new(record: ApiKeyRecord) -> Arc<Self> {
+        let noted_at = record.last_used_at.map_or(i64::MIN, |at| at.unix_micros());
+        Arc::new(Self {
+            record,
+            principal: OnceLock::new(),
+            noted_at: AtomicI64::new(noted_at),
+        })
+    }
+}
+
+/// What the cache knows of an id.
+pub(crate) enum Found {
+    /// The key.
+    Key(Arc<CachedKey>),
+    /// That there is none.
+    None,
+    /// Nothing. The answer of the store may enter under this ticket.
+    Nothing(Ticket),
+}
+
+/// The state of the cache before a look-up in the store. What was read may be out of date by the time
+/// it arrives: when something was revoked meanwhile, it does not enter.
+#[derive(Clone, Copy)]
+pub(crate) struct Ticket(u64);
+
+/// Keys by their ids: bounded in number, and each for a limited time.
+///
+/// Ids that are not there are kept apart, so that whoever asks for many of them cannot push the keys
+/// out that are there.
+pub(crate) struct KeyCache {
+    hasher: RandomState,
+    keys: Box<[Mutex<Generations>]>,
+    missing: Box<[Mutex<Generations>]>,
+    staleness: Duration,
+    /// Counts revocations.
+    revisions: AtomicU64,
+}
+
+/// Entries in two generations: when the young one is full, the old one goes and the young one is old.
+/// What is used moves to the young one, so only what was not used for a whole generation goes.
+struct Generations {
+    young: HashMap<Box<str>, Entry, RandomState>,
+    old: HashMap<Box<str>, Entry, RandomState>,
+    half: usize,
+}
+
+struct Entry {
+    /// `None` when the store has no such key.
+    value: Option<Arc<CachedKey>>,
+    /// On the monotonic clock.
+    read_at: Duration,
+}
+
+impl KeyCache {
+    /// Room for `capacity` keys, each of which is read again when it is older than `staleness`.
+    pub(crate) fn new(capacity: usize, staleness: Duration) -> Self {
+        let hasher = RandomState::new();
+        let shards = |capacity: usize| {
+            let half = capacity.div_ceil(const { SHARDS * 2 });
+            (0..SHARDS)
+                .map(|_| Mutex::new(Generations::new(half, &hasher)))
+                .collect()
+        };
+        Self {
+            keys: shards(capacity),
+            missing: shards(capacity.min(MAX_MISSING)),
+            hasher,
+            staleness,
+            revisions: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str, now: Duration) -> Found {
+        // Before the look-up: a revocation after this line changes the number, and then what the store
+        // answers does not enter.
+        let ticket = Ticket(self.revisions.load(Ordering::SeqCst));
+        let is_fresh = |read_at: Duration| now.saturating_sub(read_at) < self.staleness;
+        if let Some(mut shard) = self.shard(&self.keys, id)
+            && let Some((Some(key), read_at)) = shard.get(id)
+            && is_fresh(read_at)
+        {
+            return Found::Key(key);
+        }
+        if let Some(mut shard) = self.shard(&self.missing, id)
+            && let Some((_, read_at)) = shard.get(id)
+            && is_fresh(read_at)
+        {
+            return Found::None;
+        }
+        Found::Nothing(ticket)
+    }
+
+    /// Keeps what the store answered, unless something was revoked since the ticket was given.
+    /// `read_at` is the time before the store was asked.
+    pub(crate) fn insert(
+        &self,
+        ticket: Ticket,
+        id: &str,
+        value: Option<Arc<CachedKey>>,
+        read_at: Duration,
+    ) {
+        let (shards, others) = match &value {
+            Some(_) => (&self.keys, &self.missing),
+            None => (&self.missing, &self.keys),
+        };
+        if let Some(mut shard) = self.shard(others, id) {
+            shard.remove(id);
+        }
+        let Some(mut shard) = self.shard(shards, id) else {
+            return;
+        };
+        // Under the lock: a revocation counts first and removes second, so it either is seen here or
+        // finds what is entered here.
+        if self.revisions.load(Ordering::SeqCst) == ticket.0 {
+            let gone = shard.insert(id, Entry { value, read_at });
+            drop(shard);
+            drop(gone);
+        }
+    }
+
+    /// Forgets one id.
+    pub(crate) fn forget(&self, id: &str) {
+        self.revisions.fetch_add(1, Ordering::SeqCst);
+        for shards in [&self.keys, &self.missing] {
+            if let Some(mut shard) = self.shard(shards, id) {
+                shard.remove(id);
+            }
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn forget_all(&self) {
+        self.revisions.fetch_add(1, Ordering::SeqCst);
+        for shard in self.keys.iter().chain(&self.missing) {
+            let gone = {
+                let mut shard = lock(shard);
+                let half = shard.half;
+                core::mem::replace(&mut *shard, Generations::new(half, &self.hasher))
+            };
+            drop(gone);
+        }
+    }
+
+    fn shard<'a>(
+        &self,
+        shards: &'a [Mutex<Generations>],
+        id: &str,
+    ) -> Option<MutexGuard<'a, Generations>> {
+        // The ids are random, so a few of their bytes choose well enough: who makes ids up meets the
+        // bound of one shard.
+        let hash = id.bytes().take(4).fold(0_usize, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
+        shards.get(hash % SHARDS).map(lock)
+    }
+}
+
+/// The most ids that are remembered as missing.
+const MAX_MISSING: usize = 4096;
+
+/// The maps are whole after each of their operations, and a lost entry is read again.
+fn lock(shard: &Mutex<Generations>) -> MutexGuard<'_, Generations> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Generations {
+    fn new(half: usize, hasher: &RandomState) -> Self {
+        Self {
+            young: HashMap::with_hasher(hasher.clone()),
+            old: HashMap::with_hasher(hasher.clone()),
+            half,
+        }
+    }
+
+    fn get(&mut self, id: &str) -> Option<(Option<Arc<CachedKey>>, Duration)> {
+        if let Some(entry) = self.young.get(id) {
+            return Some((entry.value.clone(), entry.read_at));
+        }
+        if self.young.len() >= self.half {
+            // Room is made by the next insertion, not here: a look-up drops nothing.
+            let entry = self.old.get(id)?;
+            return Some((entry.value.clone(), entry.read_at));
+        }
+        let (id, entry) = self.old.remove_entry(id)?;
+        let found = (entry.value.clone(), entry.read_at);
+        self.young.insert(id, entry);
+        Some(found)
+    }
+
+    /// Answers what had to go.
+    fn insert(&mut self, id: &str, entry: Entry) -> Option<HashMap<Box<str>, Entry, RandomState>> {
+        self.old.remove(id);
+        let mut gone = None;
+        if self.young.len() >= self.half && !self.young.contains_key(id) {
+            let hasher = self.young.hasher().clone();
+            let young = core::mem::replace(&mut self.young, HashMap::with_hasher(hasher));
+            gone = Some(core::mem::replace(&mut self.old, young));
+        }
+        if self.half > 0 {
+            self.young.insert(id.into(), entry);
+        }
+        gone
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.young.remove(id);
+        self.old.remove(id);
+    }
+}
+
+impl fmt::Debug for KeyCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyCache")
+            .field("staleness", &self.staleness)
+            .finish_non_exhaustive()
+    }
+}
