@@ -496,9 +496,9 @@ impl Inner {
             }
             // RFC 9449 §7.1: under this scheme a token is bound to the key of the proof.
             (_, Some(_), None) | (None, Some(_), Some(_)) => return Err(Refusal::NotBound.into()),
-            // RFC 9449 §7.2: the downgrade.
-            (_, None, Some(_)) => return Err(Refusal::SenderConstrained.into()),
-            (_, None, None) => None,
+            // RFC 9449 §7.2: a bound token without a proof is a downgrade. It does not become a
+            // verified one.
+            (_, None, _) => None,
         };
         Ok((token, possession, proven))
     }

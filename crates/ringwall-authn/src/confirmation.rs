@@ -2,9 +2,7 @@
 
 mod certificate;
 
-pub use certificate::{CertificateBinding, CertificateBindingBuilder};
-
-pub(crate) use certificate::CertificateFault;
+pub use certificate::{CertificateBinding, CertificateBindingBuilder, CertificateFault};
 
 use core::fmt;
 use std::sync::Arc;

@@ -39,8 +39,8 @@ pub use certificate::{
 };
 pub use claim_path::ClaimPath;
 pub use confirmation::{
-    BoundToken, CertificateBinding, CertificateBindingBuilder, Confirmation, Possession,
-    ShownCertificate,
+    BoundToken, CertificateBinding, CertificateBindingBuilder, CertificateFault, Confirmation,
+    Possession, ShownCertificate,
 };
 pub use dpop::{
     DEFAULT_PROOF_AGE, DEFAULT_PROOF_LEAD, DpopError, DpopNonces, DpopPolicy, DpopPolicyBuilder,

@@ -76,16 +76,27 @@ impl CertificateBindingBuilder {
 }
 
 /// Why the certificate behind a request cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CertificateFault {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// There is one, and it may be a proxy's own.
+    #[error("the address of the peer is unknown, so its certificate may be a proxy's")]
     UnknownPeer,
+    /// The connection's certificate lost its root, or ended.
+    #[error("the certificate is no longer trusted")]
     Untrusted,
+    /// The certificate in the header is not valid at this time.
+    #[error("the certificate is not valid at this time")]
     Expired,
-    Identity(IdentityError),
+    /// The header cannot be read.
+    #[error("{}", .0.as_str())]
+    Identity(#[source] IdentityError),
 }
 
 impl CertificateFault {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The fixed text of the cause.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::UnknownPeer => {
                 "the address of the peer is unknown, so its certificate may be a proxy's"
@@ -96,8 +107,9 @@ impl CertificateFault {
         }
     }
 
-    /// Whether the request itself is ill-formed.
-    pub(crate) const fn is_malformed(self) -> bool {
+    /// Whether the request itself is ill-formed: 400 rather than 401.
+    #[must_use]
+    pub const fn is_malformed(self) -> bool {
         match self {
             Self::UnknownPeer | Self::Untrusted | Self::Expired => false,
             Self::Identity(error) => error.is_malformed(),
@@ -130,8 +142,13 @@ impl CertificateBinding {
             .collect()
     }
 
-    /// The certificate behind the request, if there is one.
-    pub(crate) fn shown(
+    /// The certificate behind the request, if there is one: for whoever authenticates by other means
+    /// than a [`TokenAuthenticator`](crate::TokenAuthenticator).
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateFault`] when there is one that must not be taken.
+    pub fn shown(
         &self,
         view: &RequestView<'_>,
         now: Timestamp,

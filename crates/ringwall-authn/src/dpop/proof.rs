@@ -78,7 +78,8 @@ pub(crate) struct Proof<'t> {
 }
 
 impl<'t> Proof<'t> {
-    /// RFC 9449 §4.3, numbers 1 to 6 and 8 to 12, but for the comparison of the keys.
+    /// RFC 9449 §4.3, numbers 1 to 6, 8 to 10 and 12 a. The time is judged when the proof is used:
+    /// somebody may have to be waited for until then.
     pub(super) fn read(
         policy: &DpopPolicy,
         view: &RequestView<'t>,
@@ -124,19 +125,17 @@ impl<'t> Proof<'t> {
             .get("iat")
             .and_then(timestamp)
             .ok_or(ProofFault::IssuedAtMalformed)?;
-        let proof = Self {
-            id: id.into(),
-            target: target.into(),
-            issued_at,
-            jws,
-        };
-        proof.check_time(policy, now)?;
         if let Some(nonces) = policy.nonces()
             && !text("nonce").is_some_and(|nonce| nonces.accepts(nonce, now))
         {
             return Err(ProofFault::NonceMissing);
         }
-        Ok(proof)
+        Ok(Self {
+            id: id.into(),
+            target: target.into(),
+            issued_at,
+            jws,
+        })
     }
 
     /// The same, for whoever has to wait before it is proved.
@@ -260,4 +259,22 @@ fn is_digest(text: &str, digest: &[u8; 32]) -> bool {
 fn timestamp(value: Value<'_>) -> Option<Timestamp> {
     let seconds = value.as_u64().filter(|seconds| *seconds <= LAST_SECOND)?;
     Timestamp::from_unix_seconds(i64::try_from(seconds).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_its_own_text_alone_even_if_it_ends_in_zeros() {
+        let mut digest = [7; 32];
+        digest[28..].fill(0);
+        let text = base64url::encode(digest);
+        assert!(is_digest(&text, &digest));
+        let longer = base64url::encode([0; 33]);
+        for other in ["", &base64url::encode(&digest[..28]), &text[..42], &longer] {
+            assert!(!is_digest(other, &digest), "{other}");
+        }
+        assert!(!is_digest("", &[0; 32]));
+    }
 }

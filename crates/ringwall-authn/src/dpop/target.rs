@@ -349,6 +349,19 @@ mod tests {
     }
 
     #[test]
+    fn what_no_uri_holds_matches_nothing_even_if_the_request_holds_it() {
+        for path in ["/\u{e4}", "/a b", "/a\u{7f}"] {
+            let answer = check(
+                &format!("https://a.example{path}"),
+                "https",
+                "a.example",
+                path,
+            );
+            assert_eq!(answer, Err(ProofFault::TargetMalformed), "{path}");
+        }
+    }
+
+    #[test]
     fn a_request_of_unknown_scheme_or_host_matches_nothing() {
         let headers: [(&str, &str); 0] = [];
         let view = |scheme, authority| RequestView {

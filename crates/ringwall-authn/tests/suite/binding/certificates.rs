@@ -218,6 +218,22 @@ fn line_42_nobody_but_a_trusted_proxy_can_say_whose_certificate_it_is() {
 }
 
 #[test]
+fn where_only_proxies_tell_the_certificate_of_a_connection_counts_for_nothing() {
+    let header = IdentityHeader::forwarded_client_cert();
+    let binding = CertificateBinding::builder().behind(proxies(), header);
+    let service = service(binding.build().unwrap());
+    let peer = Peer::new(b"a certificate".to_vec());
+    let token = service.issuer.token(&bound(&peer.digest()));
+    for socket in [Some("192.0.2.7:1"), Some(PROXY), None] {
+        let mut request = Request::bearer(&token);
+        request.socket = socket;
+        request.peer = Some(&peer);
+        assert!(service.send(&request).is_err(), "{socket:?}");
+        assert_eq!(service.cause(), Refusal::SenderConstrained.as_str());
+    }
+}
+
+#[test]
 fn a_forwarded_certificate_is_taken_within_its_dates() {
     let mut params = rcgen::CertificateParams::default();
     params.is_ca = rcgen::IsCa::ExplicitNoCa;

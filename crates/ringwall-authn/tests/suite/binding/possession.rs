@@ -74,6 +74,33 @@ fn another_key_is_not_the_one() {
 }
 
 #[test]
+fn another_certificate_is_not_the_one_and_a_key_replaces_none() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let client = Key::new("client", Algorithm::Es256);
+    let (peer, other) = (
+        Peer::new(b"a certificate".to_vec()),
+        Peer::new(b"another one".to_vec()),
+    );
+    let token = key.token(&with("cnf", json!({ "x5t#S256": peer.digest() })));
+    let binding = CertificateBinding::builder().direct().build().unwrap();
+    let shown = |peer: &Peer| {
+        let mut request = Request::new(&[]);
+        request.peer = Some(peer);
+        let shown = binding.shown(&request.view(), now()).unwrap();
+        Possession::nothing().certificate(shown.unwrap())
+    };
+    let verifier = verifier(&[&key]);
+    assert_eq!(refusal_of(&verifier, &token, shown(&peer)), None);
+    let refused = refusal_of(&verifier, &token, shown(&other));
+    assert_eq!(refused, Some(Refusal::PossessionMismatch));
+    let only_key = Possession::nothing().key(proven(&client, &token));
+    let refused = refusal_of(&verifier, &token, only_key);
+    assert_eq!(refused, Some(Refusal::SenderConstrained));
+    let shown = format!("{:?} {:?}", shown(&peer), only_key);
+    assert!(!shown.contains(&peer.digest()), "{shown}");
+}
+
+#[test]
 fn a_bearer_token_demands_nothing() {
     let key = Key::new("k1", Algorithm::EdDsa);
     let verifier = verifier(&[&key]);
