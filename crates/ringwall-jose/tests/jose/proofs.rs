@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ringwall_jose::{
-    Algorithm, CompactError, CompactLimits, Curve, KeyError, ProofJws, ProofJwsError, PublicKey,
-    SignatureMismatch, SignatureProvider, base64url,
+    Algorithm, CompactError, CompactLimits, Curve, HmacSecret, KeyError, ProofJws, ProofJwsError,
+    PublicKey, SignatureMismatch, SignatureProvider, VerifySignature, base64url,
 };
 use serde_json::{Value, json};
 
@@ -115,6 +115,48 @@ fn what_verifies_once_is_what_a_loaded_key_verifies() {
                 let verdict = provider.verify_once(other, key.key(), b"message", &signature);
                 assert_eq!(verdict, Err(SignatureMismatch), "{algorithm} {other}");
             }
+        }
+    }
+}
+
+/// Believes everything.
+#[derive(Debug)]
+struct Gullible;
+
+impl SignatureProvider for Gullible {
+    fn name(&self) -> &'static str {
+        "gullible"
+    }
+
+    fn public_key(
+        &self,
+        _: Algorithm,
+        _: &PublicKey,
+    ) -> Result<Arc<dyn VerifySignature>, KeyError> {
+        Ok(Arc::new(Self))
+    }
+
+    fn hmac_key(&self, _: Algorithm, _: &HmacSecret) -> Result<Arc<dyn VerifySignature>, KeyError> {
+        Ok(Arc::new(Self))
+    }
+}
+
+impl VerifySignature for Gullible {
+    fn verify(&self, _: &[u8], _: &[u8]) -> Result<(), SignatureMismatch> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_signature_of_the_wrong_length_never_reaches_the_provider() {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa] {
+        let text = proof(algorithm, &header(algorithm));
+        let (signed, signature) = text.rsplit_once('.').unwrap();
+        assert!(read(&text).unwrap().verify(&Gullible).is_ok());
+        let right = base64url::decode(signature).unwrap().len();
+        for wrong in [1, right - 1, right + 1, 2 * right] {
+            let text = format!("{signed}.{}", base64url::encode(vec![1; wrong]));
+            assert!(read(&text).unwrap().verify(&Gullible).is_err(), "{wrong}");
         }
     }
 }
