@@ -46,6 +46,11 @@ impl BearerSource {
         }
     }
 
+    /// `Authorization: DPoP TOKEN` (RFC 9449 §7.1).
+    pub(crate) fn dpop() -> Self {
+        Self::header("authorization", Some("dpop"))
+    }
+
     /// Whether the request presents something that is meant for this source, good or bad. It
     /// does not look at the token.
     pub(crate) fn is_claimed(&self, view: &RequestView<'_>) -> bool {

@@ -183,6 +183,16 @@ refusals! {
     Delegation => "the delegation is malformed or not accepted",
     /// The token is bound to a key of its holder (`cnf`, RFC 7800), and possession was not shown.
     SenderConstrained => "the token is bound to a key whose possession was not shown",
+    /// `cnf` is there and not an object of the methods it may hold, each of them well-formed.
+    ConfirmationMalformed => "the confirmation is malformed",
+    /// `cnf` has a member that is not understood.
+    ConfirmationUnknown => "the confirmation names a method that is not known",
+    /// The token is bound to another key or certificate than the one that was shown.
+    PossessionMismatch => "the token is bound to another key or certificate than was shown",
+    /// The token is bound to nothing, and has to be bound.
+    NotBound => "the token is not bound to a key or a certificate, and has to be",
+    /// A token came under the scheme `Bearer` where each has to come with a proof.
+    BearerScheme => "a token was presented without a proof where each needs one",
     /// The token was revoked.
     Revoked => "the token was revoked",
     /// The issuer's keys are not available.

@@ -10,6 +10,7 @@ use ringwall_core::principal::{
 use ringwall_jose::json::Value;
 use ringwall_jose::{CompactJws, SignatureValid};
 
+use crate::confirmation::Confirmation;
 use crate::error::Refusal;
 use crate::policy::{IssuerPolicy, PrincipalMapping};
 use crate::profile::{ClientRule, MethodsForm, TokenProfile};
@@ -27,6 +28,22 @@ const MAX_TOKEN_ID_BYTES: usize = 256;
 /// 9999-12-31T23:59:59Z: what is later is not a date but an attempt.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// What becomes of a token that is bound to something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BoundTokens {
+    /// It is refused: nobody will ask for possession.
+    Refused,
+    /// Whoever called asks for possession before anybody gets the token.
+    Unconfirmed,
+}
+
+/// Claims that were accepted.
+pub(crate) struct Accepted {
+    pub(crate) principal: Principal,
+    pub(crate) times: Times,
+    pub(crate) confirmation: Option<Confirmation>,
+}
+
 /// Judges the claims. The signature comes first, as a proof: nothing below has to fear what an
 /// outsider wrote, and no outsider can learn from the answers which rule a forgery would meet.
 pub(crate) fn evaluate(
@@ -34,11 +51,16 @@ pub(crate) fn evaluate(
     jws: &CompactJws<'_>,
     claims: Value<'_>,
     now: Timestamp,
+    bound: BoundTokens,
     _signature: &SignatureValid,
-) -> Result<(Principal, Times), Refusal> {
-    check_kind(&policy.profile, jws, claims)?;
+) -> Result<Accepted, Refusal> {
+    let confirmation = match (claims.get("cnf"), bound) {
+        (Some(claim), BoundTokens::Unconfirmed) => Some(Confirmation::parse(claim)?),
+        (None, _) | (Some(_), BoundTokens::Refused) => None,
+    };
+    check_kind(&policy.profile, jws, claims, confirmation.as_ref())?;
     check_audience(policy, claims)?;
-    if claims.get("cnf").is_some() {
+    if claims.get("cnf").is_some() && confirmation.is_none() {
         // RFC 7800: the holder must prove possession. Accepting it as a bearer token would undo
         // what the issuer asked for.
         return Err(Refusal::SenderConstrained);
@@ -47,13 +69,18 @@ pub(crate) fn evaluate(
     let principal = read_principal(policy, claims, times)?;
     // The expiry last: a caller is told to come back with a fresh token only if that would help.
     check_times(policy, times, now)?;
-    Ok((principal, times))
+    Ok(Accepted {
+        principal,
+        times,
+        confirmation,
+    })
 }
 
 fn check_kind(
     profile: &TokenProfile,
     jws: &CompactJws<'_>,
     claims: Value<'_>,
+    confirmation: Option<&Confirmation>,
 ) -> Result<(), Refusal> {
     let is_permitted = match jws.token_type() {
         Some(kind) => {
@@ -81,8 +108,13 @@ fn check_kind(
     {
         return Err(Refusal::TokenKind);
     }
+    let is_key_bound = confirmation.is_some_and(|cnf| cnf.key_thumbprint().is_some());
     for (name, text) in profile.markers {
-        if claims.get(name).and_then(Value::as_str) != Some(text) {
+        let found = claims.get(name).and_then(Value::as_str);
+        let mut instead = profile.key_bound_markers.iter();
+        let is_marked = found == Some(text)
+            || is_key_bound && instead.any(|(other, text)| other == name && found == Some(text));
+        if !is_marked {
             return Err(Refusal::TokenKind);
         }
     }

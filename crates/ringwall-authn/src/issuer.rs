@@ -85,6 +85,8 @@ pub struct TokenRequest {
     roles: Vec<Role>,
     tenant: Option<Tenant>,
     actor: Option<Subject>,
+    /// The members of `cnf`.
+    confirmation: Map<String, Value>,
     claims: Map<String, Value>,
 }
 
@@ -101,6 +103,7 @@ impl TokenRequest {
             roles: Vec::new(),
             tenant: None,
             actor: None,
+            confirmation: Map::new(),
             claims: Map::new(),
         }
     }
@@ -152,6 +155,26 @@ impl TokenRequest {
     #[must_use]
     pub fn actor(mut self, actor: Subject) -> Self {
         self.actor = Some(actor);
+        self
+    }
+
+    /// Binds the token to the public key of this SHA-256 thumbprint (RFC 7638), which has to sign a proof
+    /// for each request (`cnf.jkt`, RFC 9449 §6.1). Verify a proof of the key first, or the token
+    /// is bound to a key that its receiver does not have.
+    #[must_use]
+    pub fn bound_to_key(mut self, thumbprint: &[u8; 32]) -> Self {
+        let digest = base64url::encode(thumbprint);
+        self.confirmation.insert("jkt".to_owned(), digest.into());
+        self
+    }
+
+    /// Binds the token to the client certificate of this SHA-256 digest of its DER (`cnf.x5t#S256`,
+    /// RFC 8705 §3.1).
+    #[must_use]
+    pub fn bound_to_certificate(mut self, digest: &[u8; 32]) -> Self {
+        let digest = base64url::encode(digest);
+        self.confirmation
+            .insert("x5t#S256".to_owned(), digest.into());
         self
     }
 
@@ -283,6 +306,9 @@ impl TokenIssuer {
         }
         if let Some(actor) = &request.actor {
             set("act", serde_json::json!({ "sub": actor.as_str() }));
+        }
+        if !request.confirmation.is_empty() {
+            set("cnf", Value::Object(request.confirmation.clone()));
         }
         let token = self.sign(&Value::Object(claims).to_string())?;
         Ok(IssuedToken {

@@ -6,6 +6,9 @@ mod bearer;
 mod cache;
 mod certificate;
 mod claim_path;
+mod confirmation;
+mod digest;
+mod dpop;
 mod error;
 mod evaluate;
 mod hex;
@@ -35,6 +38,14 @@ pub use certificate::{
     CertificatePolicyError,
 };
 pub use claim_path::ClaimPath;
+pub use confirmation::{
+    BoundToken, CertificateBinding, CertificateBindingBuilder, CertificateFault, Confirmation,
+    Possession, ShownCertificate,
+};
+pub use dpop::{
+    DEFAULT_PROOF_AGE, DEFAULT_PROOF_LEAD, DpopError, DpopNonces, DpopPolicy, DpopPolicyBuilder,
+    DpopPolicyError, MAX_PROOF_AGE, MAX_PROOF_LEAD, OriginFault, ProofFault, ProvenKey,
+};
 pub use error::{PolicyError, Refusal, TokenError, TokenErrorKind};
 pub use issuer::{IssueError, IssuedToken, TokenIssuer, TokenRequest};
 pub use issuer_table::MAX_ISSUERS;

@@ -25,6 +25,8 @@ pub struct TokenProfile {
     pub(crate) issued_at_required: bool,
     /// Claims that must have exactly this text.
     pub(crate) markers: &'static [(&'static str, &'static str)],
+    /// Of those, what may stand there instead in a token that is bound to a key.
+    pub(crate) key_bound_markers: &'static [(&'static str, &'static str)],
     /// Claims that only other kinds of token have.
     pub(crate) forbidden: &'static [&'static str],
     /// Claims that must be `false` or absent.
@@ -113,6 +115,7 @@ const PLAIN: TokenProfile = TokenProfile {
     required: &[],
     issued_at_required: false,
     markers: &[],
+    key_bound_markers: &[],
     forbidden: NOT_ACCESS,
     must_not_hold: &[],
     audience: "aud",
@@ -155,7 +158,8 @@ impl TokenProfile {
 /// The well-known providers. Each builder is a starting point with that provider's shapes of
 /// tokens; nothing in it is looser than the provider makes necessary.
 impl IssuerPolicy {
-    /// Keycloak access tokens: `typ` in the claims is `Bearer`; roles of the realm from
+    /// Keycloak access tokens: `typ` in the claims is `Bearer`, or `DPoP` in a token that is bound to a
+    /// key; roles of the realm from
     /// `realm_access.roles`. The issuer is `https://HOST/realms/REALM`. Keycloak adds an audience
     /// for an API only where an audience mapper says so.
     #[must_use]
@@ -166,6 +170,7 @@ impl IssuerPolicy {
             required: &["jti"],
             issued_at_required: true,
             markers: &[("typ", "Bearer")],
+            key_bound_markers: &[("typ", "DPoP")],
             client: ClientRule::Shown(is_keycloak_service),
             ..PLAIN
         };

@@ -8,6 +8,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_jose::json::{Document, ShapeError, Value};
 use serde::de::DeserializeOwned;
 
+use crate::confirmation::Confirmation;
 use crate::issuer_table::IssuerState;
 
 /// The claims of a verified token, parsed once.
@@ -55,12 +56,15 @@ impl fmt::Debug for Claims {
 
 /// A token whose signature and claims were verified, with the principal it speaks for.
 ///
-/// Only a [`TokenVerifier`](crate::TokenVerifier) makes one.
+/// Only a [`TokenVerifier`](crate::TokenVerifier) makes one. If the token is bound to a key or a
+/// certificate, its sender showed possession for the request that brought it
+/// ([`BoundToken`](crate::BoundToken)).
 pub struct VerifiedToken {
     pub(crate) principal: VerifiedPrincipal,
     pub(crate) claims: Claims,
     pub(crate) times: Times,
     pub(crate) key_id: Option<Box<str>>,
+    pub(crate) confirmation: Option<Confirmation>,
     /// Under which policy and keys it was verified, so that a cache can tell when that no longer
     /// holds.
     pub(crate) issuer: Arc<IssuerState>,
@@ -117,6 +121,13 @@ impl VerifiedToken {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    /// What the token is bound to (`cnf`); `None` for a bearer token. Its sender showed it, or there
+    /// would be no [`VerifiedToken`].
+    #[must_use]
+    pub const fn confirmation(&self) -> Option<&Confirmation> {
+        self.confirmation.as_ref()
     }
 
     /// The bytes it occupies, for the accounting of the cache.

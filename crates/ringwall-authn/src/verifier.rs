@@ -13,8 +13,9 @@ use ringwall_jose::json::{Document, Limits};
 use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource, KeysUnavailable};
 
 use crate::cache::{CacheUsage, TokenCache};
+use crate::confirmation::BoundToken;
 use crate::error::{PolicyError, Refusal, TokenError};
-use crate::evaluate::{check_times, evaluate};
+use crate::evaluate::{Accepted, BoundTokens, check_times, evaluate};
 use crate::issuer_table::{IssuerState, IssuerTable};
 use crate::policy::IssuerPolicy;
 use crate::revocation::{NoRevocations, Revocations, TokenFacts};
@@ -171,13 +172,26 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies `token` at the time `now`, with the keys that are there.
+    /// Verifies `token` at the time `now`, with the keys that are there. A token that is bound to a key
+    /// or a certificate is refused: nobody asked for possession.
     ///
     /// # Errors
     ///
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenError> {
-        self.0.look(token, now).map_err(Failure::into_error)
+        let verified = self.0.look(token, now, BoundTokens::Refused);
+        verified.map_err(Failure::into_error)
+    }
+
+    /// As [`TokenVerifier::verify`], also for tokens that are bound to a key or a certificate: what
+    /// comes of it is a [`VerifiedToken`] only against what the token demands.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`].
+    pub fn verify_bound(&self, token: &str, now: Timestamp) -> Result<BoundToken, TokenError> {
+        let verified = self.0.look(token, now, BoundTokens::Unconfirmed);
+        verified.map(BoundToken::new).map_err(Failure::into_error)
     }
 
     /// As [`TokenVerifier::verify`]; when the token names a key that its issuer's source does not
@@ -195,31 +209,60 @@ impl TokenVerifier {
         clock: &Arc<dyn WallClock>,
     ) -> Step<Result<Arc<VerifiedToken>, TokenError>> {
         match clock.now() {
-            Ok(now) => self.verify_refreshing_from(token, now, clock),
+            Ok(now) => self.verify_refreshing_from(token, now, clock, BoundTokens::Refused),
             Err(error) => Step::Done(Err(error.into())),
         }
     }
 
-    /// As [`Self::verify_refreshing`], for whoever has just read the clock.
-    pub(crate) fn verify_refreshing_from(
+    /// As [`TokenVerifier::verify_bound`], and looks for keys as
+    /// [`TokenVerifier::verify_refreshing`] does.
+    pub fn verify_bound_refreshing(
+        &self,
+        token: &str,
+        clock: &Arc<dyn WallClock>,
+    ) -> Step<Result<BoundToken, TokenError>> {
+        match clock.now() {
+            Ok(now) => {
+                self.verify_bound_refreshing_from(token, now, clock, BoundTokens::Unconfirmed)
+            }
+            Err(error) => Step::Done(Err(error.into())),
+        }
+    }
+
+    /// As [`Self::verify_bound_refreshing`], for whoever has just read the clock, and may want no
+    /// bound tokens.
+    pub(crate) fn verify_bound_refreshing_from(
         &self,
         token: &str,
         now: Timestamp,
         clock: &Arc<dyn WallClock>,
+        bound: BoundTokens,
+    ) -> Step<Result<BoundToken, TokenError>> {
+        self.verify_refreshing_from(token, now, clock, bound)
+            .map(|answer| answer.map(BoundToken::new))
+    }
+
+    /// The token as it is: whoever asks for [`BoundTokens::Unconfirmed`] wraps it.
+    fn verify_refreshing_from(
+        &self,
+        token: &str,
+        now: Timestamp,
+        clock: &Arc<dyn WallClock>,
+        bound: BoundTokens,
     ) -> Step<Result<Arc<VerifiedToken>, TokenError>> {
-        let (keys, id) = match self.0.look(token, now) {
+        let (keys, id) = match self.0.look(token, now, bound) {
             Ok(verified) => return Step::Done(Ok(verified)),
             Err(Failure::Refused(error)) => return Step::Done(Err(error)),
             Err(Failure::MissingKey { keys, id }) => (keys, id),
         };
         match keys.refresh(&id) {
-            Step::Done(found) => Step::Done(self.verify_refreshed(token, found, &**clock)),
+            Step::Done(found) => Step::Done(self.verify_refreshed(token, found, &**clock, bound)),
             Step::Wait(refreshed) => {
                 let (verifier, token) = (self.clone(), zeroize::Zeroizing::new(token.to_owned()));
                 let clock = Arc::clone(clock);
                 Step::wait(async move {
                     let found = refreshed.await;
-                    verifier.verify_refreshed(&token, found, &*clock)
+                    verifier.verify_refreshed(&token, found, &*clock, bound)
                 })
             }
         }
@@ -230,9 +273,13 @@ impl TokenVerifier {
         token: &str,
         found: Result<bool, KeysUnavailable>,
         clock: &dyn WallClock,
+        bound: BoundTokens,
     ) -> Result<Arc<VerifiedToken>, TokenError> {
         match found {
-            Ok(true) => self.verify(token, clock.now()?),
+            Ok(true) => {
+                let verified = self.0.look(token, clock.now()?, bound);
+                verified.map_err(Failure::into_error)
+            }
             Ok(false) => Err(Refusal::KeyUnknown.into()),
             Err(error) => Err(TokenError::unavailable(
                 Refusal::KeysUnavailable,
@@ -359,21 +406,30 @@ impl TokenVerifier {
 }
 
 impl Inner {
-    fn look(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Failure> {
+    fn look(
+        &self,
+        token: &str,
+        now: Timestamp,
+        bound: BoundTokens,
+    ) -> Result<Arc<VerifiedToken>, Failure> {
         // Before anything reads the text, the hash of the cache included.
         if token.len() > self.parser.limits().token_bytes {
             return Err(Refusal::Form(ringwall_jose::CompactError::TooLong).into());
         }
         let Some(cache) = &self.cache else {
-            return self.verify(token, now).map(|(verified, _)| verified);
+            return self.verify(token, now, bound).map(|(verified, _)| verified);
         };
         if let Some(verified) = cache.get(token) {
+            // Whoever asked for it before asked for possession then, and not now.
+            if bound == BoundTokens::Refused && verified.confirmation().is_some() {
+                return Err(Refusal::SenderConstrained.into());
+            }
             if self.still_holds(&verified, now)? {
                 return Ok(verified);
             }
             cache.remove(token);
         }
-        let (verified, is_fresh) = self.verify(token, now)?;
+        let (verified, is_fresh) = self.verify(token, now, bound)?;
         if is_fresh {
             cache.insert(token, Arc::clone(&verified));
         }
@@ -421,7 +477,12 @@ impl Inner {
 
     /// Verifies from scratch. Also answers whether the token is within its life, without the
     /// skew: only then may it be cached.
-    fn verify(&self, token: &str, now: Timestamp) -> Result<(Arc<VerifiedToken>, bool), Failure> {
+    fn verify(
+        &self,
+        token: &str,
+        now: Timestamp,
+        bound: BoundTokens,
+    ) -> Result<(Arc<VerifiedToken>, bool), Failure> {
         let jws = self.parser.parse(token).map_err(Refusal::from)?;
         let payload = jws.unverified_payload().map_err(Refusal::from)?;
         let limits = Limits {
@@ -461,7 +522,12 @@ impl Inner {
         let signature = jws.verify(key).map_err(|_| Refusal::Signature)?;
         self.parser.remember(&jws, &signature);
 
-        let (principal, times) = match evaluate(policy, &jws, claims, now, &signature) {
+        let accepted = evaluate(policy, &jws, claims, now, bound, &signature);
+        let Accepted {
+            principal,
+            times,
+            confirmation,
+        } = match accepted {
             Ok(accepted) => accepted,
             Err(Refusal::ClockUnavailable) => {
                 return Err(TokenError::unavailable(Refusal::ClockUnavailable, RETRY_AFTER).into());
@@ -480,6 +546,7 @@ impl Inner {
             claims: Claims::new(document),
             times,
             key_id,
+            confirmation,
             issuer: Arc::clone(&state),
             generation,
         };

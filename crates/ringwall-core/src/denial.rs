@@ -141,10 +141,10 @@ impl Denial {
         match self {
             Self::Malformed { challenge } | Self::Forbidden { challenge } => {
                 if let Some(challenge) = challenge {
-                    field("www-authenticate", challenge.to_string());
+                    challenge.headers(field);
                 }
             }
-            Self::Unauthenticated { challenge } => field("www-authenticate", challenge.to_string()),
+            Self::Unauthenticated { challenge } => challenge.headers(field),
             Self::MethodNotAllowed { allow } => field("allow", allow.to_string()),
             Self::PlainHttp {
                 location: Some(location),
@@ -176,7 +176,7 @@ impl fmt::Display for Denial {
     }
 }
 
-/// The error code of a bearer challenge (RFC 6750 §3.1, RFC 9470 §3).
+/// The error code of a challenge (RFC 6750 §3.1, RFC 9470 §3, RFC 9449 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerError {
     /// The request is malformed: several credentials, an empty one.
@@ -188,6 +188,11 @@ pub enum BearerError {
     /// The token is good, and the login behind it is too weak or too long ago: a fresh login can
     /// help (RFC 9470 §3).
     InsufficientUserAuthentication,
+    /// The DPoP proof is missing, malformed, too old, for another request, or was used before
+    /// (RFC 9449 §7.1).
+    InvalidDpopProof,
+    /// The DPoP proof has to contain the nonce that comes with this answer (RFC 9449 §9).
+    UseDpopNonce,
 }
 
 impl BearerError {
@@ -199,17 +204,50 @@ impl BearerError {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }
 
-/// A `WWW-Authenticate: Bearer` challenge (RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
+/// The authentication scheme of a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChallengeScheme {
+    /// `Bearer` (RFC 6750).
+    Bearer,
+    /// `DPoP` (RFC 9449 §7.1): the token is bound to a key, whose possession each request proves.
+    Dpop,
+}
+
+impl ChallengeScheme {
+    /// The scheme as its RFC spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
+/// A `WWW-Authenticate` challenge: `Bearer`, `DPoP`, or both (RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3,
+/// RFC 9728 §5.1).
+///
+/// What went wrong stands in the challenge of one scheme, the one that the client used
+/// ([`scheme`](Self::scheme)). A service that takes both offers the other after it (RFC 9110 §11.6.1).
 ///
 /// Without credentials there is no error code: the client did nothing wrong yet. Its text holds
 /// printable ASCII alone; every other character, quotes and backslashes included, is rendered as
 /// a space, so no value can end its quotes or the header line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
+    scheme: ChallengeScheme,
+    /// Whether the other scheme is offered too.
+    offers_both: bool,
+    /// The algorithms of DPoP proofs.
+    algorithms: Option<Box<str>>,
+    /// The nonce for the next DPoP proof: a field of its own.
+    nonce: Option<Box<str>>,
     realm: Box<str>,
     error: Option<BearerError>,
     scope: Option<Box<str>>,
@@ -219,10 +257,14 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// A bare challenge in `realm`.
+    /// A bare `Bearer` challenge in `realm`.
     #[must_use]
     pub fn new(realm: &str) -> Self {
         Self {
+            scheme: ChallengeScheme::Bearer,
+            offers_both: false,
+            algorithms: None,
+            nonce: None,
             realm: realm.into(),
             error: None,
             scope: None,
@@ -230,6 +272,37 @@ impl Challenge {
             max_age: None,
             resource_metadata: None,
         }
+    }
+
+    /// Takes DPoP proofs of these algorithms (`algs`, separated by spaces), beside bearer tokens
+    /// (`false`) or alone (`true`).
+    #[must_use]
+    pub fn dpop(mut self, algorithms: &str, alone: bool) -> Self {
+        self.algorithms = Some(algorithms.into());
+        self.offers_both = !alone;
+        if alone {
+            self.scheme = ChallengeScheme::Dpop;
+        }
+        self
+    }
+
+    /// The scheme that the client used: what went wrong is said in its challenge, and the other's stands
+    /// after it. Without [`dpop`](Self::dpop), and with it alone, there is one scheme, and this
+    /// changes nothing.
+    #[must_use]
+    pub const fn scheme(mut self, scheme: ChallengeScheme) -> Self {
+        if self.offers_both {
+            self.scheme = scheme;
+        }
+        self
+    }
+
+    /// The nonce that the next DPoP proof has to contain (RFC 9449 §9). It is no part of the challenge,
+    /// but the field `DPoP-Nonce` of the same answer.
+    #[must_use]
+    pub fn dpop_nonce(mut self, nonce: &str) -> Self {
+        self.nonce = Some(nonce.into());
+        self
     }
 
     /// Says what went wrong.
@@ -270,6 +343,14 @@ impl Challenge {
         self
     }
 
+    /// The fields of the answer.
+    fn headers(&self, mut field: impl FnMut(&'static str, String)) {
+        field("www-authenticate", self.to_string());
+        if let Some(nonce) = &self.nonce {
+            field("dpop-nonce", Quoted(nonce).to_string());
+        }
+    }
+
     /// Whether [`resource_metadata`](Self::resource_metadata) was said.
     #[must_use]
     pub const fn names_resource_metadata(&self) -> bool {
@@ -280,7 +361,7 @@ impl Challenge {
 /// The value of the header field.
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Bearer realm=\"{}\"", Quoted(&self.realm))?;
+        self.write_scheme(f, self.scheme)?;
         if let Some(error) = self.error {
             write!(f, ", error=\"{}\"", error.as_str())?;
         }
@@ -296,7 +377,30 @@ impl fmt::Display for Challenge {
         if let Some(url) = &self.resource_metadata {
             write!(f, ", resource_metadata=\"{}\"", Quoted(url))?;
         }
-        Ok(())
+        if !self.offers_both {
+            return Ok(());
+        }
+        f.write_str(", ")?;
+        self.write_scheme(
+            f,
+            match self.scheme {
+                ChallengeScheme::Bearer => ChallengeScheme::Dpop,
+                ChallengeScheme::Dpop => ChallengeScheme::Bearer,
+            },
+        )
+    }
+}
+
+impl Challenge {
+    /// The name of a scheme and what every challenge of it has.
+    fn write_scheme(&self, f: &mut fmt::Formatter<'_>, scheme: ChallengeScheme) -> fmt::Result {
+        write!(f, "{} realm=\"{}\"", scheme.as_str(), Quoted(&self.realm))?;
+        match (&self.algorithms, scheme) {
+            (Some(algorithms), ChallengeScheme::Dpop) => {
+                write!(f, ", algs=\"{}\"", Quoted(algorithms))
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 }
 
@@ -388,6 +492,52 @@ mod tests {
         let challenge = Challenge::new("a\", error=\"none\r\nSet-Cookie: x=\\");
         let shown = challenge.to_string();
         assert_eq!(shown.matches('"').count(), 2, "{shown}");
+        assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
+    }
+
+    #[test]
+    fn a_service_that_takes_both_schemes_says_what_went_wrong_in_the_one_that_was_used() {
+        let both = Challenge::new("api").dpop("ES256 EdDSA", false);
+        assert_eq!(
+            both.to_string(),
+            r#"Bearer realm="api", DPoP realm="api", algs="ES256 EdDSA""#
+        );
+        let used = both
+            .clone()
+            .scheme(ChallengeScheme::Dpop)
+            .error(BearerError::InvalidToken);
+        assert_eq!(
+            used.to_string(),
+            r#"DPoP realm="api", algs="ES256 EdDSA", error="invalid_token", Bearer realm="api""#
+        );
+        let alone = Challenge::new("api").dpop("ES256", true);
+        assert_eq!(alone.to_string(), r#"DPoP realm="api", algs="ES256""#);
+        let alone = alone.scheme(ChallengeScheme::Bearer);
+        assert_eq!(alone.to_string(), r#"DPoP realm="api", algs="ES256""#);
+        let bearer = Challenge::new("api").scheme(ChallengeScheme::Dpop);
+        assert_eq!(bearer.to_string(), r#"Bearer realm="api""#);
+    }
+
+    #[test]
+    fn a_nonce_is_a_field_of_its_own_and_cannot_leave_it() {
+        let challenge = Challenge::new("api")
+            .dpop("ES256", true)
+            .error(BearerError::UseDpopNonce)
+            .dpop_nonce("abc\r\nSet-Cookie: x=y");
+        let denial = Denial::Unauthenticated {
+            challenge: Box::new(challenge),
+        };
+        let expected = r#"DPoP realm="api", algs="ES256", error="use_dpop_nonce""#;
+        assert_eq!(
+            headers(&denial),
+            [
+                ("www-authenticate", expected.to_owned()),
+                ("dpop-nonce", "abc  Set-Cookie: x=y".to_owned())
+            ]
+        );
+        let hostile = Challenge::new("api").dpop("a\", error=\"none\r\nX: \\", true);
+        let shown = hostile.to_string();
+        assert_eq!(shown.matches('"').count(), 4, "{shown}");
         assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
     }
 

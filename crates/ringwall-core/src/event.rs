@@ -35,6 +35,10 @@ pub enum EventKind {
     KeysRefreshFailed,
     /// A revocation source cannot answer.
     RevocationUnavailable,
+    /// A credential that is good for one use was used a second time: somebody may have recorded it.
+    CredentialReplayed,
+    /// The store of used credentials cannot answer.
+    ReplayStoreUnavailable,
     /// The wall clock cannot tell the time.
     ClockUnavailable,
     /// The audit sink refused a record.
@@ -87,6 +91,8 @@ impl EventKind {
             Self::KeysRefused => "keys_refused",
             Self::KeysRefreshFailed => "keys_refresh_failed",
             Self::RevocationUnavailable => "revocation_unavailable",
+            Self::CredentialReplayed => "credential_replayed",
+            Self::ReplayStoreUnavailable => "replay_store_unavailable",
             Self::ClockUnavailable => "clock_unavailable",
             Self::AuditFailed => "audit_failed",
             Self::StreamEnded => "stream_ended",

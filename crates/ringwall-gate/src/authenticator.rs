@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ringwall_authn::{
-    ApiKeyAuthenticator, CertificateAuthenticator, Claims, TokenAuthenticator, VerifiedToken,
+    ApiKeyAuthenticator, CertificateAuthenticator, Claims, Confirmation, TokenAuthenticator,
+    VerifiedToken,
 };
 use ringwall_core::clock::Timestamp;
-use ringwall_core::denial::Denial;
+use ringwall_core::denial::{Challenge, ChallengeScheme, Denial};
 use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::request::{HeaderLookup, RequestView};
 use ringwall_core::step::Step;
@@ -51,6 +52,12 @@ pub trait Authenticator: Send + Sync + core::fmt::Debug {
     /// held against this while they last; whatever is refused here ends them.
     fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>>;
 
+    /// Adds to the challenge of the gate what this authenticator takes beside bearer tokens, for clients that
+    /// presented nothing. Adds nothing unless said otherwise.
+    fn offer(&self, challenge: Challenge) -> Challenge {
+        challenge
+    }
+
     /// The header fields, in lower case, that this authenticator believes because a trusted proxy set
     /// them. The gate takes them out of the requests of everybody else before a handler can see them,
     /// and refuses other spellings of their names. Asked once, when the gate is built.
@@ -68,6 +75,10 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
     fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>> {
         (**self).recheck(accepted, now)
+    }
+
+    fn offer(&self, challenge: Challenge) -> Challenge {
+        (**self).offer(challenge)
     }
 
     fn proxy_headers(&self) -> Vec<Box<str>> {
@@ -104,6 +115,15 @@ impl Authenticated {
         match &self.0 {
             Evidence::Principal(_) => None,
             Evidence::Token(token) => Some(token),
+        }
+    }
+
+    /// The scheme of the challenges that this caller understands.
+    pub(crate) fn scheme(&self) -> ChallengeScheme {
+        let confirmation = self.token().and_then(|token| token.confirmation());
+        match confirmation.and_then(Confirmation::key_thumbprint) {
+            Some(_) => ChallengeScheme::Dpop,
+            None => ChallengeScheme::Bearer,
         }
     }
 
@@ -156,9 +176,14 @@ impl Authenticator for TokenAuthenticator {
         })
     }
 
-    /// A token proves itself by its signature, whoever carries it.
+    fn offer(&self, challenge: Challenge) -> Challenge {
+        Self::offer(self, challenge)
+    }
+
+    /// A token proves itself by its signature, whoever carries it; the certificate that it may be bound
+    /// to is another matter.
     fn proxy_headers(&self) -> Vec<Box<str>> {
-        Vec::new()
+        self.header_names()
     }
 }
 

@@ -252,13 +252,14 @@ impl Door {
                     return self.refuse(arrival, Some(principal), Refusal::clock());
                 }
                 Err(Shortfall::Login(cause)) => {
-                    let refusal = Refusal::step_up(self, requirement, principal, cause);
+                    let refusal = Refusal::step_up(self, requirement, &authenticated, cause);
                     return self.refuse(arrival, Some(principal), refusal);
                 }
             }
         }
         if !self.policy().access.admits(principal) {
-            return self.refuse(arrival, Some(principal), Refusal::insufficient(self));
+            let refusal = Refusal::insufficient(self, &authenticated);
+            return self.refuse(arrival, Some(principal), refusal);
         }
         let authenticator = Arc::clone(authenticator);
         self.decide(arrival, Attempt::Verified(authenticated, authenticator))

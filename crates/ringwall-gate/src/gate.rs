@@ -89,11 +89,16 @@ impl Gate {
         &self.0.realm
     }
 
-    /// The bare challenge of this gate: its realm, and where the metadata of the protected resource
+    /// The bare challenge of this gate: its realm, whether it takes proofs (RFC 9449 §7.1), and where the metadata of the protected resource
     /// is (RFC 9728 §5.1). For what a handler or an adapter refuses after the door.
     #[must_use]
     pub fn challenge(&self) -> Challenge {
-        let challenge = Challenge::new(self.realm());
+        let challenge = self
+            .authenticators()
+            .iter()
+            .fold(Challenge::new(self.realm()), |challenge, one| {
+                one.offer(challenge)
+            });
         match self.protected_resource() {
             Some(resource) => challenge.resource_metadata(resource.metadata_url()),
             None => challenge,

@@ -2,8 +2,8 @@
 
 use ringwall_core::denial::{BearerError, Challenge, Denial};
 use ringwall_core::event::EventKind;
-use ringwall_core::principal::Principal;
 
+use crate::authenticator::Authenticated;
 use crate::door::Door;
 use crate::gate::RETRY_AFTER;
 use crate::requirement::AuthenticationRequirement;
@@ -135,8 +135,10 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn insufficient(door: &Door) -> Self {
-        let challenge = challenge(door).error(BearerError::InsufficientScope);
+    pub(crate) fn insufficient(door: &Door, caller: &Authenticated) -> Self {
+        let challenge = challenge(door)
+            .scheme(caller.scheme())
+            .error(BearerError::InsufficientScope);
         let challenge = if door.scopes().is_empty() {
             challenge
         } else {
@@ -156,10 +158,13 @@ impl Refusal {
     pub(crate) fn step_up(
         door: &Door,
         requirement: &AuthenticationRequirement,
-        principal: &Principal,
+        caller: &Authenticated,
         cause: &'static str,
     ) -> Self {
-        let mut challenge = challenge(door).error(BearerError::InsufficientUserAuthentication);
+        let principal = caller.principal();
+        let mut challenge = challenge(door)
+            .scheme(caller.scheme())
+            .error(BearerError::InsufficientUserAuthentication);
         if !door.acr_values().is_empty() {
             challenge = challenge.acr_values(door.acr_values());
         }

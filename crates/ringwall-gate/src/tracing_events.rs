@@ -44,6 +44,7 @@ impl EventSink for TracingEvents {
         match event.kind {
             EventKind::KeysUnavailable
             | EventKind::RevocationUnavailable
+            | EventKind::ReplayStoreUnavailable
             | EventKind::ClockUnavailable
             | EventKind::AuditFailed
             | EventKind::Misconfigured => line!(Level::ERROR),
@@ -54,6 +55,7 @@ impl EventSink for TracingEvents {
             // A kind that is newer than this crate is loud rather than lost.
             EventKind::AuthenticationFailed
             | EventKind::CredentialsAmbiguous
+            | EventKind::CredentialReplayed
             | EventKind::AccessDenied
             | EventKind::RequestRefused
             | EventKind::KeysRefused

@@ -33,7 +33,7 @@ impl Default for CompactLimits {
 }
 
 /// The longest signature: RSA with 8192 bits.
-const MAX_SIGNATURE_BYTES: usize = 1024;
+pub(crate) const MAX_SIGNATURE_BYTES: usize = 1024;
 
 /// A compact JWS whose form and header were checked, and whose signature was **not**.
 ///
@@ -143,9 +143,19 @@ impl CompactParser {
     }
 }
 
-/// The proof that a signature was verified. Only [`CompactJws::verify`] makes it.
+/// The proof that a signature was verified. Only [`CompactJws::verify`] and [`ProofJws::verify`] make
+/// it.
+///
+/// [`ProofJws::verify`]: crate::ProofJws::verify
 #[derive(Debug)]
 pub struct SignatureValid(());
+
+impl SignatureValid {
+    /// For whoever has just verified one.
+    pub(crate) const fn of_a_proof() -> Self {
+        Self(())
+    }
+}
 
 impl<'t> CompactJws<'t> {
     /// Checks the form of `token` and its header.
@@ -162,18 +172,12 @@ impl<'t> CompactJws<'t> {
         limits: CompactLimits,
         remembered: impl FnOnce(&str) -> Option<Arc<Header>>,
     ) -> Result<Self, CompactError> {
-        // Before anything looks at the text: a megabyte of dots costs one comparison.
-        if token.len() > limits.token_bytes {
-            return Err(CompactError::TooLong);
-        }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(CompactError::Segments)?;
-        let (header, payload) = signing_input
-            .split_once('.')
-            .ok_or(CompactError::Segments)?;
-        if payload.contains('.') || header.is_empty() || payload.is_empty() || signature.is_empty()
-        {
-            return Err(CompactError::Segments);
-        }
+        let Segments {
+            signing_input,
+            header,
+            payload,
+            signature,
+        } = Segments::split(token, limits)?;
         let header = match remembered(header) {
             Some(known) => known,
             None => Arc::new(Header::parse(header, limits.header_bytes)?),
@@ -231,17 +235,54 @@ impl<'t> CompactJws<'t> {
     }
 }
 
+/// The parts of a compact JWS, none of which is empty.
+pub(crate) struct Segments<'t> {
+    /// `header.payload`, over which the signature is made.
+    pub(crate) signing_input: &'t str,
+    pub(crate) header: &'t str,
+    pub(crate) payload: &'t str,
+    pub(crate) signature: &'t str,
+}
+
+impl<'t> Segments<'t> {
+    pub(crate) fn split(token: &'t str, limits: CompactLimits) -> Result<Self, CompactError> {
+        // Before anything looks at the text: a megabyte of dots costs one comparison.
+        if token.len() > limits.token_bytes {
+            return Err(CompactError::TooLong);
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(CompactError::Segments)?;
+        let (header, payload) = signing_input
+            .split_once('.')
+            .ok_or(CompactError::Segments)?;
+        if payload.contains('.') || header.is_empty() || payload.is_empty() || signature.is_empty()
+        {
+            return Err(CompactError::Segments);
+        }
+        Ok(Self {
+            signing_input,
+            header,
+            payload,
+            signature,
+        })
+    }
+}
+
+/// The JSON of a header.
+pub(crate) fn parse_header(encoded: &str, max_bytes: usize) -> Result<Document, CompactError> {
+    let bytes = base64url::decode(encoded).ok_or(CompactError::Encoding)?;
+    let limits = Limits {
+        bytes: max_bytes,
+        depth: 8,
+        members: 32,
+        nodes: 256,
+    };
+    Document::parse(bytes, limits).map_err(|_| CompactError::Header)
+}
+
 impl Header {
     fn parse(encoded: &str, max_bytes: usize) -> Result<Self, CompactError> {
-        let bytes = base64url::decode(encoded).ok_or(CompactError::Encoding)?;
-        let limits = Limits {
-            bytes: max_bytes,
-            depth: 8,
-            members: 32,
-            nodes: 256,
-        };
-        let document = Document::parse(bytes, limits).map_err(|_| CompactError::Header)?;
-        let algorithm = check_header(&document)?;
+        let document = parse_header(encoded, max_bytes)?;
+        let algorithm = check_header(&document, OwnKey::Refused)?;
         Ok(Self {
             encoded: encoded.into(),
             document,
@@ -268,7 +309,15 @@ impl fmt::Debug for CompactParser {
     }
 }
 
-fn check_header(header: &Document) -> Result<Algorithm, CompactError> {
+/// Whether a header may bring the key that its signature is verified under.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnKey {
+    Refused,
+    /// As `jwk`, in a proof of possession.
+    Permitted,
+}
+
+pub(crate) fn check_header(header: &Document, own_key: OwnKey) -> Result<Algorithm, CompactError> {
     let mut algorithm = None;
     for (name, value) in header.root().as_object().ok_or(CompactError::Header)? {
         match name {
@@ -288,6 +337,7 @@ fn check_header(header: &Document) -> Result<Algorithm, CompactError> {
             // RFC 7515 §4.1.11: whoever does not understand a critical extension must refuse. We
             // understand none. RFC 7797: `b64` changes what is signed. RFC 7516: `zip`.
             "crit" | "b64" | "zip" => return Err(CompactError::Extension),
+            "jwk" if own_key == OwnKey::Permitted => {}
             // RFC 8725 §3.10: a token must not choose the key that vouches for it.
             "jwk" | "jku" | "x5u" | "x5c" => return Err(CompactError::OwnKey),
             // RFC 7515 §4: members that are not understood are ignored.

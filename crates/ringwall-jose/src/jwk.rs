@@ -28,6 +28,20 @@ pub(crate) fn parse(
     VerificationKey::public(id, algorithm, &public, provider)
 }
 
+/// Reads the key of a proof, which names one algorithm and belongs to nobody's set: the algorithm of
+/// the proof is the one it is used for.
+pub(crate) fn parse_own(jwk: Value<'_>, algorithm: Algorithm) -> Result<PublicKey, KeyError> {
+    jwk.as_object().ok_or(KeyError::Malformed)?;
+    let public = public_key(jwk)?;
+    check_use(jwk)?;
+    let named =
+        text(jwk, "alg")?.map(|name| Algorithm::from_name(name).ok_or(KeyError::Unsupported));
+    if !public.fits(algorithm) || named.transpose()?.is_some_and(|named| named != algorithm) {
+        return Err(KeyError::AlgorithmMismatch);
+    }
+    Ok(public)
+}
+
 /// The key id, if there is one and it is acceptable.
 pub(crate) fn key_id(jwk: Value<'_>) -> Result<Option<KeyId>, KeyError> {
     text(jwk, "kid")

@@ -12,6 +12,7 @@ mod file;
 mod jsonwebtoken;
 mod jwk;
 mod key;
+mod proof;
 mod provider;
 mod public_key;
 mod secret_key;
@@ -23,6 +24,7 @@ pub use compact::{CompactJws, CompactLimits, CompactParser, SignatureValid};
 pub use error::{CompactError, KeyError, KeySetError};
 pub use file::{FileKeys, FileKeysBuilder, WatchHandle};
 pub use key::{KeyId, VerificationKey};
+pub use proof::{ProofJws, ProofJwsError};
 #[cfg(feature = "aws-lc-rs")]
 pub use provider::AwsLcProvider;
 pub use provider::{RingProvider, SignatureMismatch, SignatureProvider, VerifySignature};

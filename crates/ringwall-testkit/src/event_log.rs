@@ -130,6 +130,8 @@ pub(crate) const fn is_refusal(kind: EventKind) -> bool {
             | EventKind::RequestRefused
             | EventKind::KeysUnavailable
             | EventKind::RevocationUnavailable
+            | EventKind::CredentialReplayed
+            | EventKind::ReplayStoreUnavailable
             | EventKind::ClockUnavailable
             | EventKind::AuditFailed
             | EventKind::Misconfigured

@@ -177,6 +177,16 @@ impl IdentityHeader {
         }
     }
 
+    /// Whether the field tells which certificate it is, by the certificate itself or by its digest. A
+    /// subject does not: many certificates have it.
+    #[must_use]
+    pub const fn tells_certificate(&self) -> bool {
+        match self.form {
+            Form::Subject | Form::OnelineSubject => false,
+            Form::UrlEncodedPem | Form::StructuredBinary | Form::Forwarded { .. } => true,
+        }
+    }
+
     /// Whether the request has the field, well-formed or not. The verdict alone is no credential: a
     /// proxy writes `NONE` for a client that has no certificate.
     #[must_use]

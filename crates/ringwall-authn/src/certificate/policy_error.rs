@@ -10,6 +10,10 @@ pub enum CertificatePolicyError {
     /// Certificates come from a header, and no proxy is trusted to set it.
     #[error("an identity header is believed of trusted proxies, and none is named")]
     NoProxy,
+    /// The header says a subject alone, and neither the certificate nor its digest, so no token could
+    /// be found to be bound to it.
+    #[error("the identity header holds neither the certificate nor its digest")]
+    HeaderWithoutCertificate,
     /// The header holds no name of a kind that the rule accepts, so it could identify nobody.
     #[error("the identity header cannot hold a name that the rule accepts")]
     HeaderCannotSatisfy,

@@ -308,3 +308,34 @@ fn refuses_keys_of_another_algorithm_and_garbage() {
     let secret = HmacSecret::new(SECRET.to_vec(), Profile::Development).unwrap();
     assert!(SigningKey::hmac(KeyId::new("x").unwrap(), Algorithm::EdDsa, &secret).is_err());
 }
+
+#[test]
+fn an_issued_token_is_bound_to_what_was_asked_for() {
+    let issuer = TokenIssuer::new(ISSUER, signing_key());
+    let (_, verifier) = published(&issuer);
+    for (asked, key, certificate) in [
+        (request().bound_to_key(&[1; 32]), Some([1; 32]), None),
+        (
+            request().bound_to_certificate(&[2; 32]),
+            None,
+            Some([2; 32]),
+        ),
+        (
+            request()
+                .bound_to_key(&[1; 32])
+                .bound_to_certificate(&[2; 32]),
+            Some([1; 32]),
+            Some([2; 32]),
+        ),
+    ] {
+        let issued = issuer.issue(&asked, now()).unwrap();
+        let token = issued.token.expose();
+        assert_eq!(refusal(&verifier, token), Refusal::SenderConstrained);
+        let bound = verifier.verify_bound(token, now()).unwrap();
+        let confirmation = bound.confirmation().unwrap();
+        assert_eq!(confirmation.key_thumbprint(), key.as_ref());
+        assert_eq!(confirmation.certificate_thumbprint(), certificate.as_ref());
+    }
+    let claimed = request().claim("cnf", json!({}));
+    assert!(issuer.issue(&claimed, now()).is_err());
+}

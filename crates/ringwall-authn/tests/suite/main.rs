@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod binding;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod grants;

@@ -440,7 +440,7 @@ fn a_missing_key_is_looked_for_once_and_the_token_judged_again() {
 }
 
 /// A verifier that has to look for `new`, and waits for it.
-fn waiting_for(old: &Key, new: &Key) -> TokenVerifier {
+pub(crate) fn waiting_for(old: &Key, new: &Key) -> TokenVerifier {
     let source: &'static Refreshing = Box::leak(Box::new(Refreshing {
         keys: ringwall_authn::jose::StaticKeys::new(key_set(&[old])),
         waits: true,
@@ -455,7 +455,7 @@ fn waiting_for(old: &Key, new: &Key) -> TokenVerifier {
 }
 
 /// The answer of a step that waits, after `meanwhile`.
-fn waited<T>(step: Step<T>, meanwhile: impl FnOnce()) -> T {
+pub(crate) fn waited<T>(step: Step<T>, meanwhile: impl FnOnce()) -> T {
     let Step::Wait(mut future) = step else {
         panic!("it does not wait")
     };

@@ -45,6 +45,30 @@ pub trait SignatureProvider: Send + Sync + fmt::Debug {
         key: &PublicKey,
     ) -> Result<Arc<dyn VerifySignature>, KeyError>;
 
+    /// Verifies one signature under a key that nobody will ask for again, as a proof of possession
+    /// brings it. It accepts exactly what an `algorithm` that fits, [`public_key`](Self::public_key) and the verifier it
+    /// answers accept; a provider that checks the key at load by work of its own can leave that work
+    /// to the verification here.
+    ///
+    /// # Errors
+    ///
+    /// [`SignatureMismatch`], whatever the reason, an invalid key included.
+    fn verify_once(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureMismatch> {
+        if !key.fits(algorithm) {
+            return Err(SignatureMismatch);
+        }
+        let verifier = self
+            .public_key(algorithm, key)
+            .map_err(|_| SignatureMismatch)?;
+        verifier.verify(message, signature)
+    }
+
     /// Takes over a symmetric secret for `algorithm`, which is an HMAC.
     ///
     /// # Errors

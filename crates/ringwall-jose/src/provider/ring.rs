@@ -38,12 +38,8 @@ impl SignatureProvider for RingProvider {
             })),
             PublicKeyParts::Ec { curve, point } => {
                 prove_on_curve(curve, point)?;
-                let algorithm: &'static dyn VerificationAlgorithm = match curve {
-                    Curve::P256 => &signature::ECDSA_P256_SHA256_FIXED,
-                    Curve::P384 => &signature::ECDSA_P384_SHA384_FIXED,
-                };
                 Ok(Arc::new(Point(UnparsedPublicKey::new(
-                    algorithm,
+                    ecdsa(curve),
                     point.into(),
                 ))))
             }
@@ -54,6 +50,38 @@ impl SignatureProvider for RingProvider {
                 point.as_slice().into(),
             )))),
         }
+    }
+
+    /// Without the trial key agreement: *ring* finds a point that is not on its curve while it
+    /// verifies, and answers as for any other bad signature.
+    fn verify_once(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureMismatch> {
+        if !key.fits(algorithm) {
+            return Err(SignatureMismatch);
+        }
+        let verdict = match key.parts() {
+            PublicKeyParts::Rsa { modulus, exponent } => {
+                let parameters = rsa_parameters(algorithm).map_err(|_| SignatureMismatch)?;
+                RsaPublicKeyComponents {
+                    n: modulus,
+                    e: exponent,
+                }
+                .verify(parameters, message, signature)
+            }
+            PublicKeyParts::Ec { curve, point } => {
+                UnparsedPublicKey::new(ecdsa(curve), point).verify(message, signature)
+            }
+            PublicKeyParts::Ed25519 { point } => {
+                UnparsedPublicKey::new(&signature::ED25519, point.as_slice())
+                    .verify(message, signature)
+            }
+        };
+        verdict.map_err(|_| SignatureMismatch)
     }
 
     fn hmac_key(
@@ -76,6 +104,13 @@ impl SignatureProvider for RingProvider {
             | Algorithm::EdDsa => return Err(KeyError::AlgorithmMismatch),
         };
         Ok(Arc::new(Mac(hmac::Key::new(algorithm, secret.expose()))))
+    }
+}
+
+fn ecdsa(curve: Curve) -> &'static dyn VerificationAlgorithm {
+    match curve {
+        Curve::P256 => &signature::ECDSA_P256_SHA256_FIXED,
+        Curve::P384 => &signature::ECDSA_P384_SHA384_FIXED,
     }
 }
 

@@ -18,6 +18,7 @@ mod jsonwebtoken;
 mod key_ids;
 mod key_sets;
 mod keys;
+mod proofs;
 mod properties;
 mod public_keys;
 mod rsa;

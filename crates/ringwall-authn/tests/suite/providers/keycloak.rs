@@ -201,3 +201,32 @@ fn keycloak_refuses_tokens_bound_to_a_key_of_their_holder() {
         token["claims"]["cnf"] = json!({ "jkt": "c29tZS1rZXk" });
     });
 }
+
+/// What Keycloak says in `typ` of a token that is bound to a key; of no other.
+#[test]
+fn keycloak_calls_its_key_bound_tokens_dpop() {
+    let jkt = json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" });
+    let x5t = json!({ "x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0" });
+    let provider = provider();
+    for (kind, cnf, expected) in [
+        ("DPoP", Some(&jkt), None),
+        ("Bearer", Some(&jkt), None),
+        ("Bearer", Some(&x5t), None),
+        ("DPoP", Some(&x5t), Some(Refusal::TokenKind)),
+        ("DPoP", None, Some(Refusal::TokenKind)),
+        ("ID", Some(&jkt), Some(Refusal::TokenKind)),
+    ] {
+        let token = provider.token("access-token", |token| {
+            token["claims"]["typ"] = kind.into();
+            if let Some(cnf) = cnf {
+                token["claims"]["cnf"] = cnf.clone();
+            }
+        });
+        let answer = provider.verifier.verify_bound(&token, now());
+        assert_eq!(
+            answer.err().map(|error| error.refusal()),
+            expected,
+            "{kind}"
+        );
+    }
+}
