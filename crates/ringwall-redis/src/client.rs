@@ -37,6 +37,13 @@ pub enum RedisStatus {
 }
 
 /// What the handles and the task share.
+#[cfg_attr(
+    not(feature = "replay"),
+    expect(
+        dead_code,
+        reason = "read by stores, and there is none without a feature"
+    )
+)]
 pub(crate) struct Shared {
     /// Empty while there is no connection.
     pub(crate) live: ArcSwapOption<Live>,
@@ -48,6 +55,13 @@ pub(crate) struct Shared {
 }
 
 /// A connection to a server that was looked at.
+#[cfg_attr(
+    not(feature = "replay"),
+    expect(
+        dead_code,
+        reason = "read by stores, and there is none without a feature"
+    )
+)]
 pub(crate) struct Live {
     pub(crate) connection: MultiplexedConnection,
     /// The latest moment at which something may have been stored that the server no longer has.
