@@ -19,7 +19,9 @@ impl FieldNames {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        let place = self.0.binary_search_by(|known| folded(known).cmp(folded(name)));
+        let place = self
+            .0
+            .binary_search_by(|known| folded(known).cmp(folded(name)));
         place.is_ok()
     }
 }

@@ -73,7 +73,6 @@ fn check_spelling(gate: &Gate, view: &RequestView<'_>) -> Result<(), &'static st
     }
 }
 
-
 /// RFC 9110 §8.6: digits alone; `str::parse` would also take a sign.
 fn length(text: &[u8]) -> Option<u64> {
     if !text.iter().all(u8::is_ascii_digit) {

@@ -264,8 +264,12 @@ fn where_nobody_is_trusted_no_forwarding_field_reaches_a_handler_unless_that_is_
         answer: Ok(principal(&[])),
         waits: false,
     };
-    let reported = "handlers see forwarding fields that anybody can send (permit_forwarding_fields)";
-    let forged = vec![("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9")];
+    let reported =
+        "handlers see forwarding fields that anybody can send (permit_forwarding_fields)";
+    let forged = vec![
+        ("x-forwarded-for", "203.0.113.9"),
+        ("forwarded", "for=203.0.113.9"),
+    ];
     let is_stripped = |bench: &Bench| {
         let Ok((admitted, exit)) = enter(bench, public(), &view(&forged)) else {
             panic!("refused");
@@ -287,7 +291,9 @@ fn where_nobody_is_trusted_no_forwarding_field_reaches_a_handler_unless_that_is_
     // Where somebody is trusted, everybody else is not.
     let elsewhere = Bench::new(says(), |builder| {
         let proxies = TrustedProxies::builder().network("198.51.100.1").build();
-        builder.trusted_proxies(proxies.expect("proxies")).permit_forwarding_fields()
+        builder
+            .trusted_proxies(proxies.expect("proxies"))
+            .permit_forwarding_fields()
     });
     assert_eq!(is_stripped(&elsewhere), [true; 3]);
     assert!(!elsewhere.gate.loosened().contains(&reported));
