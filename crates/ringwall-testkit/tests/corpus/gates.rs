@@ -91,9 +91,10 @@ impl Bench {
             .audit(sink)
             .events(events.clone())
             .clock(Arc::new(ManualClock::new(credentials::now())))
-            .trusted_proxies(match name {
-                GateName::Alone => TrustedProxies::none(),
-                _ => trusted(proxies),
+            .trusted_proxies(if name == GateName::Alone {
+                TrustedProxies::none()
+            } else {
+                trusted(proxies)
             })
             .certificates(workloads(trusted(proxies)))
             .certificates(machines(trusted(proxies)))
