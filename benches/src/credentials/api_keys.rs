@@ -183,10 +183,19 @@ fn slow_hash(length: Length, report: &mut Report) {
             .expect("a hash");
         out
     });
-    let times = race.run(if length.is_smoke() { length } else { Length::BRIEF });
+    let times = race.run(if length.is_smoke() {
+        length
+    } else {
+        Length::BRIEF
+    });
     print_times("an API key, and a slow hash in its place", &times);
     let (ours, peer) = (fastest(&times, "ours"), fastest(&times, "argon2id"));
-    report.compare("kind=api_key keys=1 hash=sha256 against=argon2id", ours, "argon2id", peer);
+    report.compare(
+        "kind=api_key keys=1 hash=sha256 against=argon2id",
+        ours,
+        "argon2id",
+        peer,
+    );
 }
 
 fn now<T>(future: impl Future<Output = T>) -> T {
