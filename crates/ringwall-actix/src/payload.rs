@@ -119,3 +119,72 @@ impl Stream for Bounded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::future::poll_fn;
+
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    /// What is read of six bytes at a route that takes four.
+    async fn read(request: TestRequest) -> Result<usize, PayloadError> {
+        let mut request = request.set_payload("sixsix").to_srv_request();
+        bound(&mut request, 4);
+        let mut payload = request.take_payload();
+        let mut length = 0_usize;
+        while let Some(chunk) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
+            length = length.saturating_add(chunk?.len());
+        }
+        Ok(length)
+    }
+
+    /// actix-http refuses a request that states both; whoever feeds the app otherwise may not.
+    #[tokio::test]
+    async fn a_stated_length_is_not_believed_beside_chunks() {
+        let stated = || TestRequest::post().insert_header((CONTENT_LENGTH, "3"));
+        let chunked = stated().insert_header((TRANSFER_ENCODING, "chunked"));
+        assert!(matches!(read(chunked).await, Err(PayloadError::Overflow)));
+        // The server reads no more than was stated, and the door has compared that.
+        assert_eq!(read(stated()).await.ok(), Some(6));
+    }
+
+    struct Chunks(std::vec::IntoIter<&'static str>);
+
+    impl Stream for Chunks {
+        type Item = Result<Bytes, PayloadError>;
+
+        fn poll_next(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Self::Item>> {
+            let chunk = self.0.next().map(str::as_bytes);
+            Poll::Ready(chunk.map(|chunk| Ok(Bytes::from_static(chunk))))
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_handed_on_after_the_limit() {
+        let mut request = TestRequest::post().to_srv_request();
+        request.set_payload(Payload::Stream {
+            payload: Box::pin(Chunks(vec!["ab", "cde", "f"].into_iter())),
+        });
+        bound(&mut request, 4);
+        let mut payload = request.take_payload();
+        let mut next = async || poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await;
+        assert_eq!(next().await.expect("a chunk").ok(), Some(Bytes::from("ab")));
+        assert!(matches!(next().await, Some(Err(PayloadError::Overflow))));
+        assert!(next().await.is_none());
+    }
+
+    /// actix-http counts nothing on a connection that may become something else.
+    #[tokio::test]
+    async fn a_stated_length_is_not_believed_before_an_upgrade() {
+        let stated = || TestRequest::post().insert_header((CONTENT_LENGTH, "3"));
+        let upgrade = stated().insert_header((UPGRADE, "websocket"));
+        assert!(matches!(read(upgrade).await, Err(PayloadError::Overflow)));
+        let tunnel = stated().method(Method::CONNECT);
+        assert!(matches!(read(tunnel).await, Err(PayloadError::Overflow)));
+    }
+}

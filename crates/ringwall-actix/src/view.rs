@@ -73,3 +73,37 @@ pub(crate) fn strip(request: &mut ServiceRequest, admitted: &Admitted) {
     headers.retain(|name, _| !admitted.is_stripped(name.as_str()));
     request.extensions_mut().remove::<ConnectionInfo>();
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    /// The door finds the client's address by itself; whoever asks the view otherwise gets the peer's.
+    #[test]
+    fn the_view_shows_the_address_of_the_peer() {
+        let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
+        let request = TestRequest::default().peer_addr(peer).to_srv_request();
+        view(&request, |view| {
+            assert_eq!(view.socket_peer, Some(peer));
+            assert_eq!(view.client_address, Some(peer.ip()));
+        });
+        let request = TestRequest::default().to_srv_request();
+        view(&request, |view| assert_eq!(view.client_address, None));
+    }
+
+    #[test]
+    fn what_a_request_brings_along_goes_before_what_actix_knows_by_itself() {
+        let peer = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let request = TestRequest::default().peer_addr(peer(1)).to_srv_request();
+        view(&request, |view| assert_eq!(view.scheme, None));
+        request.extensions_mut().insert(Peer::plain(peer(2)));
+        view(&request, |view| {
+            assert_eq!(view.socket_peer, Some(peer(2)));
+            assert_eq!(view.scheme, Some("http"));
+        });
+    }
+}

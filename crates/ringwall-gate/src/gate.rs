@@ -6,8 +6,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ringwall_authn::{
-    ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeys, BearerSource, CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator,
-    TokenVerifier,
+    ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeys, BearerSource,
+    CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator, TokenVerifier,
 };
 use ringwall_core::audit::AuditSink;
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock};

@@ -249,6 +249,12 @@ mod tests {
                 "{host:?}"
             );
         }
+        let long = "a".repeat(MAX_HOST);
+        assert!(HttpsOnly::redirect_to([&long]).is_ok());
+        assert_eq!(
+            HttpsOnly::redirect_to([format!("{long}a")]),
+            Err(Error::InvalidHost)
+        );
         let none: [&str; 0] = [];
         assert_eq!(HttpsOnly::redirect_to(none), Err(Error::InvalidHost));
         assert_eq!(

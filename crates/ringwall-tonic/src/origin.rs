@@ -38,3 +38,27 @@ fn address(extensions: &Extensions) -> Option<SocketAddr> {
         .and_then(TcpConnectInfo::remote_addr)
         .or_else(by_axum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The port, by which the test tells one from another, and the scheme.
+    fn found(extensions: &Extensions) -> (Option<u16>, Option<&str>) {
+        let origin = origin(extensions);
+        (origin.peer.map(|peer| peer.port()), origin.scheme)
+    }
+
+    #[test]
+    fn the_connection_is_found_wherever_it_was_left_and_the_word_of_a_layer_goes_first() {
+        let address = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let mut extensions = Extensions::new();
+        assert_eq!(found(&extensions), (None, None));
+        extensions.insert(ConnectInfo(address(1)));
+        assert_eq!(found(&extensions), (Some(1), None));
+        extensions.insert(ConnectInfo(Peer::plain(address(2))));
+        assert_eq!(found(&extensions), (Some(2), Some("http")));
+        extensions.insert(Peer::plain(address(3)));
+        assert_eq!(found(&extensions), (Some(3), Some("http")));
+    }
+}

@@ -123,3 +123,43 @@ fn broken(error: BoxError) -> Status {
         status
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::future::poll_fn;
+
+    use super::*;
+
+    /// Frames of a client.
+    struct Frames(std::vec::IntoIter<&'static str>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let frame = self.0.next().map(str::as_bytes);
+            Poll::Ready(frame.map(|frame| Ok(Frame::data(Bytes::from_static(frame)))))
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_handed_on_after_the_limit() {
+        let mut body = RequestBody {
+            inner: Frames(vec!["ab", "cde", "f"].into_iter()),
+            limit: 4,
+            left: 4,
+            tenure: None,
+            watch: None,
+            ended: false,
+        };
+        let mut next = async || poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        assert!(next().await.expect("a frame").is_ok());
+        let status = next().await.expect("an end").expect_err("a status");
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(next().await.is_none());
+    }
+}

@@ -117,3 +117,22 @@ impl<'a> Seen<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The door finds the client's address by itself; whoever asks the view otherwise gets the peer's.
+    #[test]
+    fn the_view_shows_the_address_of_the_peer() {
+        let request = Request::new(());
+        let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
+        let told = Peer::plain(peer);
+        let seen = Seen::new(&request, Origin::of(&told));
+        let view = seen.view();
+        assert_eq!(view.socket_peer, Some(peer));
+        assert_eq!(view.client_address, Some(peer.ip()));
+        let view = Seen::new(&request, Origin::default());
+        assert_eq!(view.view().client_address, None);
+    }
+}

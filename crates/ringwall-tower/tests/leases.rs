@@ -84,6 +84,21 @@ mod tests {
         }
     }
 
+    /// A body that always has something to say, and of which nobody knows the length.
+    struct Talk;
+
+    impl Body for Talk {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
     /// A body of known length, which never comes to its end.
     struct Known;
 
@@ -163,6 +178,15 @@ mod tests {
         assert!(more <= 30, "{more} seconds");
         assert!(next(&mut body).await.is_none());
         assert!(body.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn nothing_of_an_answer_is_sent_before_the_first_look() {
+        let revoked = Arc::new(AtomicBool::new(true));
+        let mut body = ask(&gate(&revoked), Access::Authenticated, || Talk).await;
+        let first = next(&mut body).await.expect("an end that is seen");
+        assert!(first.expect_err("an error").is::<CredentialOver>());
+        assert!(next(&mut body).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]

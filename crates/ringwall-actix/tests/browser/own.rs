@@ -1,7 +1,10 @@
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
 use actix_web::error::ErrorConflict;
-use actix_web::{App, HttpResponse, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
 use ringwall_actix::{CorsPolicyMiddleware, GuardedApp, SecurityHeadersMiddleware, get};
-use ringwall_browser::{ContentSecurityPolicy, CorsPolicy, SecurityHeaders, Source};
+use ringwall_browser::{ContentSecurityPolicy, CorsPolicy, CspNonce, SecurityHeaders, Source};
 use ringwall_gate::Gate;
 
 use crate::corpus::{Lines, Seen};
@@ -120,4 +123,34 @@ async fn each_answer_has_a_nonce_of_its_own() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 16);
+}
+
+#[tokio::test]
+async fn a_nonce_that_a_request_brought_along_is_taken_out() {
+    let guest = || {
+        from_fn(async |request: ServiceRequest, next: Next<BoxBody>| {
+            request
+                .extensions_mut()
+                .insert(CspNonce::generate().expect("random bytes"));
+            next.call(request).await
+        })
+    };
+    let show = async |request: HttpRequest| {
+        let is_there = request.extensions().contains::<CspNonce>();
+        if is_there {
+            HttpResponse::Conflict()
+        } else {
+            HttpResponse::Ok()
+        }
+    };
+    let site = start(
+        move || {
+            App::new()
+                .default_service(web::to(show))
+                .wrap(SecurityHeadersMiddleware::new(SecurityHeaders::api()))
+                .wrap(guest())
+        },
+        None,
+    );
+    assert_eq!(site.send("GET", &Lines::new()).await.status, 200);
 }

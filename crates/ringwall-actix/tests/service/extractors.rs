@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ReqData};
-use actix_web::{App, Error, HttpMessage as _};
+use actix_web::{App, Error, HttpMessage as _, HttpResponse};
 use ringwall_actix::{
-    Claims, CurrentPrincipal, CurrentTenant, GuardedApp, OptionalPrincipal, any, any_config, get,
+    Claims, CurrentPrincipal, CurrentTenant, GuardedApp, OptionalPrincipal, any, any_config,
+    any_service, get,
 };
 use ringwall_core::event::EventKind;
 use ringwall_gate::Admitted;
@@ -67,6 +68,7 @@ async fn who_must_be_known_is_401_on_an_optional_route_without_credentials() {
             Some("Bearer realm=\"test\"")
         );
     }
+    assert_eq!(bench.kinds(), [EventKind::CredentialsMissing; 2]);
 }
 
 #[tokio::test]
@@ -218,4 +220,21 @@ async fn typed_claims_deny_on_public_routes_too() {
     let answer = serve(app.build().expect("an app")).await;
     let answer = answer.get_as("reader", "/x").await;
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_service_hands_on_as_an_error_is_reported_too() {
+    let bench = Bench::new();
+    let service = || {
+        fn_service(async |mut request: ServiceRequest| {
+            let CurrentPrincipal(who) = request.extract::<CurrentPrincipal>().await?;
+            let answer = HttpResponse::Ok().body(who.subject.to_string());
+            Ok::<_, Error>(request.into_response(answer))
+        })
+    };
+    let app = GuardedApp::new(bench.gate.clone()).route("/who", any_service(service).optional());
+    let site = serve(app.build().expect("an app")).await;
+    assert_eq!(site.get_as("reader", "/who").await.body, "reader");
+    assert_eq!(site.get("/who").await.status, 401);
+    assert_eq!(bench.kinds(), [EventKind::CredentialsMissing]);
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::web::Bytes;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use ringwall_actix::{GuardedApp, get};
 use ringwall_core::attest::Attest;
 use ringwall_core::clock::{ManualClock, Timestamp};
@@ -15,7 +15,7 @@ use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::principal::{AuthenticationMethod, VerifiedPrincipal};
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
-use ringwall_gate::{Authenticated, Authenticator, Gate, Presented};
+use ringwall_gate::{Access, Admitted, Authenticated, Authenticator, Gate, Presented, RoutePolicy};
 use tokio::io::AsyncReadExt as _;
 
 use crate::support::{Polled, Site, principal, serve};
@@ -85,6 +85,27 @@ async fn short() -> HttpResponse {
     HttpResponse::Ok().streaming(Polled(chunk))
 }
 
+/// The proof of a request for which no credential could end.
+fn public(gate: &Gate) -> Admitted {
+    let headers: [(&str, &str); 0] = [];
+    let view = RequestView {
+        method: "GET",
+        scheme: None,
+        authority: None,
+        raw_path: "/public",
+        raw_query: None,
+        socket_peer: None,
+        client_address: None,
+        tls_peer: None,
+        headers: &headers,
+    };
+    let door = gate.door(RoutePolicy::new("another route", Access::Public));
+    match door.enter(&view) {
+        Step::Done(Ok((admitted, _))) => admitted,
+        Step::Done(Err(_)) | Step::Wait(_) => panic!("it is refused"),
+    }
+}
+
 async fn stand() -> Stand {
     let start = Timestamp::from_unix_seconds(1_800_000_000).expect("in range");
     let is_revoked = Arc::new(AtomicBool::new(false));
@@ -102,7 +123,13 @@ async fn stand() -> Stand {
         .clock(Arc::new(ManualClock::new(start)))
         .build()
         .expect("a gate");
+    let other = public(&gate);
+    let forgets = move |request: HttpRequest| {
+        request.extensions_mut().insert(other.clone());
+        short()
+    };
     let app = GuardedApp::new(gate)
+        .route("/forgets", get(forgets))
         .route("/ticks", get(ticks))
         .route("/short", get(short))
         .route("/known", get(async || "known"))
@@ -150,11 +177,12 @@ async fn a_stream_goes_on_while_the_credential_holds_and_breaks_off_when_it_is_r
 async fn nothing_of_a_stream_is_sent_before_the_first_look() {
     let stand = stand().await;
     stand.is_revoked.store(true, Ordering::SeqCst);
-    for path in ["/ticks", "/short", "/optional"] {
+    // The last one puts another proof in the place of its own.
+    for path in ["/ticks", "/short", "/optional", "/forgets"] {
         let answer = stand.site.get_as("reader", path).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{path}");
     }
-    assert_eq!(stand.ends(), 3);
+    assert_eq!(stand.ends(), 4);
 }
 
 #[tokio::test]

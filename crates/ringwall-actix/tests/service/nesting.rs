@@ -108,7 +108,11 @@ fn there_is_one_fallback() {
     let with = || GuardedApp::new(bench.gate.clone()).fallback(any(async || "page"));
     let without = || GuardedApp::new(bench.gate.clone());
     assert!(without().merge(with()).build().is_ok());
-    for app in [with().merge(with()), without().nest("/x", with())] {
+    for app in [
+        with().merge(with()),
+        without().nest("/x", with()),
+        with().fallback(any(async || "page")),
+    ] {
         assert_eq!(app.build().err(), Some(Error::SecondFallback));
     }
 }
@@ -163,6 +167,32 @@ async fn a_configuration_of_actix_web_stands_behind_one_door() {
     );
     assert_eq!(bench.trail().len(), before + 1);
     assert_eq!(bench.trail().last().expect("a record").0, "ANY /files/*");
+}
+
+#[test]
+fn the_faults_of_a_merged_or_nested_app_are_faults_of_the_whole() {
+    let bench = Bench::new();
+    let good = || GuardedApp::new(bench.gate.clone());
+    // The gate has no metadata.
+    let faulty = || good().resource_metadata();
+    for app in [good().merge(faulty()), good().nest("/y", faulty())] {
+        assert_eq!(app.build().err(), Some(Error::NoProtectedResource));
+    }
+}
+
+#[tokio::test]
+async fn a_raw_service_of_a_nested_app_is_below_its_prefix() {
+    let bench = Bench::new();
+    let file = any_service(|| web::to(async || "file"));
+    let inner = GuardedApp::new(bench.gate.clone())
+        .nest_service("/files", file.require_scope("cases:read"));
+    let app = GuardedApp::new(bench.gate.clone()).nest("/api", inner);
+    let site = serve(app.build().expect("an app")).await;
+    assert_eq!(site.get("/api/files/a").await.status, 401);
+    assert_eq!(site.get_as("stranger", "/api/files/a").await.status, 403);
+    assert_eq!(site.get_as("reader", "/api/files/a").await.body, "file");
+    assert_eq!(bench.trail()[2].0, "ANY /api/files/*");
+    assert_eq!(site.get_as("reader", "/files/a").await.status, 404);
 }
 
 #[tokio::test]

@@ -27,6 +27,11 @@ use ringwall_gate::{
 use ringwall_transport::{ClientTrust, HandshakeAcceptor, ServerTls};
 
 use crate::authority::Authority;
+use crate::client::PATIENCE;
+
+/// The server's own limits of time. They are longer than any test waits: on a machine that stalls, no
+/// client is answered 408, and what ends a connection is what the test is about.
+const FOREVER: Duration = Duration::from_secs(PATIENCE.as_secs() * 10);
 
 /// Accepts whoever shows a client certificate, or says `Bearer ada`, until it is told not to accept
 /// them any longer.
@@ -131,7 +136,7 @@ impl Site {
         let issued = authority.server();
         let tls = ServerTls::builder(issued.chain(), issued.key()).client_trust(trust);
         let tls = tls.load().expect("a configuration");
-        let acceptor = HandshakeAcceptor::new(&tls);
+        let acceptor = HandshakeAcceptor::builder(&tls).time_limit(FOREVER).build();
         let start = Timestamp::from_unix_seconds(1_800_000_000).expect("in range");
         let is_revoked = Arc::new(AtomicBool::new(false));
         let gate = Gate::builder("test")
@@ -163,6 +168,8 @@ impl Site {
         });
         let server = server
             .workers(NonZeroUsize::MIN)
+            .client_request_timeout(FOREVER)
+            .keep_alive(FOREVER)
             .disable_signals()
             .run()
             .expect("a server");

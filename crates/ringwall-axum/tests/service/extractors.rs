@@ -52,6 +52,7 @@ async fn who_must_be_known_is_401_on_an_optional_route_without_credentials() {
             Some("Bearer realm=\"test\"")
         );
     }
+    assert_eq!(bench.kinds(), [EventKind::CredentialsMissing; 2]);
 }
 
 #[tokio::test]

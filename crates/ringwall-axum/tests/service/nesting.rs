@@ -108,9 +108,42 @@ fn there_is_one_fallback() {
     let with = || GuardedRouter::<()>::new(bench.gate.clone()).fallback(any(async || "page"));
     let without = || GuardedRouter::<()>::new(bench.gate.clone());
     assert!(without().merge(with()).into_router().is_ok());
-    for router in [with().merge(with()), without().nest("/x", with())] {
+    for router in [
+        with().merge(with()),
+        without().nest("/x", with()),
+        with().fallback(any(async || "page")),
+    ] {
         assert_eq!(router.into_router().err(), Some(Error::SecondFallback));
     }
+}
+
+#[test]
+fn the_faults_of_a_merged_or_nested_router_are_faults_of_the_whole() {
+    let bench = Bench::new();
+    let good = || GuardedRouter::<()>::new(bench.gate.clone());
+    let faulty = || good().route("x", get(async || ""));
+    for router in [good().merge(faulty()), good().nest("/y", faulty())] {
+        let path = "x".to_owned();
+        assert_eq!(
+            router.into_router().err(),
+            Some(Error::InvalidPath { path })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_raw_service_of_a_nested_router_is_below_its_prefix() {
+    let bench = Bench::new();
+    let files = any_service(Router::new().fallback(async || "file"));
+    let inner = GuardedRouter::<()>::new(bench.gate.clone())
+        .nest_service("/files", files.require_scope("cases:read"));
+    let router = GuardedRouter::new(bench.gate.clone()).nest("/api", inner);
+    let site = serve(router.into_router().expect("a router")).await;
+    assert_eq!(site.get("/api/files/a").await.status, 401);
+    assert_eq!(site.get_as("stranger", "/api/files/a").await.status, 403);
+    assert_eq!(site.get_as("reader", "/api/files/a").await.body, "file");
+    assert_eq!(bench.trail()[2].0, "ANY /api/files/*");
+    assert_eq!(site.get_as("reader", "/files/a").await.status, 404);
 }
 
 #[tokio::test]

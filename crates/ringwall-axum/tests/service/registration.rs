@@ -46,6 +46,21 @@ fn a_route_that_contradicts_itself_is_refused() {
 }
 
 #[test]
+fn a_state_changes_no_policy() {
+    let router = || {
+        let endpoint = post(hello).require_scope("a").step_up(recently(5));
+        let endpoint = endpoint.body_limit(7).audit(AuditScope::DenialsOnly);
+        GuardedRouter::<u32>::new(Bench::new().gate)
+            .route("/x", endpoint.permit_plain_http())
+            .route("/y", get(hello).optional())
+            .fallback(any(hello).public())
+    };
+    let before = router().routes().expect("no faults");
+    let after = router().with_state::<()>(7).routes();
+    assert_eq!(after, Ok(before));
+}
+
+#[test]
 fn a_scope_that_cannot_exist_is_refused_rather_than_never_granted() {
     for scope in ["", "two words", "quoted\""] {
         let route = "GET /x".to_owned();

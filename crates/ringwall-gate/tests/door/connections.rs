@@ -1,15 +1,20 @@
 //! What a connection must be like, and what only a trusted proxy may say of it.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ringwall_authn::transport::{IdentityHeader, IdentityRule};
 use ringwall_authn::{CertificateAuthenticator, CertificateMapping};
 use ringwall_core::clock::{ManualClock, Timestamp};
 use ringwall_core::denial::Denial;
-use ringwall_core::event::EventKind;
+use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::request::{RequestView, TlsPeer};
-use ringwall_gate::{Access, Entry, Error, HttpsOnly, RoutePolicy, TrustedProxies};
+use ringwall_core::step::Step;
+use ringwall_gate::{
+    Access, AuditScope, Authenticated, Authenticator, Entry, Error, Gate, HttpsOnly, Presented,
+    RoutePolicy, TrustedProxies,
+};
 
 use crate::support::{Bench, Says, done, principal, status, view};
 
@@ -90,6 +95,78 @@ fn a_connection_whose_certificate_is_no_longer_trusted_is_refused_on_every_route
             "the certificate that opened the connection is no longer trusted"
         );
     }
+}
+
+#[test]
+fn without_a_clock_a_certificate_is_not_believed_even_where_nothing_else_needs_the_time() {
+    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+    let says = Says {
+        answer: Ok(principal(&[])),
+        waits: false,
+    };
+    let bench = Bench::new(says, |builder| builder.clock(clock.clone()));
+    let policy = public().with_audit(AuditScope::Off);
+    let headers = vec![];
+    let certificate = Certificate::new(true);
+    let asked = RequestView {
+        tls_peer: Some(&certificate),
+        ..view(&headers)
+    };
+    clock.fail(true);
+    assert_eq!(status(&enter(&bench, policy.clone(), &view(&headers))), 200);
+    assert_eq!(status(&enter(&bench, policy.clone(), &asked)), 503);
+    assert_eq!(bench.kinds(), [EventKind::ClockUnavailable]);
+    clock.fail(false);
+    assert_eq!(status(&enter(&bench, policy, &asked)), 200);
+}
+
+/// Remembers the scheme and the address that it was shown.
+#[derive(Debug)]
+struct Looks(Arc<Mutex<Option<(String, IpAddr)>>>);
+
+impl Authenticator for Looks {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        let scheme = view.scheme.unwrap_or("unknown").to_owned();
+        let shown = view.client_address.map(|address| (scheme, address));
+        *self.0.lock().expect("not poisoned") = shown;
+        Presented::No
+    }
+
+    fn authenticate(&self, _view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        Step::Done(Err(Denial::unauthenticated("test")))
+    }
+
+    fn recheck(&self, _accepted: &Authenticated, _now: Timestamp) -> Step<Result<(), Denial>> {
+        Step::Done(Ok(()))
+    }
+
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn authenticators_are_shown_the_client_and_not_its_proxy() {
+    let proxies = TrustedProxies::builder().network("192.0.2.0/24").build();
+    let shown = Arc::new(Mutex::new(None));
+    let gate = Gate::builder("test")
+        .authenticator(Looks(shown.clone()))
+        .trusted_proxies(proxies.expect("a network"))
+        .without_audit()
+        .events(Arc::new(MemoryEvents::new(8)))
+        .build()
+        .expect("a gate");
+    let headers = vec![
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let asked = RequestView {
+        scheme: Some("http"),
+        ..view(&headers)
+    };
+    assert_eq!(status(&done(gate.door(route()).enter(&asked))), 401);
+    let client = ("https".to_owned(), [203, 0, 113, 9].into());
+    assert_eq!(*shown.lock().expect("not poisoned"), Some(client));
 }
 
 #[test]
@@ -302,7 +379,7 @@ fn where_nobody_is_trusted_no_forwarding_field_reaches_a_handler_unless_that_is_
 #[test]
 fn a_field_name_that_is_none_does_not_build() {
     for name in ["", "a b", "a:", "\u{e4}", "a\r\nb", "\"a\""] {
-        let gate = ringwall_gate::Gate::builder("test")
+        let gate = Gate::builder("test")
             .without_authenticators()
             .without_audit()
             .proxy_header(name)
@@ -322,7 +399,7 @@ fn an_identity_that_a_trusted_proxy_names_is_the_caller_and_from_anybody_else_it
         .expect("a name");
     let mapping = CertificateMapping::common_name("reports").expect("a name");
     let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
-    let gate = ringwall_gate::Gate::builder("test")
+    let gate = Gate::builder("test")
         .certificates(
             CertificateAuthenticator::builder(IdentityRule::common_name())
                 .behind(proxies.clone(), header)

@@ -135,12 +135,7 @@ impl Outcome<'_> {
                 "it was not refused: {end:?}, status {status}, grpc-status {grpc:?}"
             ));
         }
-        for record in &self.told.records {
-            match record.outcome {
-                Some(AuditOutcome::Denied { status: 400, .. }) => {}
-                other => all.push(format!("a request came through: {other:?}")),
-            }
-        }
+        all.extend(admissions(self.told));
     }
 
     fn denied(self, denied: &Denied, all: &mut Vec<String>) {
@@ -353,6 +348,18 @@ impl Outcome<'_> {
             all.push(format!("the cause is not {cause:?} but {causes:?}"));
         }
     }
+}
+
+/// What was told that is no refusal of a malformed request.
+pub(crate) fn admissions(told: &Told) -> Vec<String> {
+    let mut all = Vec::new();
+    for record in &told.records {
+        match record.outcome {
+            Some(AuditOutcome::Denied { status: 400, .. }) => {}
+            other => all.push(format!("a request came through: {other:?}")),
+        }
+    }
+    all
 }
 
 /// A field and its value, if it is sent.

@@ -54,8 +54,8 @@ pub(crate) struct Told {
     pub(crate) events: Vec<SecurityEvent>,
 }
 
-/// A place in what a gate tells.
-#[derive(Clone, Copy, Debug)]
+/// A place in what a gate tells: its beginning, unless it is [marked](Bench::mark).
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mark {
     records: usize,
     events: usize,

@@ -1,14 +1,15 @@
 //! All cases in all frameworks.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::case::{Case, GateName, Protocol};
+use crate::case::{Case, Protocol, Verdict};
 use crate::credentials::Credentials;
-use crate::expect::Outcome;
-use crate::gates::Bench;
+use crate::expect::{Outcome, admissions};
+use crate::gates::{Bench, Mark};
 use crate::wire::{Wire, wire};
 use crate::{actix_site, axum_site, http1, http2, tonic_site, tower_site, vectors};
 
@@ -34,17 +35,6 @@ const LANES: [Lane; 7] = [
     Lane::TowerHttp2,
 ];
 
-const GATES: [GateName; 8] = [
-    GateName::Direct,
-    GateName::Proxied,
-    GateName::HttpsOnly,
-    GateName::HttpsRedirect,
-    GateName::Slow,
-    GateName::Unrecorded,
-    GateName::Described,
-    GateName::Alone,
-];
-
 impl Lane {
     const fn protocol(self) -> Protocol {
         match self {
@@ -66,19 +56,24 @@ impl Lane {
 
 /// Sends every case to one framework by one protocol, one after the other, so that what the gate tells
 /// belongs to the case. Each service has a gate of its own.
+///
+/// Of a request that is to be refused a server may tell its client before the gate has told anything: the
+/// stream is reset while the request is still on its way to the door. So these requests have services of
+/// their own, where nothing but a refusal may be told, whichever of them it belongs to.
 async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials) -> Vec<String> {
     let mut sites = BTreeMap::new();
-    for name in GATES {
-        let bench = Bench::new(name, credentials);
-        sites.insert(name, (lane.serve(&bench).await, bench));
-    }
     let protocol = lane.protocol();
     let mut failures = Vec::new();
     for (file, case) in cases {
         if case.excluded.contains_key(&protocol) {
             continue;
         }
-        let (address, bench) = &sites[&case.gate];
+        let key = (case.gate, case.verdict == Verdict::Refused);
+        if let Entry::Vacant(place) = sites.entry(key) {
+            let bench = Bench::new(case.gate, credentials);
+            place.insert((lane.serve(&bench).await, bench));
+        }
+        let (address, bench) = &sites[&key];
         let differences = match wire(case, protocol, credentials) {
             Err(error) => vec![error],
             Ok(sent) => {
@@ -100,6 +95,15 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
                 "{lane:?} · {file} · {}\n    {differences}",
                 case.name
             ));
+        }
+    }
+    for ((gate, is_refused), (_, bench)) in &sites {
+        if *is_refused {
+            let told = bench.told_since(Mark::default()).await;
+            let came = admissions(&told);
+            if !came.is_empty() {
+                failures.push(format!("{lane:?} · {gate:?} · {}", came.join(", ")));
+            }
         }
     }
     failures

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::App;
 use ringwall_actix::GuardedApp;
@@ -15,6 +16,9 @@ use ringwall_transport::{ClientTrust, HandshakeAcceptor, Pem, ServerTls, TlsList
 use tonic::transport::Server;
 
 use crate::authority::{Authority, WORKER};
+
+/// Beyond what any test waits.
+const FOREVER: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framework {
@@ -100,6 +104,9 @@ fn actix(tls: &ServerTls) -> SocketAddr {
         let app = move || App::new().configure(guarded.configure());
         let server = ringwall_actix::serve(listener, acceptor, app)
             .workers(2.try_into().expect("not zero"))
+            // Longer than any test waits: on a machine that stalls, no client is answered 408.
+            .client_request_timeout(FOREVER)
+            .keep_alive(FOREVER)
             .disable_signals();
         actix_web::rt::System::new().block_on(async { server.run().expect("a server").await })
     });
