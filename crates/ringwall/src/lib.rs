@@ -33,6 +33,9 @@ pub mod guide {
     #[doc = include_str!("guide/behind_a_proxy.md")]
     pub mod behind_a_proxy {}
 
+    #[doc = include_str!("guide/api_keys.md")]
+    pub mod api_keys {}
+
     /// Certificates and client certificates, with the features `axum` and `tls`.
     #[cfg_attr(all(feature = "axum", feature = "tls"), doc = "", doc = include_str!("guide/tls.md"))]
     pub mod tls {}

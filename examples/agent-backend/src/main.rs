@@ -3,6 +3,7 @@
 //! `serve` runs it, `token` issues tokens of its development issuer, and `tour` starts it and
 //! drives it through every control, hostile cases included. The README says what to copy.
 
+mod api_keys;
 mod case;
 mod case_store;
 mod cli;

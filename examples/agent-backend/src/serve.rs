@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
+use crate::api_keys;
 use crate::case_store::CaseStore;
 use crate::cli::ServeArgs;
 use crate::config::{Browser, Config, Tls, Trust};
@@ -58,8 +59,10 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let trusted = Trusted::new(&config).await?;
     let store = Store::open(&config.data_dir).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
+    let api_keys = api_keys::open(&config.data_dir).await?;
     let mut gate = Gate::builder(&config.realm)
         .tokens(trusted.verifier.clone())
+        .api_keys(api_keys.clone())
         .audit(audit.clone())
         .trusted_proxies(config.front.proxies.clone())
         .profile(config.profile);
@@ -75,6 +78,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let gate = gate.build()?;
     let app = App {
         cases: CaseStore::new(store.clone()),
+        api_keys: api_keys.clone(),
         store: store.clone(),
         clock: Arc::new(SystemClock::new()),
         audit,
@@ -105,6 +109,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         tracing::warn!("other machines can reach this address, and it speaks plain HTTP");
     }
     greet(address, &config);
+    let uses = tokio::spawn(api_keys::write_uses(api_keys.clone()));
     let (acceptor, _watch) = match &config.tls {
         Some(Tls { server, poll, .. }) => {
             let watch = server.watch(*poll)?;
@@ -115,6 +120,13 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     server::run(listener, acceptor, router, config.limits, stop()).await;
     if let Source::Remote(client) = &trusted.source {
         client.shutdown().await;
+    }
+    uses.abort();
+    if let Err(error) = api_keys.flush_uses().await {
+        tracing::warn!(
+            error = &error as &dyn Error,
+            "when API keys were used last was not written"
+        );
     }
     store.close().await;
     tracing::info!("stopped");

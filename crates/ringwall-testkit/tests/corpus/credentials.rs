@@ -19,6 +19,8 @@ use ringwall_core::step::Step;
 use ringwall_gate::{Authenticated, Authenticator, Presented};
 use serde_json::json;
 
+use crate::api_keys::KnownKeys;
+
 /// The realm of every gate.
 pub(crate) const REALM: &str = "corpus";
 
@@ -39,6 +41,7 @@ const NOW: i64 = 1_800_000_000;
 pub(crate) struct Credentials {
     verifier: TokenVerifier,
     tokens: BTreeMap<&'static str, String>,
+    keys: KnownKeys,
 }
 
 impl Credentials {
@@ -87,11 +90,19 @@ impl Credentials {
             ("elsewhere", sign(&elsewhere, &good("writer"), 0)),
             ("audience", sign(&ours, &request("writer", "elsewhere"), 0)),
         ]);
-        Self { verifier, tokens }
+        Self {
+            verifier,
+            tokens,
+            keys: KnownKeys::new(),
+        }
     }
 
     pub(crate) fn verifier(&self) -> TokenVerifier {
         self.verifier.clone()
+    }
+
+    pub(crate) fn keys(&self) -> &KnownKeys {
+        &self.keys
     }
 
     pub(crate) fn token(&self, name: &str) -> Option<&str> {

@@ -82,6 +82,7 @@ impl Bench {
         };
         let builder = Gate::builder(REALM)
             .tokens(credentials.verifier())
+            .api_keys_from(credentials.keys().authenticator())
             .authenticator(Keys {
                 events: events.clone(),
             })

@@ -7,6 +7,7 @@
 mod actix_site;
 #[cfg(test)]
 mod answer;
+mod api_keys;
 #[cfg(test)]
 mod axum_site;
 #[cfg(test)]

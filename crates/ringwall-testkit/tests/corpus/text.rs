@@ -49,6 +49,10 @@ impl Words<'_> {
                 let token = self.credentials.token(name).ok_or_else(unknown)?;
                 Ok(token.as_bytes().to_vec())
             }
+            Some(("key", name)) => {
+                let key = self.credentials.keys().text(name).ok_or_else(unknown)?;
+                Ok(key.as_bytes().to_vec())
+            }
             Some(("repeat", rest)) => {
                 let (count, text) = rest.split_once(':').ok_or_else(unknown)?;
                 let count = count.parse().map_err(|_| unknown())?;

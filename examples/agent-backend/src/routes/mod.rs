@@ -1,6 +1,7 @@
 //! What the service answers. Each route stands here with what it demands; what does not stand here
 //! is refused.
 
+mod api_keys;
 mod audit;
 mod cases;
 mod health;
@@ -13,7 +14,7 @@ mod whoami;
 use std::sync::Arc;
 
 use axum::Router;
-use ringwall_authn::{TokenIssuer, TokenVerifier};
+use ringwall_authn::{ApiKeys, TokenIssuer, TokenVerifier};
 use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::WallClock;
@@ -30,6 +31,7 @@ const BODY_LIMIT: u64 = 128 * 1024;
 pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) cases: CaseStore,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) verifier: Arc<TokenVerifier>,
@@ -85,6 +87,23 @@ pub(crate) fn router(
                         .require_scope("cases:write")
                         .step_up(step_up.clone()),
                 ),
+        );
+    routes = routes
+        .route(
+            "/v1/auth/api-keys",
+            get(api_keys::list)
+                .require_scope("settings:read")
+                .and(post(api_keys::create).require_scope("settings:write")),
+        )
+        .route(
+            "/v1/auth/api-keys/{id}",
+            get(api_keys::get)
+                .require_scope("settings:read")
+                .and(delete(api_keys::revoke).require_scope("settings:write")),
+        )
+        .route(
+            "/v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate",
+            post(api_keys::rotate).require_scope("settings:write"),
         );
     if app.issuer.is_some() {
         routes = routes.public_route(

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ringwall_authn::{IssuerPolicy, SigningKey};
+use ringwall_authn::{IssuerPolicy, MemoryApiKeys, SecretHasher, SigningKey};
 use ringwall_core::clock::SystemClock;
 use ringwall_core::profile::Profile;
 use ringwall_gate::ProtectedResource;
@@ -20,6 +20,8 @@ async fn app(with_issuer: bool) -> App {
     let store = Store::in_memory().await.expect("a database");
     App {
         cases: CaseStore::new(store.clone()),
+        api_keys: ApiKeys::builder(Arc::new(MemoryApiKeys::new(16)), SecretHasher::sha256())
+            .build(),
         store,
         clock: Arc::new(SystemClock::new()),
         audit: Arc::new(MemoryAudit::new(16)),
@@ -46,19 +48,24 @@ async fn table(with_issuer: bool, with_resource: bool) -> String {
 
 /// A route that became public, or lost its scope, shows here.
 const PRODUCTION: &str = "\
-GET     /healthz        public, plain HTTP too
-GET     /readyz         public, plain HTTP too
-GET     /               public
-GET     /page.js        public
-GET     /page.css       public
-GET     /api/whoami     authenticated
-GET     /api/audit      all of audit:read
-GET     /api/cases      all of cases:read
-POST    /api/cases      all of cases:write
-GET     /api/cases/{id} all of cases:read
-PATCH   /api/cases/{id} all of cases:write
-DELETE  /api/cases/{id} all of cases:write, login: at most 300 s old
-ANY     (unknown path)  authenticated
+GET     /healthz                                               public, plain HTTP too
+GET     /readyz                                                public, plain HTTP too
+GET     /                                                      public
+GET     /page.js                                               public
+GET     /page.css                                              public
+GET     /api/whoami                                            authenticated
+GET     /api/audit                                             all of audit:read
+GET     /api/cases                                             all of cases:read
+POST    /api/cases                                             all of cases:write
+GET     /api/cases/{id}                                        all of cases:read
+PATCH   /api/cases/{id}                                        all of cases:write
+DELETE  /api/cases/{id}                                        all of cases:write, login: at most 300 s old
+GET     /v1/auth/api-keys                                      all of settings:read
+POST    /v1/auth/api-keys                                      all of settings:write
+GET     /v1/auth/api-keys/{id}                                 all of settings:read
+DELETE  /v1/auth/api-keys/{id}                                 all of settings:write
+POST    /v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate all of settings:write
+ANY     (unknown path)                                         authenticated
 ";
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use ring::hmac;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use ringwall_authn::{SigningKey, TokenIssuer, TokenRequest};
-use ringwall_core::clock::{SystemClock, WallClock as _};
+use ringwall_core::clock::{SystemClock, Timestamp, WallClock as _};
 use ringwall_core::principal::{OrgId, ProjectId, Scope, Subject, Tenant};
 use ringwall_jose::{Algorithm, base64url};
 use serde_json::{Value, json};
@@ -121,6 +121,13 @@ impl Forge {
     /// The time in seconds, this much later or earlier.
     pub(crate) const fn at(&self, seconds: i64) -> i64 {
         self.now.saturating_add(seconds)
+    }
+
+    /// The date in so many days, as RFC 3339 has it.
+    pub(crate) fn date(&self, days: i64) -> String {
+        let seconds = self.at(days.saturating_mul(24 * 3600));
+        let at = Timestamp::from_unix_seconds(seconds);
+        at.unwrap_or(Timestamp::UNIX_EPOCH).to_string()
     }
 
     /// Good claims but for one.

@@ -67,6 +67,7 @@ async fn drive() -> Result<Report, Box<dyn Error>> {
     steps::paths::run(&mut tour, &client, &forge).await;
     steps::tenants::run(&mut tour, &client, &forge).await;
     steps::step_up::run(&mut tour, &client, &forge).await;
+    steps::api_keys::run(&mut tour, &client, &forge).await;
     steps::input::run(&mut tour, &client, &forge).await;
     steps::audit::run(&mut tour, &client, &forge).await;
     steps::stop::run(&mut tour, service, &data_dir, &forge).await?;

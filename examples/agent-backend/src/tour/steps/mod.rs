@@ -1,5 +1,6 @@
 //! The chapters of the tour. A new part of the service gets a chapter of its own here.
 
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod credentials;
 pub(crate) mod encrypted;
