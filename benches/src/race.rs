@@ -47,6 +47,12 @@ impl Length {
         stretch: STRETCH,
     };
 
+    /// For contenders that take milliseconds each.
+    pub const BRIEF: Self = Self {
+        rounds: 50,
+        stretch: STRETCH,
+    };
+
     /// Every contender a few times.
     pub const SMOKE: Self = Self {
         rounds: 2,

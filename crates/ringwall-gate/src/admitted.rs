@@ -9,7 +9,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 
 use crate::authenticator::{Authenticated, Authenticator};
 use crate::door::Door;
-use crate::form::is_same_name;
+use crate::field_names::FieldNames;
 use crate::lease::Lease;
 use crate::policy::Access;
 
@@ -150,6 +150,10 @@ impl Admitted {
     /// [`is_stripped`](Self::is_stripped), which knows the other spellings too.
     #[must_use]
     pub fn stripped(&self) -> &[Box<str>] {
+        self.stripped_names().names()
+    }
+
+    fn stripped_names(&self) -> &FieldNames {
         let gate = self.door.gate();
         if self.origin.via_proxy {
             gate.unbelieved_headers()
@@ -162,9 +166,7 @@ impl Admitted {
     /// and with `_` for `-`.
     #[must_use]
     pub fn is_stripped(&self, name: &str) -> bool {
-        self.stripped()
-            .iter()
-            .any(|listed| is_same_name(name, listed))
+        self.stripped_names().contains(name)
     }
 
     /// Until when an answer that goes on may go on. `None` when nobody was authenticated: there is no

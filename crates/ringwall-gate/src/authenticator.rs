@@ -200,7 +200,8 @@ impl Authenticator for CertificateAuthenticator {
         Self::authenticate(self, view).map(|answer| answer.map(Authenticated::from))
     }
 
-    /// The end of the certificate alone: the connection itself ends with the trust in it.
+    /// The end of the certificate alone: the connection itself ends with the trust in it. Of a caller whom a
+    /// proxy named without the certificate no end is known, and its answers go on as long as it likes.
     fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>> {
         let end = accepted.principal().authentication.expires_at;
         Step::Done(if end.is_none_or(|end| now <= end) {

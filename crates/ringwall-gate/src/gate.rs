@@ -20,6 +20,7 @@ use ringwall_transport::TrustedProxies;
 use crate::authenticator::Authenticator;
 use crate::door::Door;
 use crate::error::Error;
+use crate::field_names::FieldNames;
 use crate::https::HttpsOnly;
 use crate::policy::RoutePolicy;
 use crate::tracing_events::TracingEvents;
@@ -48,10 +49,12 @@ struct Shared {
     profile: Profile,
     encoded_slashes: bool,
     proxies: TrustedProxies,
-    /// The fields that only trusted proxies may set, in lower case, each once.
-    proxy_headers: Box<[Box<str>]>,
+    /// The fields that only trusted proxies may set.
+    proxy_headers: FieldNames,
     /// The forwarding fields that not even trusted proxies are believed by.
-    unbelieved_headers: Box<[Box<str>]>,
+    unbelieved_headers: FieldNames,
+    /// Whether forwarding fields stay in the requests although nobody is trusted to set them.
+    keeps_forwarding: bool,
     https: Option<HttpsOnly>,
 }
 
@@ -73,6 +76,7 @@ impl Gate {
             encoded_slashes: false,
             proxies: TrustedProxies::none(),
             proxy_headers: Vec::new(),
+            forwarding_fields: false,
             https: None,
         }
     }
@@ -131,6 +135,10 @@ impl Gate {
                 "encoded slashes in paths pass (permit_encoded_slashes)",
             ),
             (
+                shared.keeps_forwarding,
+                "handlers see forwarding fields that anybody can send (permit_forwarding_fields)",
+            ),
+            (
                 shared.https.is_none(),
                 "plain HTTP is served (https_only was not said)",
             ),
@@ -184,11 +192,11 @@ impl Gate {
         &self.0.proxies
     }
 
-    pub(crate) fn proxy_headers(&self) -> &[Box<str>] {
+    pub(crate) fn proxy_headers(&self) -> &FieldNames {
         &self.0.proxy_headers
     }
 
-    pub(crate) fn unbelieved_headers(&self) -> &[Box<str>] {
+    pub(crate) fn unbelieved_headers(&self) -> &FieldNames {
         &self.0.unbelieved_headers
     }
 
@@ -238,6 +246,7 @@ pub struct GateBuilder {
     encoded_slashes: bool,
     proxies: TrustedProxies,
     proxy_headers: Vec<Box<str>>,
+    forwarding_fields: bool,
     https: Option<HttpsOnly>,
 }
 
@@ -343,7 +352,7 @@ impl GateBuilder {
     /// the host that the caller used. Nobody is believed unless set.
     ///
     /// What forwarding fields anybody else sends is taken out of the request before a handler can
-    /// mistake it for the truth.
+    /// mistake it for the truth: of every request where nobody is believed.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = proxies;
         self
@@ -355,6 +364,15 @@ impl GateBuilder {
     /// need not be named.
     pub fn proxy_header(mut self, name: &str) -> Self {
         self.proxy_headers.push(name.to_ascii_lowercase().into());
+        self
+    }
+
+    /// Leaves `X-Forwarded-For` and its kin in requests although nobody is trusted to set them, for
+    /// handlers that believe them by rules of their own: behind proxies whose addresses nobody knows. The
+    /// gate itself believes none of them. Of no effect where proxies are trusted.
+    /// [`Gate::loosened`] reports it.
+    pub const fn permit_forwarding_fields(mut self) -> Self {
+        self.forwarding_fields = true;
         self
     }
 
@@ -427,14 +445,13 @@ impl GateBuilder {
             return Err(Error::InvalidHeaderName);
         }
         proxy_headers.extend(authenticators.iter().flat_map(|one| one.proxy_headers()));
-        let mut unbelieved_headers: Vec<Box<str>> = Vec::new();
-        if !self.proxies.is_empty() {
-            let boxed = |name: &&str| Box::from(*name);
+        let keeps_forwarding = self.forwarding_fields && self.proxies.is_empty();
+        let boxed = |name: &&str| Box::from(*name);
+        if !keeps_forwarding {
             proxy_headers.extend(self.proxies.header_names().iter().map(boxed));
-            unbelieved_headers.extend(self.proxies.unbelieved_header_names().iter().map(boxed));
         }
-        proxy_headers.sort_unstable();
-        proxy_headers.dedup();
+        let unbelieved_headers = self.proxies.unbelieved_header_names();
+        let unbelieved_headers = unbelieved_headers.iter().map(boxed).collect();
         let gate = Gate(Arc::new(Shared {
             realm: self.realm,
             resource: self.resource,
@@ -445,8 +462,9 @@ impl GateBuilder {
             profile: self.profile,
             encoded_slashes: self.encoded_slashes,
             proxies: self.proxies,
-            proxy_headers: proxy_headers.into(),
-            unbelieved_headers: unbelieved_headers.into(),
+            proxy_headers: FieldNames::new(proxy_headers),
+            unbelieved_headers: FieldNames::new(unbelieved_headers),
+            keeps_forwarding,
             https: self.https,
         }));
         for loosened in gate.loosened() {

@@ -5,6 +5,7 @@ mod authenticator;
 mod door;
 mod error;
 mod exit;
+mod field_names;
 mod form;
 mod gate;
 mod https;

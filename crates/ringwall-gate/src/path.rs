@@ -90,6 +90,7 @@ fn check_escapes(segment: &str, encoded_slashes: bool) -> Result<(), &'static st
             None => return Ok(()),
             Some(again) => bytes = again,
         }
+        core::str::from_utf8(&bytes).map_err(|_| BAD_UTF8)?;
         check_decoded(&bytes, false)?;
     }
     match decode(&bytes, false)? {
@@ -176,6 +177,7 @@ mod tests {
             "/a@b:c!$&'()*+,=~",
             "/%7Btemplate%7D",
             "/a%2541",
+            "/a%25E2%2582%25AC",
         ] {
             assert_eq!(refused(raw), None, "{raw}");
         }
@@ -224,6 +226,8 @@ mod tests {
             ("/a%c0%af", BAD_UTF8),
             ("/a%e0%80%af", BAD_UTF8),
             ("/a%ff", BAD_UTF8),
+            ("/a%25c0%25af", BAD_UTF8),
+            ("/a%2525c0%2525ae", BAD_UTF8),
             ("/a?b", NOT_A_PATH_CHARACTER),
             ("/a#b", NOT_A_PATH_CHARACTER),
             ("/a b", NOT_A_PATH_CHARACTER),

@@ -92,6 +92,7 @@ async fn what_only_a_proxy_may_set_is_taken_out_of_the_requests_of_others() {
     let answer = site.send("GET", "/names", &sent, "").await;
     assert_eq!(answer.status, 200);
     assert!(!answer.body.contains("x-client-subject"), "{}", answer.body);
+    assert!(!answer.body.contains("x-forwarded-for"), "{}", answer.body);
     assert!(answer.body.contains("x-other"), "{}", answer.body);
     // Another spelling is refused, since somebody on the way may take it for the same.
     let answer = site.send("GET", "/names", &[("x_client_subject", "CN=root")], "");

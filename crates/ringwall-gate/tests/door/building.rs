@@ -75,8 +75,9 @@ fn what_is_loosened_is_told() {
         .authenticator(says())
         .without_audit()
         .permit_encoded_slashes()
+        .permit_forwarding_fields()
         .profile(Profile::Development);
-    assert_eq!(loose.build().expect("a gate").loosened().len(), 4);
+    assert_eq!(loose.build().expect("a gate").loosened().len(), 5);
 }
 
 #[test]

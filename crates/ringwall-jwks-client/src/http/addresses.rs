@@ -96,8 +96,14 @@ impl fmt::Debug for Reach {
 
 /// Reads a network that the operator permits. Networks of IPv4-mapped addresses are refused, since
 /// an address is judged as what it maps to and would never be found in one.
+///
+/// Stricter than the parser of [`IpNet`], which takes `010.0.0.0/8` for `10.0.0.0/8`, where others take
+/// it for `8.0.0.0/8`.
 pub(super) fn network(text: &str) -> Option<IpNet> {
-    let network: IpNet = text.parse().ok()?;
+    let (address, length) = text.split_once('/')?;
+    let is_one_spelling = length == "0" || !length.starts_with(['0', '+']);
+    let length = length.parse().ok().filter(|_| is_one_spelling)?;
+    let network = IpNet::new(address.parse().ok()?, length).ok()?;
     let is_exact = network.trunc() == network;
     let is_canonical = network.addr().to_canonical() == network.addr();
     (is_exact && is_canonical).then_some(network)
@@ -279,6 +285,14 @@ mod tests {
             "fd00::1/8",
             "localhost/8",
             " 10.0.0.0/8",
+            // Octal to some, and then 8.0.0.0/8.
+            "010.0.0.0/8",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+            "10.0.0.0/8/8",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "/8",
         ] {
             assert_eq!(network(bad), None, "{bad}");
         }

@@ -55,6 +55,8 @@ pub(crate) enum GateName {
     Unrecorded,
     /// As `Direct`, with metadata of the protected resource, and `%2f` permitted in paths.
     Described,
+    /// Trusts no proxy at all.
+    Alone,
 }
 
 /// What is sent. See the README beside the files for the members.

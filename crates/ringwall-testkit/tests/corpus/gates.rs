@@ -72,12 +72,15 @@ impl Bench {
             | GateName::Proxied
             | GateName::HttpsOnly
             | GateName::HttpsRedirect
-            | GateName::Described => Arc::clone(&trail) as Arc<dyn AuditSink>,
+            | GateName::Described
+            | GateName::Alone => Arc::clone(&trail) as Arc<dyn AuditSink>,
         };
         let proxies = match name {
-            GateName::Direct | GateName::Slow | GateName::Unrecorded | GateName::Described => {
-                NOBODY
-            }
+            GateName::Direct
+            | GateName::Slow
+            | GateName::Unrecorded
+            | GateName::Described
+            | GateName::Alone => NOBODY,
             GateName::Proxied | GateName::HttpsOnly | GateName::HttpsRedirect => LOOPBACK,
         };
         let builder = Gate::builder(REALM)
@@ -89,7 +92,11 @@ impl Bench {
             .audit(sink)
             .events(events.clone())
             .clock(Arc::new(ManualClock::new(credentials::now())))
-            .trusted_proxies(trusted(proxies))
+            .trusted_proxies(if name == GateName::Alone {
+                TrustedProxies::none()
+            } else {
+                trusted(proxies)
+            })
             .certificates(workloads(trusted(proxies)))
             .certificates(machines(trusted(proxies)))
             .proxy_header("x-auth-request-user");
@@ -108,7 +115,11 @@ impl Bench {
                     .protected_resource(resource.build().expect("a resource"))
                     .permit_encoded_slashes()
             }
-            GateName::Direct | GateName::Proxied | GateName::Slow | GateName::Unrecorded => builder,
+            GateName::Direct
+            | GateName::Proxied
+            | GateName::Slow
+            | GateName::Unrecorded
+            | GateName::Alone => builder,
         };
         let gate = builder.build().expect("a gate");
         let planted = plant(&gate);

@@ -34,7 +34,7 @@ const LANES: [Lane; 7] = [
     Lane::TowerHttp2,
 ];
 
-const GATES: [GateName; 7] = [
+const GATES: [GateName; 8] = [
     GateName::Direct,
     GateName::Proxied,
     GateName::HttpsOnly,
@@ -42,6 +42,7 @@ const GATES: [GateName; 7] = [
     GateName::Slow,
     GateName::Unrecorded,
     GateName::Described,
+    GateName::Alone,
 ];
 
 impl Lane {

@@ -1,6 +1,8 @@
 //! Clients that do not speak gRPC over HTTP/2.
 
+use ringwall_browser::CorsPolicy;
 use ringwall_tonic::GuardedRoutes;
+use ringwall_tower::CorsPolicyLayer;
 use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 
@@ -188,6 +190,52 @@ async fn grpc_web_is_served_where_its_layer_is_around_the_routes() {
     bench
         .until(|bench| bench.outcomes() == ["grpc 0", "denied 401"])
         .await;
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_call_grpc_web_where_a_policy_says_so() {
+    let bench = Bench::new();
+    let (incoming, site) = listen().await;
+    let routes = bench.routes().into_routes().expect("routes");
+    let cors = CorsPolicy::builder()
+        .with_defaults()
+        .request_headers(["x-grpc-web", "x-user-agent", "grpc-timeout"])
+        .exposed_headers(["grpc-status", "grpc-message", "grpc-status-details-bin"])
+        .origin("https://app.example.com")
+        .build()
+        .expect("a policy");
+    let server = Server::builder()
+        .accept_http1(true)
+        .layer(CorsPolicyLayer::new(cors))
+        .layer(GrpcWebLayer::new())
+        .add_routes(routes);
+    tokio::spawn(async move { server.serve_with_incoming(incoming).await });
+
+    let asks = |origin: &str| {
+        let headers = format!(
+            "origin: {origin}\r\naccess-control-request-method: POST\r\n\
+             access-control-request-headers: authorization,content-type,x-grpc-web\r\n"
+        );
+        http1("OPTIONS", "/test.v1.Cases/Read", &headers)
+    };
+    let answer = site.http1(&asks("https://app.example.com")).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let allowed = "access-control-allow-origin: https://app.example.com";
+    assert!(answer.contains(allowed), "{answer}");
+    let answer = site.http1(&asks("https://evilexample.com")).await;
+    assert!(!answer.contains("access-control-allow"), "{answer}");
+
+    // The refusal can be read too.
+    let answer = site
+        .http1(&web("origin: https://app.example.com\r\n"))
+        .await;
+    assert!(answer.contains(allowed), "{answer}");
+    assert!(answer.contains("grpc-status: 16"), "{answer}");
+    assert!(
+        answer.contains("access-control-expose-headers: grpc-status"),
+        "{answer}"
+    );
+    assert!(bench.desk.reached().is_empty());
 }
 
 #[tokio::test]
