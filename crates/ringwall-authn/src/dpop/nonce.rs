@@ -194,8 +194,8 @@ mod tests {
         }
         for other in [
             "",
-            &nonce[..31],
-            &nonce[..28],
+            nonce.split_at(31).0,
+            nonce.split_at(28).0,
             &format!("{nonce}AAAA"),
             &format!("{nonce}="),
         ] {

@@ -272,7 +272,12 @@ mod tests {
         let text = base64url::encode(digest);
         assert!(is_digest(&text, &digest));
         let longer = base64url::encode([0; 33]);
-        for other in ["", &base64url::encode(&digest[..28]), &text[..42], &longer] {
+        for other in [
+            "",
+            &base64url::encode(&digest[..28]),
+            text.split_at(42).0,
+            &longer,
+        ] {
             assert!(!is_digest(other, &digest), "{other}");
         }
         assert!(!is_digest("", &[0; 32]));

@@ -59,12 +59,11 @@ fn a_proof_is_verified_under_the_key_it_brings_by_every_provider() {
 
 #[test]
 fn the_signature_of_another_key_or_of_another_text_does_not_verify() {
-    for algorithm in ASYMMETRIC {
-        let kind = match algorithm {
-            Algorithm::Es256 => "EC",
-            Algorithm::Es384 | Algorithm::EdDsa => continue,
-            _ => "RSA",
-        };
+    for (algorithm, kind) in [
+        (Algorithm::Es256, "EC"),
+        (Algorithm::Rs256, "RSA"),
+        (Algorithm::Ps512, "RSA"),
+    ] {
         let mut other = header(algorithm);
         other["jwk"] = other_jwk(kind);
         let text = proof(algorithm, &other);

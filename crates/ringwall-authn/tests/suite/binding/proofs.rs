@@ -40,8 +40,11 @@ fn a_bound_token_with_a_proof_of_its_key_is_accepted_under_every_algorithm() {
     );
 }
 
+/// What is changed in a good proof, and how.
+type Change<'a> = (&'a str, fn(Draft) -> Draft);
+
 #[track_caller]
-fn refuses(changes: &[(&str, fn(Draft) -> Draft)], expected: ProofFault) {
+fn refuses(changes: &[Change<'_>], expected: ProofFault) {
     let service = Service::new();
     let client = Key::new("client", Algorithm::Es256);
     for (what, change) in changes {
