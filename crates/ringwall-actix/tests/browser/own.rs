@@ -138,9 +138,9 @@ async fn a_nonce_that_a_request_brought_along_is_taken_out() {
     let show = async |request: HttpRequest| {
         let is_there = request.extensions().contains::<CspNonce>();
         if is_there {
-            HttpResponse::Conflict()
+            HttpResponse::Conflict().finish()
         } else {
-            HttpResponse::Ok()
+            HttpResponse::Ok().finish()
         }
     };
     let site = start(

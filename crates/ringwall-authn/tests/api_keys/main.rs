@@ -1,9 +1,10 @@
 //! API keys from end to end: made, presented, judged, rotated, taken back.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::type_complexity,
     reason = "tests fail by panicking"
 )]
 

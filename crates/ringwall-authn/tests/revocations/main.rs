@@ -1,5 +1,5 @@
 //! Revocations that survive a restart and reach every process.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use core::num::NonZeroU16;
 use std::sync::Arc;

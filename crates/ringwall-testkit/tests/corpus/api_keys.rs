@@ -1,5 +1,13 @@
 //! API keys in every state, in the field `x-service-key`.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "what is put together for the tests fails by panicking"
+)]
+
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
