@@ -20,6 +20,14 @@ mod manifest;
 mod metadata;
 mod program;
 mod project;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "tests of the stores include it too, and use more of it"
+    )
+)]
+mod servers;
 mod setup;
 mod soak;
 mod source;

@@ -46,7 +46,7 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         [_, more, ..] => return Err(Failure::new(format!("unexpected argument `{more}`"))),
     };
     let seed = stopwatch::unix_seconds();
-    let project = setup::for_tests(project)?;
+    let (project, _databases) = setup::for_tests(project)?;
     let time = Duration::from_secs(minutes.saturating_mul(60));
 
     // A failure in one part does not keep the others from running: a soak is for finding out.

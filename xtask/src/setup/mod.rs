@@ -6,18 +6,23 @@
 
 mod chromium;
 pub(crate) mod compiler;
+mod databases;
 mod debian;
 mod python;
 
 use crate::{failure::Result, project::Project};
 
+pub(crate) use databases::Databases;
+
 /// Prepares everything `cargo test` needs and returns the project with the variables through which
-/// the tests find it.
-pub(crate) fn for_tests(project: Project) -> Result<Project> {
+/// the tests find it. The databases run until they are dropped.
+pub(crate) fn for_tests(project: Project) -> Result<(Project, Databases)> {
     compiler::c()?;
     let interpreter = python::interpreter(&project)?;
     let browser = chromium::executable()?;
-    Ok(project
+    let databases = Databases::start()?;
+    let project = project
         .with(python::VARIABLE, interpreter)
-        .with(chromium::VARIABLE, browser))
+        .with(chromium::VARIABLE, browser);
+    Ok((databases.told_to(project), databases))
 }

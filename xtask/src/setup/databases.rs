@@ -1,0 +1,115 @@
+//! A private PostgreSQL and a private Redis for all tests of a run.
+
+use super::debian;
+use crate::{
+    failure::{Failure, Result},
+    project::Project,
+    servers::{self, Server},
+};
+
+/// Tell the tests where the servers are, with name and password.
+const POSTGRES_VARIABLE: &str = "RINGWALL_TEST_POSTGRES_URL";
+const REDIS_VARIABLE: &str = "RINGWALL_TEST_REDIS_URL";
+
+/// The servers of a run. When this is dropped, they are ended, also after a failure.
+#[derive(Debug)]
+pub(crate) struct Databases {
+    /// `None` where the caller named one.
+    postgres: Option<Server>,
+    redis: Option<Server>,
+}
+
+impl Databases {
+    /// Installs what is missing where it may, and starts what the caller did not name.
+    pub(crate) fn start() -> Result<Self> {
+        // Tests start servers of their own as well, so the programs are needed in any case.
+        if servers::postgres::programs().is_none() {
+            debian::install(&["postgresql"], "to test against a real PostgreSQL")?;
+        }
+        if servers::redis::executable().is_none() {
+            debian::install(&["redis-server"], "to test against a real Redis")?;
+        }
+        let unless_named =
+            |variable, start: fn() -> servers::Result<Server>| match std::env::var_os(variable) {
+                Some(_) => Ok(None),
+                None => start().map(Some).map_err(Failure::new),
+            };
+        Ok(Self {
+            postgres: unless_named(POSTGRES_VARIABLE, servers::postgres::start)?,
+            redis: unless_named(REDIS_VARIABLE, || servers::redis::start(&[]))?,
+        })
+    }
+
+    /// The project, whose programs find the servers.
+    pub(crate) fn told_to(&self, project: Project) -> Project {
+        let servers = [
+            (POSTGRES_VARIABLE, &self.postgres),
+            (REDIS_VARIABLE, &self.redis),
+        ];
+        servers
+            .into_iter()
+            .fold(project, |project, (variable, server)| match server {
+                Some(server) => project.with(variable, server.url()),
+                None => project,
+            })
+    }
+}
+
+/// Here and not beside the servers: test programs that include them must not run these again.
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn is_listening(server: &Server) -> bool {
+        TcpStream::connect(("127.0.0.1", server.port())).is_ok()
+    }
+
+    #[test]
+    fn a_redis_is_paused_killed_started_again_and_ended() {
+        let mut server = servers::redis::start(&["maxmemory 4mb"]).unwrap();
+        let folder = server.folder().to_owned();
+        let port = server.port();
+        assert!(server.url().ends_with(&format!("@127.0.0.1:{port}/0")));
+        let (_, password) = server.url().split_once("//:").unwrap();
+        let password = password.split('@').next().unwrap().to_owned();
+        assert!(servers::redis::answers(port, &password));
+        assert!(!servers::redis::answers(port, "another"));
+
+        server.pause();
+        assert!(!servers::redis::answers(port, &password));
+        server.resume();
+        assert!(servers::redis::answers(port, &password));
+
+        server.kill();
+        assert!(!is_listening(&server));
+        server.start_again().unwrap();
+        assert!(servers::redis::answers(port, &password));
+
+        drop(server);
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_postgres_is_killed_and_started_again() {
+        let mut server = servers::postgres::start().unwrap();
+        let folder = server.folder().to_owned();
+        assert!(is_listening(&server));
+        server.kill();
+        assert!(!is_listening(&server));
+        server.start_again().unwrap();
+        assert!(is_listening(&server));
+        // What happens to a paused server at the end: it is ended all the same.
+        server.pause();
+        drop(server);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_server_that_does_not_start_says_why() {
+        let failure = servers::redis::start(&["no-such-setting yes"]).unwrap_err();
+        assert!(failure.contains("no-such-setting"), "{failure}");
+    }
+}
