@@ -275,3 +275,53 @@ fn refusal(fault: Fault) -> ApiKeyStoreError {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use ringwall_authn::api_key::ApiKeyName;
+    use ringwall_core::principal::{Subject, Tenant};
+
+    use super::*;
+
+    const NUMBER: i64 = 50;
+
+    fn filling() -> impl Iterator<Item = ApiKeyRecord> {
+        (0..NUMBER).map(|n| ApiKeyRecord {
+            id: ApiKeyId::new(&format!("{n:016}")).expect("sixteen digits"),
+            name: ApiKeyName::new(&format!("key {n}")).expect("printable"),
+            tenant: Tenant {
+                org: OrgId::new("acme").expect("visible"),
+                project: None,
+            },
+            scopes: Vec::new(),
+            created_by: Subject::new("alice").expect("printable"),
+            created_at: Timestamp::from_unix_micros(n),
+            expires_at: None,
+            networks: Vec::new(),
+            origins: Vec::new(),
+            digest: format!("sha256:{}", "0".repeat(64))
+                .parse()
+                .expect("a digest"),
+            last_used_at: None,
+            revoked_at: None,
+            replaced: None,
+        })
+    }
+
+    /// Keys in a table of the first version.
+    pub(crate) async fn fill(database: &SqliteDatabase) {
+        let store = SqliteApiKeys {
+            database: database.clone(),
+        };
+        for record in filling() {
+            store.insert(record).await.expect("a new key");
+        }
+    }
+
+    pub(crate) async fn assert_filled(database: &SqliteDatabase) {
+        let store = SqliteApiKeys::open(database).await.expect("migrated");
+        let query = ApiKeyQuery::new(OrgId::new("acme").expect("visible"));
+        let found = store.list(query).await.expect("it answers");
+        assert!(found.into_iter().eq(filling()));
+    }
+}

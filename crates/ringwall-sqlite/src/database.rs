@@ -150,7 +150,7 @@ fn open_private(file: &Path) -> io::Result<File> {
 }
 
 /// Whether another connection holds a lock (`SQLITE_BUSY`, in the low byte of the code).
-fn is_busy(error: &sqlx::Error) -> bool {
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|answer| answer.code());
     let code = code.and_then(|code| code.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xff == 5)

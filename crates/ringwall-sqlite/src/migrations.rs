@@ -1,15 +1,23 @@
 //! Versions of the schema.
 
+use core::time::Duration;
+
 use ringwall_core::clock::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, Row as _};
 
+use crate::database::is_busy;
 use crate::error::TooSlow;
 use crate::schema::{STEPS, Step};
 use crate::{Error, SqliteDatabase};
 
-/// The versions of a database's schema: forward only, each step once and as a whole, by one migrator at a
+/// How long all steps together may take. A call of a store must be quick; a large table takes its time.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Between two attempts to get the file's lock.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The versions of a schema: forward only, each step once and as a whole, by one migrator at a
 /// time. What was applied is recorded with a checksum in the table `ringwall_migrations`.
 ///
 /// Programs do not migrate when they start: whoever deploys runs `ringwall migrate` first, with rights
@@ -71,14 +79,16 @@ impl Migrations {
     ///
     /// [`Error::TooNew`], [`Error::Changed`], [`Error::Corrupt`], [`Error::Unavailable`].
     pub async fn status(&self) -> Result<MigrationsStatus, Error> {
-        self.bounded(async {
+        let read = async {
             let mut connection = self.database.pool().acquire().await?;
             // One snapshot: a migrator may be at work.
             let mut snapshot = connection.begin().await?;
             read(&mut snapshot).await
-        })
-        .await
-        .and_then(|applied| compare(&applied))
+        };
+        let applied = tokio::time::timeout(self.database.timeout(), read)
+            .await
+            .map_err(|_| Error::Unavailable(Box::new(TooSlow)))?;
+        compare(&applied.map_err(Error::of_database)?)
     }
 
     /// Applies what was not, all of it or nothing, and answers how many steps that were. A migrator that
@@ -93,36 +103,42 @@ impl Migrations {
     }
 
     async fn apply(&self, steps: &[Step]) -> Result<u32, Error> {
-        let found = self
-            .bounded(async {
-                let mut writing = self.database.write().await?;
-                let applied = read(&mut writing.transaction).await?;
-                let status = match compare(&applied) {
-                    Ok(status) => status,
-                    Err(refused) => return Ok(Err(refused)),
-                };
-                let version = status.version();
-                let mut count: u32 = 0;
-                sqlx::raw_sql(RECORD)
-                    .execute(&mut *writing.transaction)
-                    .await?;
-                for step in steps.iter().filter(|step| step.version > version) {
-                    sqlx::raw_sql(step.sql)
-                        .execute(&mut *writing.transaction)
-                        .await?;
-                    sqlx::query(NOTE)
-                        .bind(step.version)
-                        .bind(step.name)
-                        .bind(checksum(step))
-                        .execute(&mut *writing.transaction)
-                        .await?;
-                    count = count.saturating_add(1);
+        let work = async {
+            loop {
+                match self.apply_once(steps).await {
+                    // Another migrator takes longer than a call of a store may.
+                    Err(error) if is_busy(&error) => tokio::time::sleep(PAUSE).await,
+                    answered => return answered.map_err(Error::of_database)?,
                 }
-                writing.commit().await?;
-                Ok(Ok(count))
-            })
-            .await?;
-        found
+            }
+        };
+        tokio::time::timeout(LONGEST, work)
+            .await
+            .unwrap_or_else(|_| Err(Error::Unavailable(Box::new(TooSlow))))
+    }
+
+    /// In one transaction: dropped in the middle, nothing was done.
+    async fn apply_once(&self, steps: &[Step]) -> Result<Result<u32, Error>, sqlx::Error> {
+        let mut writing = self.database.write().await?;
+        let transaction = &mut writing.transaction;
+        let version = match compare(&read(transaction).await?) {
+            Ok(status) => status.version(),
+            Err(refused) => return Ok(Err(refused)),
+        };
+        sqlx::raw_sql(RECORD).execute(&mut **transaction).await?;
+        let mut count: u32 = 0;
+        for step in steps.iter().filter(|step| step.version > version) {
+            sqlx::raw_sql(step.sql).execute(&mut **transaction).await?;
+            sqlx::query(NOTE)
+                .bind(step.version)
+                .bind(step.name)
+                .bind(checksum(step))
+                .execute(&mut **transaction)
+                .await?;
+            count = count.saturating_add(1);
+        }
+        writing.commit().await?;
+        Ok(Ok(count))
     }
 
     /// The schema has to be the one that this program knows.
@@ -136,16 +152,6 @@ impl Migrations {
             found: status.version(),
             needed: status.newest(),
         })
-    }
-
-    async fn bounded<T>(
-        &self,
-        work: impl Future<Output = Result<T, sqlx::Error>>,
-    ) -> Result<T, Error> {
-        match tokio::time::timeout(self.database.timeout(), work).await {
-            Ok(answer) => answer.map_err(Error::of_database),
-            Err(_) => Err(Error::Unavailable(Box::new(TooSlow))),
-        }
     }
 }
 
@@ -233,3 +239,47 @@ pub(crate) fn checksum(step: &Step) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("a step is missing among those that were applied")]
 struct Gap;
+
+#[cfg(test)]
+#[cfg(feature = "api-keys")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_filled_database_is_migrated_forward_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = crate::SqliteConfig::new(folder.path().join("filled.sqlite"));
+        let database = SqliteDatabase::open(config).await.expect("it opens");
+        let migrations = database.migrations();
+        let first = STEPS.get(..1).expect("a step");
+        assert_eq!(migrations.apply(first).await.expect("it can"), 1);
+        let status = migrations.status().await.expect("it answers");
+        assert_eq!((status.version(), status.is_current()), (1, false));
+        let refused = migrations.require().await.expect_err("a step is missing");
+        assert!(refused.to_string().contains("ringwall migrate"));
+        crate::api_keys::tests::fill(&database).await;
+        assert_eq!(migrations.apply(first).await.expect("it can"), 0);
+        assert_eq!(migrations.migrate().await.expect("it can"), 1);
+        migrations.require().await.expect("all steps are there");
+        crate::api_keys::tests::assert_filled(&database).await;
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = crate::SqliteConfig::new(folder.path().join("failed.sqlite"));
+        let database = SqliteDatabase::open(config).await.expect("it opens");
+        let migrations = database.migrations();
+        let first = STEPS.first().expect("a step");
+        let broken = Step {
+            version: 2,
+            name: "broken",
+            sql: "CREATE TABLE half (n INTEGER); INSERT INTO nowhere VALUES (1);",
+        };
+        let refused = migrations.apply(&[*first, broken]).await;
+        assert!(refused.is_err());
+        let status = migrations.status().await.expect("it answers");
+        assert_eq!(status.version(), 0);
+        assert_eq!(migrations.migrate().await.expect("it can"), 2);
+    }
+}
