@@ -4,6 +4,7 @@
 pub mod allocations;
 pub mod at_once;
 pub mod contenders;
+pub mod credentials;
 pub mod goals;
 pub mod key_documents;
 pub mod materials;

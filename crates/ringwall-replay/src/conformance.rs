@@ -175,7 +175,8 @@ pub async fn remembers(setting: &dyn Setting) -> Result<(), Violation> {
 }
 
 /// A store that holds at most `at_most` claims is asked for one more than that. It must refuse at least
-/// one, and know every one that it took. (A store of several parts may be full in one of them.)
+/// one, and grant none that it took again. (A store of several parts may be full in one of them, and
+/// one that is full need not be able to look.)
 ///
 /// # Errors
 ///
@@ -199,7 +200,9 @@ pub async fn full(setting: &dyn Setting, at_most: u64) -> Result<(), Violation> 
     for request in taken {
         let now = setting.now();
         let again = ClaimRequest { now, ..request };
-        expect(setting, again, Ok(Claim::Repeated), "a key that it took").await?;
+        if setting.store().claim(again).await == Ok(Claim::First) {
+            return Err(Violation("a key that it took was granted again".to_owned()));
+        }
     }
     Ok(())
 }

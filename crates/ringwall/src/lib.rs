@@ -12,6 +12,8 @@ pub use ringwall_gate as gate;
 pub use ringwall_jose as jose;
 #[cfg(feature = "jwks")]
 pub use ringwall_jwks_client as jwks;
+#[cfg(feature = "redis")]
+pub use ringwall_redis as redis;
 #[cfg(feature = "replay")]
 pub use ringwall_replay as replay;
 #[cfg(feature = "tonic")]

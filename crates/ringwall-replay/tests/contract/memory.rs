@@ -102,6 +102,27 @@ fn a_full_store_refuses_and_knows_every_claim() {
 }
 
 #[test]
+fn a_full_store_still_tells_what_was_used() {
+    let store = forgetful(50);
+    let claim = |number: u8| {
+        let request = ClaimRequest {
+            key: ClaimKey::new("test", &[&[number]]),
+            valid_from: at(START),
+            valid_until: at(START + 60),
+            now: at(START),
+        };
+        now_or_never(store.claim(request).into_future())
+    };
+    for number in 0..50 {
+        assert_eq!(claim(number), Ok(Claim::First));
+    }
+    for number in 0..50 {
+        assert!(claim(50 + number).is_err());
+        assert_eq!(claim(number), Ok(Claim::Repeated));
+    }
+}
+
+#[test]
 fn a_full_store_has_room_again_when_the_time_that_it_told_has_passed() {
     let world = World::of(forgetful(10));
     now_or_never(conformance::full(&world, 10)).expect("conforming");

@@ -1,0 +1,3 @@
+//! The cases of the area `credentials`, a file each.
+
+pub mod replay;

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod config;
+mod connect;
+mod error;
+#[cfg(feature = "replay")]
+mod replay;
+mod server;
+mod supervisor;
+
+pub use client::{RedisClient, RedisStatus};
+pub use config::RedisConfig;
+pub use error::Error;
+#[cfg(feature = "replay")]
+pub use replay::{RedisReplay, RedisReplayBuilder};
