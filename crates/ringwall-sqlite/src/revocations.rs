@@ -57,7 +57,10 @@ impl SqliteRevocations {
     }
 }
 
-const ADVANCE: &str = "UPDATE ringwall_revocations_head SET last = last + 1 RETURNING last";
+/// By the clock, so that a log that lost its latest entries (a copy was restored, a standby took over) gives
+/// no number a second time: a reader that has seen the lost entry would pass the new one over.
+const ADVANCE: &str = "UPDATE ringwall_revocations_head
+    SET last = max(last + 1, CAST(unixepoch('subsec') * 1000000 AS INTEGER)) RETURNING last";
 const APPEND: &str = "INSERT INTO ringwall_revocations
     (number, kind, issuer, name, issued_until, last_expiry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 /// One statement, so that the page and the end of the log are of one moment.
