@@ -195,4 +195,48 @@ pub(crate) mod tests {
         let config = config.schema(schema).timeout(Duration::from_secs(30));
         PostgresDatabase::open(config).await.expect("it opens")
     }
+
+    /// What a connection of the pool says.
+    async fn says(database: &PostgresDatabase, setting: &'static str) -> String {
+        let answer: Result<String, sqlx::Error> = database
+            .within(database.timeout(), |connection| {
+                Box::pin(async move {
+                    let row = sqlx::query("SELECT current_setting($1)")
+                        .bind(setting)
+                        .fetch_one(connection)
+                        .await?;
+                    row.try_get(0)
+                })
+            })
+            .await;
+        answer.expect("it answers")
+    }
+
+    #[tokio::test]
+    async fn a_user_whose_commits_are_not_stored_has_them_stored_here() {
+        let database = fresh().await;
+        assert_eq!(says(&database, "synchronous_commit").await, "on");
+        assert_eq!(says(&database, "statement_timeout").await, "30s");
+        assert_eq!(says(&database, "lock_timeout").await, "30s");
+        let path = format!("{},pg_temp", database.schema());
+        assert_eq!(says(&database, "search_path").await, path);
+
+        let user = format!("{}_app", database.schema());
+        let pool = database.pool.clone();
+        for statement in [
+            format!("CREATE ROLE {user} LOGIN PASSWORD 'word'"),
+            format!("ALTER ROLE {user} SET synchronous_commit = off"),
+        ] {
+            let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
+            statement.execute(&pool).await.expect("it is done");
+        }
+        let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
+        let mut url = url::Url::parse(&url).expect("a URL");
+        url.set_username(&user).expect("a name");
+        url.set_password(Some("word")).expect("a password");
+        let config = PostgresConfig::from_url(&SecretString::new(url.into())).expect("valid");
+        let config = config.timeout(Duration::from_secs(30));
+        let theirs = PostgresDatabase::open(config).await.expect("it opens");
+        assert_eq!(says(&theirs, "synchronous_commit").await, "on");
+    }
 }

@@ -12,6 +12,9 @@ mod migrations;
 #[cfg(test)]
 #[cfg(all(feature = "api-keys", feature = "revocations"))]
 mod setting;
+#[cfg(test)]
+#[cfg(all(feature = "api-keys", feature = "revocations", feature = "tls"))]
+mod tls;
 
 #[cfg(test)]
 #[cfg(all(feature = "api-keys", feature = "revocations"))]

@@ -45,7 +45,9 @@ async fn stores_refuse_a_schema_that_was_not_migrated() {
     assert!(status.is_current());
     assert!(status.steps.iter().all(|step| step.applied_at.is_some()));
     PostgresApiKeys::open(&database).await.expect("migrated");
-    PostgresRevocations::open(&database).await.expect("migrated");
+    PostgresRevocations::open(&database)
+        .await
+        .expect("migrated");
     assert_eq!(database.migrations().migrate().await.expect("it can"), 0);
 }
 
@@ -146,8 +148,12 @@ async fn a_user_without_rights_is_refused_and_a_user_with_the_rights_of_the_read
     let keys = PostgresApiKeys::open(&theirs).await.expect("it may");
     let (one, now) = (crate::keys::key(&crate::keys::org()), crate::failures::NOW);
     keys.insert(one.clone()).await.expect("it may");
-    keys.record_uses(&[(one.id.clone(), now)]).await.expect("it may");
-    keys.revoke(&one.tenant.org, &one.id, now).await.expect("it may");
+    keys.record_uses(&[(one.id.clone(), now)])
+        .await
+        .expect("it may");
+    keys.revoke(&one.tenant.org, &one.id, now)
+        .await
+        .expect("it may");
     let log = PostgresRevocations::open(&theirs).await.expect("it may");
     let revocation = Revocation::org(&one.tenant.org, now, now);
     log.append(&revocation).await.expect("it may");
