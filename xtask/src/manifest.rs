@@ -16,6 +16,11 @@ const INHERITED_BY_ALL: [&str; 4] = ["version", "edition", "license", "repositor
 /// may need a newer compiler than the libraries promise.
 const INHERITED_BY_PUBLISHED: [&str; 1] = ["rust-version"];
 
+/// Published crates that need a newer compiler than the others, each with the dependency that does. Nobody
+/// gets one who did not ask for it by name.
+const NEWER_COMPILER: [(&str, &str); 2] =
+    [("ringwall-postgres", "sqlx"), ("ringwall-sqlite", "sqlx")];
+
 /// Crates that deny.toml must ban: a check that lost its list would pass for ever.
 const BANNED: [&str; 4] = ["jwks-client", "native-tls", "openssl", "rsa"];
 
@@ -53,7 +58,10 @@ pub(crate) fn findings(project: &Project, packages: &[Package]) -> Result<Vec<St
 
 fn of_text(name: &str, text: &str, published: bool) -> Vec<String> {
     let mut findings = Vec::new();
-    let more: &[&str] = if published {
+    let newer = NEWER_COMPILER
+        .iter()
+        .any(|(excused, dependency)| *excused == name && text.contains(&format!("\n{dependency}")));
+    let more: &[&str] = if published && !newer {
         &INHERITED_BY_PUBLISHED
     } else {
         &[]
@@ -174,6 +182,17 @@ mod tests {
         );
         assert_eq!(of_text("a", &text, false), [""; 0]);
         assert_eq!(of_text("a", &text, true).len(), 1);
+    }
+
+    #[test]
+    fn a_crate_that_is_excused_is_so_only_while_it_has_the_dependency() {
+        let text = GOOD.replace(
+            "rust-version = { workspace = true }",
+            "rust-version = \"1.94\"",
+        );
+        let excused = format!("{text}sqlx.workspace = true\n");
+        assert_eq!(of_text("ringwall-sqlite", &excused, true), [""; 0]);
+        assert_eq!(of_text("ringwall-sqlite", &text, true).len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod memory;
 mod record;
 mod scopes;
 mod store;
+mod stored;
 mod text;
 mod uses;
 
@@ -38,4 +39,5 @@ pub use store::{
     ApiKeyQuery, ApiKeyRotation, ApiKeyStore, ApiKeyStoreAnswer, ApiKeyStoreError,
     ApiKeyStoreErrorKind, ApiKeysOf,
 };
+pub use stored::{StoredApiKey, UnreadableApiKey};
 pub use text::{ApiKeyId, ApiKeyPrefix, ApiKeyTextError, NewApiKey};

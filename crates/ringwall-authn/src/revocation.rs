@@ -6,6 +6,7 @@ mod kind;
 mod memory;
 mod revoker;
 mod store;
+mod stored;
 mod synced;
 
 pub use kind::{InvalidRevocation, Revocation, Revoked};
@@ -15,6 +16,7 @@ pub use store::{
     MemoryRevocationStore, RevocationCursor, RevocationPage, RevocationStore,
     RevocationStoreAnswer, RevocationStoreError,
 };
+pub use stored::{StoredRevocation, UnreadableRevocation};
 pub use synced::{
     DEFAULT_REVOCATION_CAPACITY, DEFAULT_REVOCATION_STALENESS, SyncedRevocations,
     SyncedRevocationsBuilder,

@@ -6,6 +6,8 @@ mod connect;
 mod error;
 #[cfg(feature = "replay")]
 mod replay;
+#[cfg(feature = "revocations")]
+mod revocations;
 mod server;
 mod supervisor;
 
@@ -14,3 +16,5 @@ pub use config::RedisConfig;
 pub use error::Error;
 #[cfg(feature = "replay")]
 pub use replay::{RedisReplay, RedisReplayBuilder};
+#[cfg(feature = "revocations")]
+pub use revocations::RedisRevocations;

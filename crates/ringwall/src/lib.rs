@@ -12,10 +12,14 @@ pub use ringwall_gate as gate;
 pub use ringwall_jose as jose;
 #[cfg(feature = "jwks")]
 pub use ringwall_jwks_client as jwks;
+#[cfg(feature = "postgres")]
+pub use ringwall_postgres as postgres;
 #[cfg(feature = "redis")]
 pub use ringwall_redis as redis;
 #[cfg(feature = "replay")]
 pub use ringwall_replay as replay;
+#[cfg(feature = "sqlite")]
+pub use ringwall_sqlite as sqlite;
 #[cfg(feature = "tonic")]
 pub use ringwall_tonic as tonic;
 #[cfg(feature = "tower")]

@@ -1,6 +1,7 @@
 //! A folder that is removed with its server.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::account::Account;
@@ -40,7 +41,15 @@ impl Folder {
     /// Writes a file for the owner, who alone may enter.
     pub(super) fn write(&self, name: &str, text: &str, owner: Option<Account>) -> Result<PathBuf> {
         let path = self.0.join(name);
-        fs::write(&path, text).map_err(|error| io("write", &path, &error))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // PostgreSQL refuses a key that others may read.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| io("write", &path, &error))?;
         if let Some(account) = owner {
             account.owns(&path)?;
         }

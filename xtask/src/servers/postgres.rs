@@ -43,12 +43,21 @@ pub(crate) fn programs() -> Option<PathBuf> {
 /// Starts a PostgreSQL with an empty database `postgres`, which stores what it confirms (`fsync`), so
 /// that a test may kill whoever writes to it, and itself.
 pub(crate) fn start() -> Result<Server> {
+    start_patiently(None)
+}
+
+/// Starts one that speaks TLS too, with this certificate and its key (PEM).
+pub(crate) fn start_with_tls(certificate: &str, key: &str) -> Result<Server> {
+    start_patiently(Some((certificate, key)))
+}
+
+fn start_patiently(tls: Option<(&str, &str)>) -> Result<Server> {
     let programs = programs().ok_or(
         "no PostgreSQL server on this system: `cargo xtask test` installs it where it may",
     )?;
     let mut result = Err(String::new());
     for _ in 0..TRIES {
-        result = start_once(&programs);
+        result = start_once(&programs, tls);
         if result.is_ok() {
             break;
         }
@@ -56,7 +65,7 @@ pub(crate) fn start() -> Result<Server> {
     result
 }
 
-fn start_once(programs: &Path) -> Result<Server> {
+fn start_once(programs: &Path, tls: Option<(&str, &str)>) -> Result<Server> {
     let account = Account::for_servers()?;
     let folder = Folder::create("postgres", account)?;
     let port = free_port()?;
@@ -97,6 +106,17 @@ fn start_once(programs: &Path) -> Result<Server> {
         "shared_buffers=32MB".to_owned(),
     ] {
         arguments.extend(["-c".into(), setting.into()]);
+    }
+    if let Some((certificate, key)) = tls {
+        let certificate = folder.write("server.crt", certificate, account)?;
+        let key = folder.write("server.key", key, account)?;
+        for setting in [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", certificate.display()),
+            format!("ssl_key_file={}", key.display()),
+        ] {
+            arguments.extend(["-c".into(), setting.into()]);
+        }
     }
     let launch = Launch {
         program: programs.join("postgres"),

@@ -13,6 +13,9 @@ mod memory;
 #[cfg(feature = "replay")]
 mod processes;
 #[cfg(test)]
+#[cfg(all(feature = "replay", feature = "revocations"))]
+mod revocations;
+#[cfg(test)]
 #[cfg(feature = "replay")]
 mod setting;
 #[cfg(test)]
@@ -24,3 +27,12 @@ mod tls;
 #[expect(dead_code, reason = "the chores use more of it")]
 #[path = "../../../../xtask/src/servers/mod.rs"]
 mod servers;
+
+#[cfg(test)]
+#[cfg(all(feature = "replay", feature = "revocations"))]
+#[path = "../../../ringwall-authn/tests/several_processes/log.rs"]
+mod log;
+#[cfg(test)]
+#[cfg(all(feature = "replay", feature = "revocations"))]
+#[path = "../../../ringwall-authn/tests/several_processes/worker.rs"]
+mod worker;

@@ -108,3 +108,30 @@ impl Setting for World {
         })
     }
 }
+
+/// A log of its own in the shared Redis.
+#[cfg(feature = "revocations")]
+pub(crate) struct Place {
+    /// The URL, and the prefix behind a space.
+    pub(crate) address: String,
+}
+
+#[cfg(feature = "revocations")]
+pub(crate) async fn fresh() -> Place {
+    let salt = crate::worker::draw(u64::MAX);
+    Place {
+        address: format!("{} test:{salt:016x}:", shared_url()),
+    }
+}
+
+#[cfg(feature = "revocations")]
+pub(crate) async fn revocations(
+    address: &str,
+) -> Arc<dyn ringwall_authn::revocation::RevocationStore> {
+    let (url, prefix) = address.split_once(' ').expect("two words");
+    // Processors are few where tests run.
+    let config = config(url).survives_restarts();
+    let config = config.timeout(Duration::from_secs(10));
+    let client = RedisClient::connect(config).await.expect("it runs");
+    Arc::new(ringwall_redis::RedisRevocations::with_prefix(&client, prefix).expect("short"))
+}

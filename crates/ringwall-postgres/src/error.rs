@@ -1,0 +1,132 @@
+//! Why the database cannot be used.
+
+use std::error::Error as StdError;
+
+/// A cause, for logs alone.
+pub(crate) type Source = Box<dyn StdError + Send + Sync + 'static>;
+
+/// Why a database cannot be opened, migrated, or used by a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is out of its range.
+    #[error("the configuration of PostgreSQL cannot be used: {0}")]
+    Configuration(&'static str),
+    /// Nobody answers at the address, or not in time, or without the TLS that is demanded.
+    #[error("PostgreSQL cannot be used at the moment")]
+    Unavailable(#[source] Source),
+    /// The server does not accept the name and password, has no such database, or permits this user too
+    /// little.
+    #[error("PostgreSQL refuses the user: check name, password, database and permissions")]
+    Refused(#[source] Source),
+    /// The server answers, and something about it would break what the stores promise.
+    #[error("this PostgreSQL must not be used: {0}")]
+    Unsafe(&'static str),
+    /// The schema is older than this program: run `ringwall migrate`.
+    #[error(
+        "the schema of the database is at version {found} and has to be at {needed}: run `ringwall migrate`"
+    )]
+    NotMigrated {
+        /// The version of the schema; 0 when there is none.
+        found: u32,
+        /// The version that this program works with.
+        needed: u32,
+    },
+    /// The schema is newer than this program: a newer program migrated it. There is no way back; run the
+    /// newer program.
+    #[error(
+        "the schema of the database is at version {found}, and this program knows versions up to {known}"
+    )]
+    TooNew {
+        /// The version of the schema.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// A step that was applied is not the one that this program knows under its number, so what the
+    /// schema looks like is anybody's guess. Nothing was changed.
+    #[error("step {version} of the schema was applied with another text than this program knows")]
+    Changed {
+        /// The number of the step.
+        version: u32,
+    },
+    /// The record of applied steps cannot be read. Nothing was changed.
+    #[error("the record of schema steps cannot be read")]
+    Corrupt(#[source] Source),
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing something.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Configuration(_)
+            | Self::Refused(_)
+            | Self::Unsafe(_)
+            | Self::NotMigrated { .. }
+            | Self::TooNew { .. }
+            | Self::Changed { .. }
+            | Self::Corrupt(_) => false,
+        }
+    }
+
+    pub(crate) fn of_database(error: sqlx::Error) -> Self {
+        if is_corruption(&error) {
+            Self::Corrupt(source(error))
+        } else if is_refusal(&error) {
+            Self::Refused(source(error))
+        } else {
+            Self::Unavailable(source(error))
+        }
+    }
+}
+
+/// What the database answered, without values that were stored.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL answered {code}: {message}")]
+struct Answer {
+    code: String,
+    message: String,
+}
+
+/// The cause as it may be logged.
+pub(crate) fn source(error: sqlx::Error) -> Source {
+    if let sqlx::Error::Database(answer) = &error {
+        return Box::new(Answer {
+            code: answer.code().unwrap_or_default().into_owned(),
+            message: answer.message().to_owned(),
+        });
+    }
+    Box::new(error)
+}
+
+/// Whether the database is damaged, or holds values of another type than was written.
+pub(crate) fn is_corruption(error: &sqlx::Error) -> bool {
+    match error {
+        // Class XX: `data_corrupted`, `index_corrupted`.
+        sqlx::Error::Database(answer) => {
+            matches!(answer.code().as_deref(), Some("XX001" | "XX002"))
+        }
+        other => matches!(
+            other,
+            sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::ColumnNotFound(_)
+                | sqlx::Error::ColumnIndexOutOfBounds { .. }
+                | sqlx::Error::TypeNotFound { .. }
+        ),
+    }
+}
+
+/// `invalid_authorization_specification`, `invalid_password`, `invalid_catalog_name`,
+/// `insufficient_privilege`.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|answer| answer.code());
+    matches!(code.as_deref(), Some("28000" | "28P01" | "3D000" | "42501"))
+}
+
+/// It took too long.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer in time")]
+pub(crate) struct TooSlow;
