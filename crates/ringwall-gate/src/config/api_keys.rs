@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use ringwall_authn::api_key::{ApiKeyStore, PepperId};
 use ringwall_authn::{
-    ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeyPrefix, ApiKeys, SecretHasher,
+    ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeyPrefix, ApiKeys, MemoryApiKeys,
+    SecretHasher,
 };
 use ringwall_core::principal::{Scope, Tenant};
 use ringwall_core::secret::SecretString;
 
 use super::rights::{self, Names};
 use super::section::Section;
+use super::tokens::is_free;
 
 /// The most static keys: a development machine has a few.
 const MAX_STATIC_KEYS: usize = 64;
@@ -55,6 +57,10 @@ impl ApiKeysConfig {
         let header = section.text("header");
         section.unless_set("header", ringwall_authn::api_key::API_KEY_HEADER);
         let header = header.unwrap_or_else(|| ringwall_authn::api_key::API_KEY_HEADER.to_owned());
+        if !is_field(&header) {
+            let problem = "is not the name of a header field that keys can come in";
+            section.fault("header", problem, "write a name such as x-api-key");
+        }
         let prefix = section.parsed(
             "prefix",
             "2 to 16 lower-case letters and digits, such as pak",
@@ -120,6 +126,12 @@ impl ApiKeysConfig {
         let authenticator = ApiKeyAuthenticator::builder(keys.clone()).header(&self.header)?;
         Ok((keys, authenticator))
     }
+}
+
+/// The library has the last word on which fields keys can come in. It looks at no key for that.
+fn is_field(name: &str) -> bool {
+    let keys = ApiKeys::builder(Arc::new(MemoryApiKeys::new(0)), SecretHasher::sha256()).build();
+    ApiKeyAuthenticator::builder(keys).header(name).is_ok() && is_free(&name.to_ascii_lowercase())
 }
 
 fn hasher(section: &mut Section<'_, '_>) -> Option<SecretHasher> {
@@ -215,9 +227,6 @@ impl StaticKeys {
             );
         }
         let tenant = rights::tenant(&mut section);
-        if tenant.is_none() && !section.profile().is_development() {
-            return None;
-        }
         let scopes = rights::scopes(&mut section, "scopes", names);
         section.finish();
         let tenant = match tenant {

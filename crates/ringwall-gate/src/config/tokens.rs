@@ -276,22 +276,27 @@ fn org(section: &mut Section<'_, '_>) -> Result<Option<OrgId>, ()> {
 }
 
 fn algorithms(is_shared: bool, section: &mut Section<'_, '_>) -> Option<Vec<Algorithm>> {
-    let known = |name: String| Algorithm::from_name(&name).ok_or(());
-    let algorithms = section.parsed_texts("algorithms", known, ALGORITHMS)?;
+    let texts = section.texts("algorithms")?;
+    let known = |name: &String| Algorithm::from_name(name);
+    let algorithms: Option<Vec<_>> = texts.iter().map(known).collect();
+    let Some(algorithms) = algorithms else {
+        section.fault("algorithms", "holds what is no algorithm", ALGORITHMS);
+        return None;
+    };
     let is_development = section.profile().is_development();
     if !is_development && algorithms.iter().any(|one| one.is_symmetric()) {
         let problem = "holds HS256, HS384 or HS512: whoever can verify those can also sign";
         section.fault("algorithms", problem, "leave it out");
     } else if algorithms.is_empty() {
-        section.fault("algorithms", "permits nothing", "name one, or leave it out");
+        section.fault("algorithms", "permits nothing", ALGORITHMS);
     } else if !is_shared && algorithms.iter().all(|one| one.is_symmetric()) {
         let problem = "permits symmetric algorithms alone, which no published key has";
-        section.fault("algorithms", problem, "name one of the others too");
+        section.fault("algorithms", problem, ALGORITHMS);
     }
     Some(algorithms)
 }
 
-const ALGORITHMS: &str = "algorithms, such as EdDSA, ES256, PS256 or RS256";
+const ALGORITHMS: &str = "name some, such as EdDSA, ES256, PS256 or RS256, or leave it out";
 
 /// From one of the three places.
 fn keys(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Option<Keys> {
@@ -330,6 +335,13 @@ fn keys(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Opti
 
 fn shared_key(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Option<Keys> {
     let profile = section.profile();
+    if !profile.is_development() {
+        let problem = "is for the development profile only: whoever can verify can also sign";
+        let remedy = "take an issuer that publishes its keys, or say profile = \"development\"";
+        section.refuse(&["hmac_secret"], problem, remedy);
+        section.text("hmac_secret_encoding");
+        return None;
+    }
     let secret = section.secret("hmac_secret");
     let remedy =
         "write base64 when the secret is decoded before it is used, or text when it is not";
@@ -342,12 +354,6 @@ fn shared_key(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -
             None
         }
     };
-    if !profile.is_development() {
-        let problem = "is for the development profile only: whoever can verify can also sign";
-        let remedy = "take an issuer that publishes its keys, or say profile = \"development\"";
-        section.fault("hmac_secret", problem, remedy);
-        return None;
-    }
     let symmetric = |one: &&Algorithm| one.is_symmetric();
     let mut named = algorithms.unwrap_or_default().iter().filter(symmetric);
     let algorithm = match (named.next(), named.next(), algorithms) {
@@ -441,7 +447,7 @@ fn token_place(section: &mut Section<'_, '_>) -> Option<TokenPlace> {
     section.unless_set("header", "authorization");
     let header = header.unwrap_or_else(|| "authorization".to_owned());
     let mut is_good = true;
-    if !is_header_name(&header) || TAKEN.contains(&header.as_str()) {
+    if !is_header_name(&header) || !is_free(&header) {
         let problem = "is not the name of a header field that tokens can come in";
         section.fault("header", problem, "write a name such as x-access-token");
         is_good = false;
@@ -480,6 +486,11 @@ const TAKEN: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Whether a credential can come in this field, which is in lower case.
+pub(super) fn is_free(header: &str) -> bool {
+    !TAKEN.contains(&header)
+}
 
 /// RFC 9110 §5.1, in lower case, without the underscore that some take for a hyphen.
 pub(super) fn is_header_name(name: &str) -> bool {

@@ -136,7 +136,9 @@ impl Node {
 pub(super) fn parse(text: &str, name: &Arc<str>, faults: &mut Faults) -> Table {
     let (document, errors) = DeTable::parse_recoverable(text);
     let lines = Lines::new(text, name);
-    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
+    let mut in_order: Vec<_> = errors.iter().collect();
+    in_order.sort_by_key(|error| error.span().map(|span| span.start));
+    for error in in_order.into_iter().take(MAX_SYNTAX_ERRORS) {
         let source = match error.span() {
             Some(span) => lines.source(span.start),
             None => lines.whole(),

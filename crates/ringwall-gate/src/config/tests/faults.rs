@@ -125,7 +125,11 @@ fn what_is_no_toml_is_told_with_its_line_and_not_quoted() {
         .expect_err("a fault");
     let first = faults.iter().next().expect("a fault");
     assert_eq!(first.field(), "configuration");
-    assert_eq!(first.source().to_string(), "gate.toml:2");
+    let lines: Vec<_> = faults
+        .iter()
+        .map(|fault| fault.source().to_string())
+        .collect();
+    assert!(lines.contains(&"gate.toml:2".to_owned()), "{faults}");
     assert!(!faults.to_string().contains("hunter2"), "{faults}");
 }
 
@@ -198,6 +202,7 @@ fn names_are_shown_without_what_they_could_do_to_a_terminal() {
 fn the_fault_of_a_secret_does_not_hold_it() {
     let folder = Folder::new();
     folder.write("short", "hunter2");
+    assert!(folder.load(API_KEY).is_ok());
     for text in [
         "pepper = \"hunter2-hunter2-hunter2-hunter2-hunter2\"",
         "pepper = { file = \"{}/short\" }",
@@ -205,7 +210,7 @@ fn the_fault_of_a_secret_does_not_hold_it() {
         "pepper = [\"hunter2\"]",
         "pepper = { file = [\"hunter2\"] }",
         "pepper = { hunter2 = \"hunter2\" }",
-        "pepper = {}",
+        "pepper = { }",
         "pepper = { file = \"a\", env = \"b\" }",
     ] {
         let text = format!("modes = [\"api_key\"]\n[api_keys]\n{text}\n");
