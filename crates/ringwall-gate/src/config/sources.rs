@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::environment::{self, Variables};
 use super::fault::{ConfigFaults, Faults, SettingSource};
 use super::old_names::{self, OldNameUse};
+use super::settings::SETTINGS;
 use super::tree::{self, Table};
 use super::{fault, file};
 
@@ -36,6 +37,7 @@ pub struct ConfigSources {
     prefix: Option<String>,
     variables: Variables,
     reads_old_names: bool,
+    of_service: Vec<String>,
 }
 
 #[derive(Default)]
@@ -110,6 +112,14 @@ impl ConfigSources {
         self
     }
 
+    /// Leaves the sections and settings of these names to the service: at the top of the file, and under
+    /// the prefix, they are neither read nor unknown. One of the names of [`SETTINGS`](super::SETTINGS) is
+    /// a fault.
+    pub fn of_service<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.of_service.extend(names.into_iter().map(Into::into));
+        self
+    }
+
     /// Reads everything, with the faults so far. Fails at once when what was read cannot be judged: each
     /// setting that could not be read would be called missing too.
     pub(super) fn read(self) -> Result<(Written, Faults), ConfigFaults> {
@@ -153,6 +163,20 @@ impl ConfigSources {
                 );
             }
         }
+        for name in &self.of_service {
+            if is_ours(name) {
+                let field = fault::shown(name);
+                let problem = "is left to the service, and is a setting of the gate";
+                faults.add(
+                    &field,
+                    SettingSource::Services,
+                    problem,
+                    "take another name",
+                );
+            } else {
+                table.remove(name);
+            }
+        }
         let old_names = if self.reads_old_names {
             old_names::apply(&mut table, &self.variables, &mut faults)
         } else {
@@ -165,6 +189,12 @@ impl ConfigSources {
         };
         Ok((written, faults))
     }
+}
+
+fn is_ours(name: &str) -> bool {
+    SETTINGS
+        .iter()
+        .any(|setting| setting.name().split('.').next() == Some(name))
 }
 
 fn is_prefix(prefix: &str) -> bool {

@@ -209,7 +209,7 @@ fn signed(secret: &[u8], header: &str) -> String {
 
     let now = SystemClock::new().now().expect("the time").unix_seconds();
     let claims = serde_json::json!({
-        "iss": "here", "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now + 60, "scope": "runs:read",
+        "iss": "here", "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now.saturating_add(60), "scope": "runs:read",
     });
     let encode = |text: &str| ringwall_jose::base64url::encode(text);
     let message = format!("{}.{}", encode(header), encode(&claims.to_string()));

@@ -181,6 +181,29 @@ fn variables_that_are_no_settings_are_refused() {
 }
 
 #[test]
+fn what_is_the_services_own_is_left_to_it() {
+    let folder = Folder::new();
+    let text = format!("listen = 7\n{JWT}[limits]\nany = 1\n");
+    folder.refuses(&text, &["limits", "listen"]);
+    let sources = || {
+        let variables = [("RINGWALL__LIMITS__OTHER", "2")];
+        let sources = folder.sources(&text).variables(variables);
+        sources.environment("RINGWALL")
+    };
+    let config = GateConfig::load(sources().of_service(["listen", "limits"])).expect("good");
+    let shown = config.effective().to_string();
+    assert!(
+        !shown.contains("limits") && !shown.contains("listen"),
+        "{shown}"
+    );
+    let faults = GateConfig::load(sources().of_service(["limits"])).expect_err("unknown");
+    assert_eq!(fields_of(&faults), ["listen"]);
+    let taken = sources().of_service(["listen", "limits", "tokens"]);
+    let faults = GateConfig::load(taken).expect_err("ours");
+    assert_eq!(fields_of(&faults), ["tokens"]);
+}
+
+#[test]
 fn a_prefix_is_a_name() {
     for prefix in ["", "RING WALL", "RINGWALL__", "A__B", "RINGWALL_", "Ä"] {
         let folder = Folder::new();
