@@ -24,6 +24,7 @@ pub(super) struct ApiKeysConfig {
     pub(super) header: String,
     prefix: ApiKeyPrefix,
     hasher: SecretHasher,
+    is_peppered: bool,
     scopes: Option<Vec<Scope>>,
     cached: usize,
     staleness: Duration,
@@ -66,6 +67,7 @@ impl ApiKeysConfig {
             "2 to 16 lower-case letters and digits, such as pak",
         );
         section.unless_set("prefix", ApiKeyPrefix::default().as_str());
+        let is_peppered = section.has("pepper");
         let hasher = hasher(&mut section);
         let scopes = section
             .has("scopes")
@@ -86,6 +88,7 @@ impl ApiKeysConfig {
             header,
             prefix: prefix.unwrap_or_default(),
             hasher: hasher?,
+            is_peppered,
             scopes,
             cached: usize::try_from(cached).unwrap_or(usize::MAX),
             staleness,
@@ -98,6 +101,11 @@ impl ApiKeysConfig {
                 None => None,
             },
         })
+    }
+
+    /// Whether the table of keys alone is not enough to add one.
+    pub(super) const fn is_peppered(&self) -> bool {
+        self.is_peppered
     }
 
     /// The keys, in `store`.
@@ -143,7 +151,7 @@ fn hasher(section: &mut Section<'_, '_>) -> Option<SecretHasher> {
         Some("sha256") => false,
         Some(_) => {
             section.fault("hash", "is unknown", "write hmac-sha256 or sha256");
-            return None;
+            has_pepper
         }
         None => has_pepper || !is_development,
     };
@@ -227,6 +235,7 @@ impl StaticKeys {
             );
         }
         let tenant = rights::tenant(&mut section);
+        section.unless_set("org", "development");
         let scopes = rights::scopes(&mut section, "scopes", names);
         section.finish();
         let tenant = match tenant {

@@ -3,8 +3,9 @@
 use ringwall_authn::{
     CertificateAuthenticator, CertificateAuthenticatorBuilder, CertificateMapping,
 };
-use ringwall_transport::{IdentityHeader, IdentityRule, TrustDomain, TrustedProxies};
+use ringwall_transport::{IdentityHeader, IdentityRule, TrustDomain};
 
+use super::front::Front;
 use super::rights::{self, Names};
 use super::section::Section;
 
@@ -21,9 +22,10 @@ enum Identities {
 /// Reads the section. `None` when there is a fault.
 pub(super) fn read(
     mut section: Section<'_, '_>,
-    proxies: &TrustedProxies,
+    front: &Front,
     names: &Names,
 ) -> Option<CertificateAuthenticatorBuilder> {
+    let faults = section.faults();
     let identities = section.text("identities");
     section.unless_set("identities", "spiffe");
     let identities = match identities.as_deref() {
@@ -40,7 +42,7 @@ pub(super) fn read(
     let is_direct = section.flag("direct", false);
     let has_header = section.has("header");
     let header = header(&mut section);
-    if has_header && proxies.is_empty() {
+    if has_header && !front.names_proxies {
         let problem = "is what a proxy says, and front.trusted_proxies names none";
         section.fault("header", problem, "name the proxies");
     }
@@ -63,12 +65,16 @@ pub(super) fn read(
         mappings.extend(mapping(&name, identities, clients.child(&name), names));
     }
     clients.finish();
-    let mut builder = CertificateAuthenticator::builder(rule?);
+    let Some(rule) = rule else {
+        section.finish();
+        return None;
+    };
+    let mut builder = CertificateAuthenticator::builder(rule);
     if is_direct {
         builder = builder.direct();
     }
     if let Some(header) = header {
-        builder = builder.behind(proxies.clone(), header);
+        builder = builder.behind(front.proxies.clone(), header);
     }
     if let Some(name) = scopes_header {
         builder = builder.scopes_header(&name);
@@ -79,8 +85,9 @@ pub(super) fn read(
     builder = mappings
         .into_iter()
         .fold(builder, CertificateAuthenticatorBuilder::map);
-    // The library has the last word on what the parts come to.
-    if let Err(error) = builder.clone().build() {
+    // The library has the last word on what the parts come to, once each of them is good.
+    let is_good = section.faults() == faults && front.names_proxies != front.proxies.is_empty();
+    if is_good && let Err(error) = builder.clone().build() {
         let problem = format!("cannot be used: {error}");
         section.fault_here(problem, "correct the section");
     }

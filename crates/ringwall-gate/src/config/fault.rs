@@ -166,6 +166,10 @@ impl Faults {
         }
     }
 
+    pub(super) const fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -11,6 +11,8 @@ use crate::https::HttpsOnly;
 pub(super) struct Front {
     /// Who is believed when they say for whom they speak.
     pub(super) proxies: TrustedProxies,
+    /// Whether somebody was named, rightly or not.
+    pub(super) names_proxies: bool,
     /// What becomes of plain HTTP. `None` serves it.
     pub(super) https: Option<HttpsOnly>,
     /// What only those may set.
@@ -82,6 +84,7 @@ impl Front {
         section.finish();
         Self {
             proxies,
+            names_proxies: is_proxied,
             https,
             proxy_headers: proxy_headers.unwrap_or_default(),
             permits_encoded_slashes,

@@ -132,7 +132,7 @@ impl GateConfig {
         let (tokens, issuers) = if has(AuthenticationMode::Jwt) {
             read_tokens(tokens, &mut reader)
         } else {
-            (Vec::new(), Vec::new())
+            (Vec::new(), Issuers::default())
         };
         let api_keys = if has(AuthenticationMode::ApiKey) {
             let section = Section::new("api_keys", api_keys, &mut reader);
@@ -142,7 +142,7 @@ impl GateConfig {
         };
         let certificates = if has(AuthenticationMode::Mtls) {
             let section = Section::new("certificates", certificates, &mut reader);
-            certificates::read(section, &front.proxies, &names)
+            certificates::read(section, &front, &names)
         } else {
             None
         };
@@ -161,7 +161,12 @@ impl GateConfig {
         );
         check_headers(&tokens, api_keys.as_ref(), &mut reader.faults);
         reader.faults.into_result()?;
-        let notices = notices(&old_names, revocations, !tokens.is_empty());
+        let is_peppered = api_keys.as_ref().is_none_or(ApiKeysConfig::is_peppered);
+        let notices = notices(
+            &old_names,
+            !tokens.is_empty() && revocations == RevocationChoice::None,
+            !is_peppered,
+        );
         Ok(Self {
             profile,
             realm,
@@ -289,27 +294,29 @@ fn revocations(top: &mut Section<'_, '_>) -> RevocationChoice {
     }
 }
 
-/// All issuers; those that are good, and the names of all that were named.
-fn read_tokens(several: Several, reader: &mut Reader<'_>) -> (Vec<Tokens>, Vec<String>) {
-    let tokens: Vec<Tokens> = match several {
-        Several::None => Tokens::read(Section::new("tokens", None, reader))
-            .into_iter()
-            .collect(),
-        Several::One(taken) => Tokens::read(Section::new("tokens", Some(taken), reader))
-            .into_iter()
-            .collect(),
-        Several::List(list) if list.is_empty() => {
-            Tokens::read(Section::new("tokens", None, reader))
-                .into_iter()
-                .collect()
-        }
-        Several::List(list) => (0_usize..)
+/// The issuers whose tokens are accepted, for those who name them again.
+#[derive(Debug, Default)]
+struct Issuers {
+    names: Vec<String>,
+    /// Whether one of them could not be read, so that nobody can say of a name that it is not there.
+    is_partial: bool,
+}
+
+fn read_tokens(several: Several, reader: &mut Reader<'_>) -> (Vec<Tokens>, Issuers) {
+    let read: Vec<Option<Tokens>> = match several {
+        Several::List(list) if !list.is_empty() => (0_usize..)
             .zip(list)
-            .filter_map(|(number, taken): (usize, Taken)| {
+            .map(|(number, taken): (usize, Taken)| {
                 Tokens::read(Section::element("tokens", number, taken, reader))
             })
             .collect(),
+        Several::One(taken) => vec![Tokens::read(Section::new("tokens", Some(taken), reader))],
+        Several::None | Several::List(_) => {
+            vec![Tokens::read(Section::new("tokens", None, reader))]
+        }
     };
+    let is_partial = read.iter().any(Option::is_none);
+    let tokens: Vec<Tokens> = read.into_iter().flatten().collect();
     if tokens.len() > ringwall_authn::MAX_ISSUERS {
         let problem = "has more issuers than a verifier takes";
         let source = SettingSource::Unset;
@@ -336,8 +343,8 @@ fn read_tokens(several: Several, reader: &mut Reader<'_>) -> (Vec<Tokens>, Vec<S
             fault("org", problem, remedy);
         }
     }
-    let issuers = tokens.iter().map(|one| one.issuer.clone()).collect();
-    (tokens, issuers)
+    let names = tokens.iter().map(|one| one.issuer.clone()).collect();
+    (tokens, Issuers { names, is_partial })
 }
 
 /// The caller of a machine on which nobody is authenticated.
@@ -397,14 +404,14 @@ fn check_headers(tokens: &[Tokens], api_keys: Option<&ApiKeysConfig>, faults: &m
     }
 }
 
-fn notices(
-    old_names: &[OldNameUse],
-    revocations: RevocationChoice,
-    has_tokens: bool,
-) -> Vec<String> {
+fn notices(old_names: &[OldNameUse], has_no_revocations: bool, has_no_pepper: bool) -> Vec<String> {
     let mut notices: Vec<String> = old_names.iter().map(ToString::to_string).collect();
-    if has_tokens && revocations == RevocationChoice::None {
+    if has_no_revocations {
         notices.push("tokens cannot be taken back before they end (revocations)".to_owned());
+    }
+    if has_no_pepper {
+        let notice = "whoever can write the table of API keys can add one (api_keys.hash)";
+        notices.push(notice.to_owned());
     }
     notices
 }

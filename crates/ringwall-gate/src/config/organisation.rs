@@ -2,6 +2,7 @@
 
 use ringwall_core::principal::OrgId;
 
+use super::Issuers;
 use super::section::Section;
 use crate::organisation::{OrganisationRule, OrganisationRules};
 
@@ -9,7 +10,7 @@ use crate::organisation::{OrganisationRule, OrganisationRules};
 const OTHERS: &str = "*";
 
 /// Reads the sections. `issuers` are those whose tokens are accepted.
-pub(super) fn read(mut section: Section<'_, '_>, issuers: &[String]) -> OrganisationRules {
+pub(super) fn read(mut section: Section<'_, '_>, issuers: &Issuers) -> OrganisationRules {
     let mut rules = OrganisationRules::new();
     for name in section.keys() {
         let Some(rule) = rule(section.child(&name), issuers) else {
@@ -41,7 +42,7 @@ pub(super) fn read(mut section: Section<'_, '_>, issuers: &[String]) -> Organisa
 }
 
 /// `None` when there is a fault.
-fn rule(mut section: Section<'_, '_>, issuers: &[String]) -> Option<OrganisationRule> {
+fn rule(mut section: Section<'_, '_>, issuers: &Issuers) -> Option<OrganisationRule> {
     type Add = fn(OrganisationRule, &[String]) -> Result<OrganisationRule, crate::Error>;
     let demands: [(&str, Add, &str); 4] = [
         (
@@ -73,7 +74,9 @@ fn rule(mut section: Section<'_, '_>, issuers: &[String]) -> Option<Organisation
             is_good &= !is_there;
             continue;
         };
-        let is_foreign = key == "sso_issuers" && !texts.iter().all(|text| issuers.contains(text));
+        let is_foreign = key == "sso_issuers"
+            && !issuers.is_partial
+            && !texts.iter().all(|text| issuers.names.contains(text));
         let problem = match add(rule.clone(), &texts) {
             _ if texts.is_empty() => "admits nobody",
             _ if is_foreign => "names an issuer whose tokens are not accepted",

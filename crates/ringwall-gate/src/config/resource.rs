@@ -2,6 +2,7 @@
 
 use ringwall_authn::ProtectedResource;
 
+use super::Issuers;
 use super::rights::{self, Names};
 use super::section::Section;
 
@@ -11,7 +12,7 @@ const REMEDY: &str =
 /// The metadata. `None` when there is a fault.
 pub(super) fn read(
     mut section: Section<'_, '_>,
-    issuers: &[String],
+    issuers: &Issuers,
     realm: &str,
     names: &Names,
 ) -> Option<ProtectedResource> {
@@ -20,13 +21,21 @@ pub(super) fn read(
     let name = section.text("name");
     section.unless_set("name", realm);
     let documentation = section.text("documentation");
-    let Some((first, others)) = issuers.split_first() else {
+    let Some((first, others)) = issuers.names.split_first() else {
+        if issuers.is_partial {
+            section.finish();
+            return None;
+        }
         let problem = "leads clients to an issuer, and there are no tokens";
         section.fault_here(problem, "add a section tokens, or leave this one out");
         section.finish();
         return None;
     };
-    let mut builder = ProtectedResource::builder(&url?, first)
+    let Some(url) = url else {
+        section.finish();
+        return None;
+    };
+    let mut builder = ProtectedResource::builder(&url, first)
         .profile(section.profile())
         .scopes_supported(scopes)
         .resource_name(name.as_deref().unwrap_or(realm));

@@ -137,6 +137,11 @@ impl<'r, 'a> Section<'r, 'a> {
         &self.name
     }
 
+    /// How many faults there are by now.
+    pub(super) const fn faults(&self) -> usize {
+        self.reader.faults.count()
+    }
+
     /// Where the section begins.
     pub(super) const fn source(&self) -> &SettingSource {
         &self.source

@@ -111,7 +111,6 @@ fn what_is_unknown_mistyped_or_out_of_range_is_refused_together() {
             "certificates.trust_domain",
             "certificates.header",
             "certificates.clients",
-            "organisation.acme.sso_issuers",
             "organisation.acme.mail_domains",
         ],
     );
@@ -175,6 +174,27 @@ fn a_file_is_there_bounded_and_not_everybodys_to_write() {
 fn a_text_is_as_long_as_a_file() {
     let long = format!("{JWT}{}", "#".repeat(64 * 1024));
     Folder::new().refuses(&long, &["configuration"]);
+}
+
+#[test]
+fn one_fault_makes_no_others() {
+    let folder = Folder::new();
+    // Whether an issuer is accepted cannot be said while one of them could not be read.
+    let text = format!(
+        "resource = \"https://api.example.com\"\n{JWT}[organisation.acme]\nsso_issuers = [\"https://b.example\"]\n"
+    );
+    let text = text.replace("https://login.example.com", "no url");
+    folder.refuses(&text, &["tokens.issuer"]);
+    // Nor what proxies say, while nobody knows who they are.
+    let text = MTLS.replace("10.0.0.0/28", "10.0.0.1/28");
+    folder.refuses(&text, &["front.trusted_proxies"]);
+    // And a section is read to its end.
+    let text = MTLS.replace("trust_domain = \"example.org\"", "colour = 1");
+    folder.refuses(&text, &["certificates.trust_domain", "certificates.colour"]);
+    let text = format!("{JWT}[resource]\ncolour = 1\n");
+    folder.refuses(&text, &["resource.url", "resource.colour"]);
+    let text = API_KEY.replace("pepper =", "hash = \"md5\"\npepper_id = \"P\"\npepper =");
+    folder.refuses(&text, &["api_keys.hash", "api_keys.pepper_id"]);
 }
 
 #[test]

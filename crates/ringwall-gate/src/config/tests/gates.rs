@@ -463,6 +463,193 @@ fn remote_keys_are_fetched_and_kept_while_the_upkeep_is_there() {
 }
 
 #[test]
+fn what_tokens_say_is_read_as_it_was_said() {
+    let site = Site::new(Algorithm::EdDsa);
+    let text = format!(
+        "{JWT}other_audiences = [\"cases\"]\norg_claim = \"company\"\nproject_claim = \"team\"\n\
+         max_lifetime_seconds = 700\naccept_actor = true\n"
+    );
+    let (gate, _rest) = build(site.folder.good(&text), services());
+    let ask = |gate: &Gate, token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = vec![("authorization", bearer.as_str())];
+        let entry = enter(gate, Access::Authenticated, &view("192.0.2.1", &headers));
+        entry.map(|(admitted, _exit)| admitted.principal().cloned().expect("somebody"))
+    };
+    let named = site.bearer(|request| {
+        request
+            .claim("company", "acme".into())
+            .claim("team", "blue".into())
+            .actor(Subject::new("agent-7").expect("a subject"))
+    });
+    let principal = ask(&gate, &named).expect("admitted");
+    let tenant = principal.tenant.as_ref().expect("a tenant");
+    assert_eq!(tenant.org, "acme");
+    assert_eq!(
+        tenant.project.as_ref().map(|project| project.as_str()),
+        Some("blue")
+    );
+    assert_eq!(principal.subject, "agent-7");
+    let second = std::time::Duration::from_secs(1);
+    assert!(
+        ask(
+            &gate,
+            &site.bearer(|request| request.lifetime(second * 690))
+        )
+        .is_ok()
+    );
+    assert!(
+        ask(
+            &gate,
+            &site.bearer(|request| request.lifetime(second * 710))
+        )
+        .is_err()
+    );
+    let subject = || Subject::new("ada").expect("a subject");
+    let for_cases = site.bearer(|_| TokenRequest::new(subject(), "cases"));
+    assert!(ask(&gate, &for_cases).is_ok());
+    let (plain, _rest) = build(site.folder.good(JWT), services());
+    assert!(
+        ask(&plain, &named).is_err(),
+        "an actor, and nobody said that there may be one"
+    );
+    assert!(ask(&plain, &for_cases).is_err());
+}
+
+#[test]
+fn the_clock_and_the_events_are_the_services() {
+    use ringwall_core::clock::{ManualClock, Timestamp};
+    use ringwall_core::event::{EventKind, MemoryEvents};
+
+    let site = Site::new(Algorithm::EdDsa);
+    let text = format!(
+        "{}clock_skew_seconds = 30\n[api_keys]\npepper = {{ file = \"{{}}/pepper\" }}\n",
+        JWT.replace("[\"jwt\"]", "[\"jwt\", \"api_key\"]")
+    );
+    let now = SystemClock::new().now().expect("the time").unix_seconds();
+    let at =
+        |seconds: i64| Timestamp::from_unix_seconds(now.saturating_add(seconds)).expect("in range");
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let events = Arc::new(MemoryEvents::new(64));
+    let services = services()
+        .api_key_store(Arc::new(MemoryApiKeys::new(8)))
+        .clock(clock.clone())
+        .events(events.clone());
+    let (gate, rest) = build(site.folder.good(&text), services);
+    let tenant = Tenant {
+        org: OrgId::new("acme").expect("an organisation"),
+        project: None,
+    };
+    let subject = Subject::new("ada").expect("a subject");
+    let request = ApiKeyRequest::new("CI", tenant, subject).expect("a request");
+    let keys = rest.api_keys.expect("keys");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let created = runtime
+        .block_on(keys.create(request.expires_at(at(100))))
+        .expect("a key");
+    assert_eq!(events.count(EventKind::ApiKeyCreated), 1);
+    let bearer = format!("Bearer {}", site.bearer(|request| request));
+    let token = vec![("authorization", bearer.as_str())];
+    let key = vec![("x-api-key", created.key.text().expose())];
+    assert_eq!(status(&gate, "x", &token), 403);
+    assert_eq!(status(&gate, "x", &key), 403);
+    assert_eq!(events.count(EventKind::AccessDenied), 2);
+    // The token lives for ten minutes, and clocks may be half a minute apart.
+    clock.set(at(101));
+    assert_eq!(status(&gate, "x", &key), 401);
+    clock.set(at(620));
+    assert_eq!(status(&gate, "x", &token), 403);
+    clock.set(at(640));
+    assert_eq!(status(&gate, "x", &token), 401);
+}
+
+#[test]
+fn what_stands_in_front_is_believed_as_it_was_said() {
+    let site = Site::new(Algorithm::EdDsa);
+    let text = format!(
+        "resource = \"https://api.example.com\"\n{JWT}[front]\ntrusted_proxies = [\"10.0.0.1\"]\n\
+         forwarding_header = \"forwarded\"\nproxy_headers = [\"X-User\"]\n\
+         https_redirect_hosts = [\"api.example.com\"]\npermit_encoded_slashes = true\n"
+    );
+    let config = site.folder.good(&text);
+    let (gate, _rest) = build(config, services());
+    let headers = vec![
+        ("forwarded", "for=198.51.100.7;proto=https"),
+        ("x-forwarded-for", "203.0.113.9"),
+    ];
+    let encoded = RequestView {
+        raw_path: "/runs/a%2fb",
+        ..view("10.0.0.1", &headers)
+    };
+    let (admitted, _exit) = enter(&gate, Access::Public, &encoded).expect("admitted");
+    assert_eq!(
+        admitted.client_address(),
+        Some("198.51.100.7".parse().expect("an address"))
+    );
+    let stranger = vec![];
+    let (admitted, _exit) =
+        enter(&gate, Access::Public, &view("192.0.2.1", &stranger)).expect("admitted");
+    assert!(admitted.is_stripped("x-user") && admitted.is_stripped("X_User"));
+    let plain = RequestView {
+        scheme: Some("http"),
+        authority: Some("api.example.com"),
+        ..view("192.0.2.1", &stranger)
+    };
+    let denial = enter(&gate, Access::Public, &plain).expect_err("plain HTTP");
+    assert_eq!(denial.http_status(), 308);
+    let resource = gate.protected_resource().expect("a resource");
+    assert_eq!(resource.resource(), "https://api.example.com");
+    let (strict, _rest) = build(site.folder.good(JWT), services());
+    assert!(enter(&strict, Access::Public, &encoded).is_err());
+}
+
+#[test]
+fn a_proxy_grants_what_it_was_said_to() {
+    let text = r#"
+        modes = ["mtls"]
+        [front]
+        trusted_proxies = ["10.0.0.1"]
+        [certificates]
+        identities = "common-name"
+        header = "x-ssl-client-subject"
+        verdict_header = "x-ssl-client-verify"
+        scopes_header = "x-scopes"
+        roles_header = "x-roles"
+        [certificates.clients.reports]
+        org = "acme"
+        project = "blue"
+    "#;
+    let (gate, _rest) = build(Folder::new().good(text), Services::new());
+    let headers = |verdict| {
+        vec![
+            ("x-ssl-client-subject", "CN=reports"),
+            ("x-ssl-client-verify", verdict),
+            ("x-scopes", "runs:read"),
+            ("x-roles", "analyst"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-for", "198.51.100.7"),
+        ]
+    };
+    let good = headers("SUCCESS");
+    let entry = enter(&gate, Access::Authenticated, &view("10.0.0.1", &good));
+    let (admitted, _exit) = entry.expect("admitted");
+    let principal = admitted.principal().expect("reports");
+    assert!(principal.has_scope("runs:read") && principal.has_role("analyst"));
+    let tenant = principal.tenant.as_ref().expect("a tenant");
+    assert_eq!(
+        (tenant.org.as_str(), tenant.project.is_some()),
+        ("acme", true)
+    );
+    for verdict in ["FAILED:expired", "NONE", "success"] {
+        let bad = headers(verdict);
+        let entry = enter(&gate, Access::Authenticated, &view("10.0.0.1", &bad));
+        assert_eq!(entry.expect_err(verdict).http_status(), 401, "{verdict}");
+    }
+}
+
+#[test]
 fn one_field_is_one_kind_of_credential() {
     let folder = Folder::new();
     let both = format!(
@@ -472,4 +659,15 @@ fn one_field_is_one_kind_of_credential() {
     folder.refuses(&both, &["api_keys.header"]);
     let own = both.replace("header = \"x-api-key\"\n", "");
     assert!(folder.load(&own).is_ok());
+    let two = |prefix: &str| {
+        let second = "[[tokens]]\nissuer = \"https://b.example\"\naudience = \"api\"\njwks_file = \"{}/jwks.json\"\norg = \"b\"\n";
+        let first = JWT.replace("[tokens]", "[[tokens]]");
+        format!(
+            "{first}org = \"a\"\nheader = \"x-token\"\n{second}header = \"X-Token\"\nbearer_prefix = \"{prefix}\"\n"
+        )
+    };
+    assert!(folder.load(&two("bearer ")).is_ok());
+    let other = folder.good(&two("token "));
+    assert_eq!(build(other, services()).1.verifiers.len(), 2);
+    folder.refuses(&two(""), &["tokens[1].bearer_prefix"]);
 }
