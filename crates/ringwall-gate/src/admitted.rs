@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringwall_core::clock::Timestamp;
 use ringwall_core::event::EventKind;
-use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::principal::{Scope, VerifiedPrincipal};
 
 use crate::authenticator::{Authenticated, Authenticator};
 use crate::door::Door;
@@ -91,6 +91,14 @@ impl Admitted {
     #[must_use]
     pub fn principal(&self) -> Option<&VerifiedPrincipal> {
         self.attempt.principal()
+    }
+
+    /// Whether the caller holds `scope`: because the credential names it, or because a role of the caller
+    /// grants it at this gate. `false` when nobody was authenticated.
+    #[must_use]
+    pub fn has_scope(&self, scope: &Scope) -> bool {
+        self.principal()
+            .is_some_and(|principal| self.door.gate().holds(principal, scope))
     }
 
     /// The caller with all that the credential said, if there is one.

@@ -7,7 +7,9 @@ use ringwall_core::audit::{AuditIntent, AuditOutcome, AuditSink, AuditTicket, Au
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
-use ringwall_core::principal::{AuthenticationMethod, ContextClass, Scope, VerifiedPrincipal};
+use ringwall_core::principal::{
+    AuthenticationMethod, ContextClass, Principal, Scope, VerifiedPrincipal,
+};
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
 
@@ -193,6 +195,14 @@ impl Door {
         }
     }
 
+    /// Whether the caller holds the scopes that the route demands.
+    pub(crate) fn admits(&self, principal: &Principal) -> bool {
+        let gate = self.gate();
+        self.policy()
+            .access
+            .admits(|scope| gate.holds(principal, scope))
+    }
+
     fn authenticate(
         &self,
         arrival: &Arrival<'_>,
@@ -241,6 +251,9 @@ impl Door {
         {
             return self.refuse(arrival, Some(principal), Refusal::unchecked(self));
         }
+        if let Err(cause) = self.gate().organisations().check(&authenticated) {
+            return self.refuse(arrival, Some(principal), Refusal::organisation(cause));
+        }
         // The login before the scopes. Whoever stole a token of a weak login learns nothing of what
         // it grants; and a client that lacks both is told both by one challenge (RFC 9470 §3), where
         // the other order would send it to its authorization server twice.
@@ -257,7 +270,7 @@ impl Door {
                 }
             }
         }
-        if !self.policy().access.admits(principal) {
+        if !self.admits(principal) {
             let refusal = Refusal::insufficient(self, &authenticated);
             return self.refuse(arrival, Some(principal), refusal);
         }

@@ -46,6 +46,22 @@ pub enum Error {
     /// A login may be no time ago, or longer than anybody is logged in.
     #[error("the longest age of a login is not 1 second to 366 days")]
     MaxAge,
+    /// A rule of an organisation demands nothing, is there twice, or names what is no issuer, context
+    /// class, method or mail domain.
+    #[error(
+        "a rule of an organisation demands nothing, is there twice, or names what cannot be demanded"
+    )]
+    InvalidOrganisationRule,
+    /// A caller of whom nothing is checked was named at a gate of the production profile.
+    #[error("callers of whom nothing is checked are for the development profile only")]
+    UncheckedInProduction,
+    /// A caller of whom nothing is checked was named beside authenticators: a wrong credential would be
+    /// as good as a right one.
+    #[error("callers of whom nothing is checked were named beside authenticators")]
+    UncheckedBesideOthers,
+    /// The check of scopes was switched off at a gate of the production profile.
+    #[error("scopes are checked in production")]
+    ScopesUncheckedInProduction,
     /// A route that serves callers without credentials demands something of the login behind
     /// credentials: whoever does not meet it would just leave them out.
     #[error("a route that is public or optional cannot demand anything of a login")]

@@ -13,7 +13,7 @@ use ringwall_core::audit::AuditSink;
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock};
 use ringwall_core::denial::Challenge;
 use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
-use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::principal::{Principal, Scope, VerifiedPrincipal};
 use ringwall_core::profile::Profile;
 use ringwall_transport::TrustedProxies;
 
@@ -22,8 +22,11 @@ use crate::door::Door;
 use crate::error::Error;
 use crate::field_names::FieldNames;
 use crate::https::HttpsOnly;
+use crate::organisation::OrganisationRules;
 use crate::policy::RoutePolicy;
+use crate::role_scopes::RoleScopes;
 use crate::tracing_events::TracingEvents;
+use crate::unchecked::Unchecked;
 
 /// The longest realm, in bytes.
 const MAX_REALM: usize = 128;
@@ -56,6 +59,10 @@ struct Shared {
     /// Whether forwarding fields stay in the requests although nobody is trusted to set them.
     keeps_forwarding: bool,
     https: Option<HttpsOnly>,
+    organisations: OrganisationRules,
+    role_scopes: RoleScopes,
+    scopes_unchecked: bool,
+    nobody_checked: bool,
 }
 
 impl Gate {
@@ -78,6 +85,10 @@ impl Gate {
             proxy_headers: Vec::new(),
             forwarding_fields: false,
             https: None,
+            organisations: OrganisationRules::default(),
+            role_scopes: RoleScopes::default(),
+            scopes_unchecked: false,
+            unchecked: None,
         }
     }
 
@@ -146,6 +157,11 @@ impl Gate {
                 shared.profile.is_development(),
                 "development conveniences are permitted (profile)",
             ),
+            (shared.nobody_checked, "nobody is authenticated (unchecked)"),
+            (
+                shared.scopes_unchecked,
+                "scopes are not checked (without_scope_checks)",
+            ),
         ];
         all.into_iter()
             .filter_map(|(loose, text)| loose.then_some(text))
@@ -204,6 +220,17 @@ impl Gate {
         self.0.https.as_ref()
     }
 
+    /// Whether the caller holds `scope`: by the credential, or by a role.
+    pub(crate) fn holds(&self, principal: &Principal, scope: &Scope) -> bool {
+        self.0.scopes_unchecked
+            || principal.has_scope(scope.as_str())
+            || self.0.role_scopes.grants(principal, scope.as_str())
+    }
+
+    pub(crate) fn organisations(&self) -> &OrganisationRules {
+        &self.0.organisations
+    }
+
     pub(crate) fn encoded_slashes(&self) -> bool {
         self.0.encoded_slashes
     }
@@ -248,6 +275,10 @@ pub struct GateBuilder {
     proxy_headers: Vec<Box<str>>,
     forwarding_fields: bool,
     https: Option<HttpsOnly>,
+    organisations: OrganisationRules,
+    role_scopes: RoleScopes,
+    scopes_unchecked: bool,
+    unchecked: Option<Unchecked>,
 }
 
 impl GateBuilder {
@@ -383,6 +414,37 @@ impl GateBuilder {
         self
     }
 
+    /// Holds callers against what their organisations demand: a login at the organisation's own issuer, of
+    /// a certain class or method, a verified mail address at one of its domains.
+    pub fn organisation_rules(mut self, rules: OrganisationRules) -> Self {
+        self.organisations = rules;
+        self
+    }
+
+    /// Grants scopes by roles, beside those that credentials name. Doors take both;
+    /// [`Admitted::has_scope`](crate::Admitted::has_scope) does too.
+    pub fn role_scopes(mut self, roles: RoleScopes) -> Self {
+        self.role_scopes = roles;
+        self
+    }
+
+    /// Admits every authenticated caller wherever scopes are demanded, in the development profile:
+    /// [`build`](Self::build) refuses it in production. [`Gate::loosened`] reports it.
+    pub const fn without_scope_checks(mut self) -> Self {
+        self.scopes_unchecked = true;
+        self
+    }
+
+    /// Takes everybody for `principal` and looks at no credential, in the development profile:
+    /// [`build`](Self::build) refuses it in production, and beside any authenticator. The method of its
+    /// authentication is [`AuthenticationMethod::Unchecked`]. [`Gate::loosened`] reports it.
+    ///
+    /// [`AuthenticationMethod::Unchecked`]: ringwall_core::principal::AuthenticationMethod::Unchecked
+    pub fn unchecked(mut self, principal: Principal) -> Self {
+        self.unchecked = Some(Unchecked::new(principal));
+        self
+    }
+
     /// Builds the gate, and logs at WARN each thing that was loosened.
     ///
     /// # Errors
@@ -430,6 +492,19 @@ impl GateBuilder {
                 .events(Arc::clone(&self.events));
             authenticators.push(Arc::new(api_keys.build()));
         }
+        let nobody_checked = self.unchecked.is_some();
+        if let Some(unchecked) = self.unchecked {
+            if !self.profile.is_development() {
+                return Err(Error::UncheckedInProduction);
+            }
+            if !authenticators.is_empty() {
+                return Err(Error::UncheckedBesideOthers);
+            }
+            authenticators.push(Arc::new(unchecked));
+        }
+        if self.scopes_unchecked && !self.profile.is_development() {
+            return Err(Error::ScopesUncheckedInProduction);
+        }
         match (authenticators.is_empty(), self.no_authenticators) {
             (true, false) => return Err(Error::NoAuthenticator),
             (false, true) => return Err(Error::ContradictoryAuthenticators),
@@ -466,6 +541,10 @@ impl GateBuilder {
             unbelieved_headers: FieldNames::new(unbelieved_headers),
             keeps_forwarding,
             https: self.https,
+            organisations: self.organisations,
+            role_scopes: self.role_scopes,
+            scopes_unchecked: self.scopes_unchecked,
+            nobody_checked,
         }));
         for loosened in gate.loosened() {
             tracing::warn!(target: "ringwall", realm = gate.realm(), loosened, "the gate is loosened");

@@ -2,6 +2,8 @@
 
 mod admitted;
 mod authenticator;
+#[cfg(feature = "config")]
+pub mod config;
 mod door;
 mod error;
 mod exit;
@@ -10,12 +12,15 @@ mod form;
 mod gate;
 mod https;
 mod lease;
+mod organisation;
 mod path;
 mod policy;
 pub mod problem;
 mod refusal;
 mod requirement;
+mod role_scopes;
 mod tracing_events;
+mod unchecked;
 
 pub use admitted::{Admitted, Caller};
 pub use authenticator::{Authenticated, Authenticator, Presented};
@@ -25,8 +30,10 @@ pub use exit::Exit;
 pub use gate::{Gate, GateBuilder};
 pub use https::HttpsOnly;
 pub use lease::{LONGEST_PAUSE, Lease, Standing};
+pub use organisation::{OrganisationRule, OrganisationRules};
 pub use policy::{Access, AuditScope, RoutePolicy};
 pub use requirement::AuthenticationRequirement;
 pub use ringwall_authn::ProtectedResource;
 pub use ringwall_transport::TrustedProxies;
+pub use role_scopes::RoleScopes;
 pub use tracing_events::TracingEvents;

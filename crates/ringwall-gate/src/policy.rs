@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringwall_core::principal::{InvalidName, Principal, Scope};
+use ringwall_core::principal::{InvalidName, Scope};
 
 use crate::error::Error;
 use crate::requirement::AuthenticationRequirement;
@@ -58,12 +58,12 @@ impl Access {
         }
     }
 
-    /// Whether `principal` was granted what this demands.
-    pub(crate) fn admits(&self, principal: &Principal) -> bool {
+    /// Whether a caller who `holds` some scopes has what this demands.
+    pub(crate) fn admits(&self, holds: impl FnMut(&Scope) -> bool) -> bool {
         match self {
             Self::Public | Self::Optional | Self::Authenticated => true,
-            Self::AllScopes(scopes) => scopes.iter().all(|scope| granted(principal, scope)),
-            Self::AnyScope(scopes) => scopes.iter().any(|scope| granted(principal, scope)),
+            Self::AllScopes(scopes) => scopes.iter().all(holds),
+            Self::AnyScope(scopes) => scopes.iter().any(holds),
         }
     }
 }
@@ -83,10 +83,6 @@ impl core::fmt::Display for Access {
         }
         Ok(())
     }
-}
-
-fn granted(principal: &Principal, scope: &Scope) -> bool {
-    principal.has_scope(scope.as_str())
 }
 
 fn parse<I>(scopes: I) -> Result<Arc<[Scope]>, InvalidName>

@@ -171,13 +171,23 @@ impl Refusal {
         if let Some(max_age) = requirement.longest_age() {
             challenge = challenge.max_age(max_age);
         }
-        if !door.policy().access.admits(principal) && !door.scopes().is_empty() {
+        if !door.admits(principal) && !door.scopes().is_empty() {
             challenge = challenge.scope(door.scopes());
         }
         Self {
             denial: Denial::Unauthenticated {
                 challenge: Box::new(challenge),
             },
+            event: Some(EventKind::AccessDenied),
+            cause,
+        }
+    }
+
+    /// Another login might help, and it is not for the challenge to say which: what an organisation
+    /// demands is its own business.
+    pub(crate) const fn organisation(cause: &'static str) -> Self {
+        Self {
+            denial: Denial::Forbidden { challenge: None },
             event: Some(EventKind::AccessDenied),
             cause,
         }

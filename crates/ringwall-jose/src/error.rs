@@ -28,6 +28,9 @@ pub enum KeyError {
     /// The algorithm does not belong to the key's type or curve.
     #[error("the algorithm does not fit the key")]
     AlgorithmMismatch,
+    /// The key is of an algorithm that was not named among those that are taken.
+    #[error("the algorithm of the key is not among those that are permitted")]
+    AlgorithmNotPermitted,
     /// A symmetric key stands in a set of public keys.
     #[error("a symmetric key has no place in a set of public keys")]
     Symmetric,

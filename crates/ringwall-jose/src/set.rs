@@ -43,6 +43,7 @@ impl KeySet {
         KeySetBuilder {
             provider: Arc::new(RingProvider),
             rsa_algorithm: Algorithm::Rs256,
+            algorithms: None,
             max_keys: Self::DEFAULT_MAX_KEYS,
             keys: Vec::new(),
             refused: Vec::new(),
@@ -127,6 +128,8 @@ impl fmt::Debug for KeySet {
 pub struct KeySetBuilder {
     provider: Arc<dyn SignatureProvider>,
     rsa_algorithm: Algorithm,
+    /// `None` permits all.
+    algorithms: Option<Vec<Algorithm>>,
     max_keys: usize,
     keys: Vec<(usize, VerificationKey)>,
     refused: Vec<RefusedKey>,
@@ -155,6 +158,16 @@ impl KeySetBuilder {
         }
         self.rsa_algorithm = algorithm;
         Ok(self)
+    }
+
+    /// Takes keys of these algorithms alone, and leaves the others out. All are taken unless set.
+    ///
+    /// A key is pinned to one algorithm in any case, so this is not what keeps a token from choosing
+    /// another; it is for an operator who does not want an issuer to move to one that nobody agreed to.
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = Some(algorithms.into_iter().collect());
+        self
     }
 
     /// The most keys a document may have (128 unless set). More than 1024 elements are refused as
@@ -219,8 +232,24 @@ impl KeySetBuilder {
         static GENERATION: AtomicU64 = AtomicU64::new(1);
 
         let Self {
-            keys, mut refused, ..
+            mut keys,
+            mut refused,
+            algorithms,
+            ..
         } = self;
+        if let Some(algorithms) = algorithms {
+            keys.retain(|(index, key)| {
+                let is_permitted = algorithms.contains(&key.algorithm());
+                if !is_permitted {
+                    refused.push(RefusedKey {
+                        index: *index,
+                        id: key.id().cloned(),
+                        reason: KeyError::AlgorithmNotPermitted,
+                    });
+                }
+                is_permitted
+            });
+        }
         let mut counts: HashMap<KeyId, Vec<usize>> = HashMap::new();
         let mut distinct: Vec<(usize, VerificationKey)> = Vec::with_capacity(keys.len());
         for (index, key) in keys {

@@ -15,6 +15,10 @@ mod leases;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod organisations;
+#[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telling;

@@ -243,6 +243,34 @@ fn different_keys_under_one_id_are_all_dropped() {
 }
 
 #[test]
+fn keys_of_other_algorithms_than_those_named_are_left_out() {
+    let keys = json!({ "keys": [named(Algorithm::Es256, "x"), named(Algorithm::EdDsa, "y")] });
+    let document = keys.to_string();
+    let with = |algorithms: &[Algorithm]| {
+        KeySet::builder()
+            .algorithms(algorithms.iter().copied())
+            .document(document.as_bytes())
+            .unwrap()
+            .build()
+    };
+    let both = with(&[Algorithm::Es256, Algorithm::EdDsa]).unwrap();
+    assert_eq!((both.len(), both.refused().len()), (2, 0));
+    let one = with(&[Algorithm::EdDsa]).unwrap();
+    assert!(one.find(Some("y")).is_some() && one.find(Some("x")).is_none());
+    let refused = &one.refused()[0];
+    assert_eq!(
+        (refused.index, refused.reason),
+        (0, KeyError::AlgorithmNotPermitted)
+    );
+    assert_eq!(refused.id.as_ref().unwrap().as_str(), "x");
+    // There was another key, and a token without an id may have meant that.
+    assert!(one.find(None).is_none());
+    for none in [&[][..], &[Algorithm::Rs256]] {
+        assert!(matches!(with(none).unwrap_err(), KeySetError::NoUsableKey));
+    }
+}
+
+#[test]
 fn the_same_key_twice_is_one_key() {
     let key = named(Algorithm::Es256, "x");
     let set = set(&json!({ "keys": [key, key] })).unwrap();

@@ -1,0 +1,527 @@
+//! Whose tokens are accepted.
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ringwall_authn::{BearerSource, ClaimPath, IssuerPolicyBuilder};
+use ringwall_core::event::DiscardEvents;
+use ringwall_core::principal::OrgId;
+use ringwall_core::step::Step;
+use ringwall_jose::{
+    Algorithm, FileKeys, FileKeysBuilder, Health, HmacSecret, KeySet, KeySetBuilder, KeySetRef,
+    KeySource, KeysUnavailable, RingProvider, StaticKeys, VerificationKey,
+};
+use ringwall_jwks_client::IssuerUrl;
+
+use super::fault::SettingSource;
+use super::provider::Provider;
+use super::remote_keys::{self, RemoteKeys};
+use super::section::Section;
+
+/// An issuer and its keys.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    /// The section, such as `tokens[1]`, and where it begins.
+    pub(super) name: String,
+    pub(super) source: SettingSource,
+    pub(super) issuer: String,
+    pub(super) audiences: Vec<String>,
+    pub(super) keys: Keys,
+    pub(super) place: TokenPlace,
+    provider: Provider,
+    /// The organisation that all tokens belong to.
+    pub(super) org: Option<OrgId>,
+    pub(super) any_org: bool,
+    claims: ClaimNames,
+    /// `None` permits all that are not symmetric.
+    algorithms: Option<Vec<Algorithm>>,
+    clock_skew: Duration,
+    max_lifetime: Duration,
+    /// Whether agents may act on behalf of people (`act`, RFC 8693 §4.1).
+    accept_actor: bool,
+}
+
+/// Where requests carry the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TokenPlace {
+    pub(super) header: String,
+    /// `None` when the token is there alone.
+    pub(super) scheme: Option<String>,
+}
+
+impl TokenPlace {
+    pub(super) fn source(&self) -> BearerSource {
+        BearerSource::header(&self.header, self.scheme.as_deref())
+    }
+}
+
+/// Where the keys of the issuer are.
+#[derive(Debug)]
+pub(super) enum Keys {
+    /// In a file that something outside keeps up to date, and that could be read.
+    File {
+        path: PathBuf,
+        /// How often it is looked at.
+        poll: Duration,
+    },
+    /// At the issuer.
+    Remote(RemoteKeys),
+    /// One secret, in development.
+    Shared(Arc<StaticKeys>),
+}
+
+/// Where in the claims things are, as far as it was said.
+#[derive(Debug, Default)]
+struct ClaimNames {
+    subject: Option<ClaimPath>,
+    scopes: Option<Vec<ClaimPath>>,
+    roles: Option<Vec<ClaimPath>>,
+    org: Option<ClaimPath>,
+    project: Option<ClaimPath>,
+}
+
+impl Tokens {
+    /// Reads one issuer. `None` when there is a fault.
+    pub(super) fn read(mut section: Section<'_, '_>) -> Option<Self> {
+        let is_shared = section.has("hmac_secret");
+        let provider = section.parsed("provider", Provider::NAMES);
+        // Nobody signs RFC 9068 tokens with a shared secret.
+        let provider = provider.unwrap_or(if is_shared {
+            section.unless_set("provider", "plain");
+            Provider::Plain
+        } else {
+            section.unless_set("provider", "generic");
+            Provider::Generic
+        });
+        let issuer = issuer(provider, is_shared, &mut section);
+        let audiences = audiences(provider, &mut section);
+        let algorithms = algorithms(is_shared, &mut section);
+        let keys = keys(algorithms.as_deref(), &mut section);
+        let org = org(&mut section);
+        if matches!(org, Ok(None)) && !provider.names_tenants() && provider.fixed_issuer().is_some()
+        {
+            let problem = "is missing, and everybody has an account at this provider";
+            let remedy = "write the Workspace domain whose accounts are let in";
+            section.fault("org", problem, remedy);
+        }
+        let any_org = section.flag("any_org", false);
+        if any_org && section_said(&org) {
+            let problem = "contradicts org, which binds the issuer to one";
+            section.fault("any_org", problem, "leave one of the two out");
+        }
+        let claims = ClaimNames::read(&mut section);
+        let place = token_place(&mut section);
+        let clock_skew = section.seconds("clock_skew_seconds", 0..=300, 60);
+        let max_lifetime = section.seconds("max_lifetime_seconds", 1..=31_536_000, 86_400);
+        let accept_actor = section.flag("accept_actor", false);
+        if accept_actor && !provider.has_plain_mapping() {
+            section.fault(
+                "accept_actor",
+                "is not possible with this provider, whose tokens name no actor",
+                "leave it out, or take another provider",
+            );
+        }
+        let tokens = || {
+            Some(Self {
+                name: section.name().to_owned(),
+                source: section.source().clone(),
+                issuer: issuer?,
+                audiences: audiences?,
+                keys: keys?,
+                place: place?,
+                provider,
+                org: org.ok()?,
+                any_org,
+                claims: claims?,
+                algorithms,
+                clock_skew,
+                max_lifetime,
+                accept_actor,
+            })
+        };
+        let tokens = tokens();
+        // The library judges the rest. It asks no key anything for that.
+        let problem = tokens
+            .as_ref()
+            .and_then(|tokens| tokens.policy(Arc::new(NoKeys)).build().err());
+        if let Some(error) = problem {
+            section.fault_here(error.to_string(), "correct the section");
+        }
+        section.finish();
+        tokens
+    }
+
+    /// Whether a token can name an organisation that nobody said it may.
+    pub(super) fn names_any_org(&self) -> bool {
+        (self.provider.names_tenants() || self.claims.org.is_some())
+            && self.org.is_none()
+            && !self.any_org
+    }
+
+    /// The policy, with these keys.
+    pub(super) fn policy(&self, keys: Arc<dyn KeySource>) -> IssuerPolicyBuilder {
+        let (audience, others) = match self.audiences.split_first() {
+            Some((audience, others)) => (audience.as_str(), others),
+            None => ("", &[][..]),
+        };
+        let mut policy = self
+            .provider
+            .policy(&self.issuer, audience, keys, self.org.as_ref());
+        for audience in others {
+            policy = policy.audience(audience);
+        }
+        let claims = &self.claims;
+        policy
+            .map_principal(|mut mapping| {
+                if let Some(path) = &claims.subject {
+                    mapping = mapping.subject(path.clone());
+                }
+                if let Some(paths) = &claims.scopes {
+                    mapping = mapping.scopes(paths.iter().cloned());
+                }
+                if let Some(paths) = &claims.roles {
+                    mapping = mapping.roles(paths.iter().cloned());
+                }
+                if let Some(path) = &claims.org {
+                    mapping = mapping.org(path.clone());
+                }
+                if let Some(path) = &claims.project {
+                    mapping = mapping.project(path.clone());
+                }
+                if self.any_org {
+                    mapping = mapping.any_org();
+                }
+                if self.accept_actor {
+                    mapping = mapping.accept_actor();
+                }
+                mapping
+            })
+            .clock_skew(self.clock_skew)
+            .max_lifetime(self.max_lifetime)
+    }
+
+    /// How sets of keys are built.
+    pub(super) fn key_set(&self) -> impl Fn() -> KeySetBuilder + Send + Sync + 'static {
+        key_set(self.algorithms.clone())
+    }
+
+    /// The file of keys, to be opened.
+    pub(super) fn file(&self, path: &PathBuf) -> FileKeysBuilder {
+        FileKeys::builder(path).key_set(self.key_set())
+    }
+}
+
+const fn section_said(org: &Result<Option<OrgId>, ()>) -> bool {
+    matches!(org, Ok(Some(_)))
+}
+
+fn key_set(
+    algorithms: Option<Vec<Algorithm>>,
+) -> impl Fn() -> KeySetBuilder + Send + Sync + 'static {
+    move || match &algorithms {
+        Some(algorithms) => KeySet::builder().algorithms(algorithms.iter().copied()),
+        None => KeySet::builder(),
+    }
+}
+
+fn issuer(provider: Provider, is_shared: bool, section: &mut Section<'_, '_>) -> Option<String> {
+    let remedy = "write what the tokens have as iss, such as https://login.example.com";
+    let issuer = match provider.fixed_issuer() {
+        Some(fixed) => fixed_text("issuer", fixed, section),
+        None => section.required("issuer", remedy),
+    }?;
+    // A secret of a development machine belongs to whoever has it, whatever it calls itself.
+    if is_shared && section.profile().is_development() {
+        return Some(issuer);
+    }
+    if let Err(error) = IssuerUrl::new(&issuer, section.profile()) {
+        section.fault("issuer", format!("is not acceptable: {error}"), remedy);
+        return None;
+    }
+    Some(issuer)
+}
+
+fn audiences(provider: Provider, section: &mut Section<'_, '_>) -> Option<Vec<String>> {
+    let remedy = "write what the tokens for this service have as aud";
+    let audience = match provider.fixed_audience() {
+        Some(fixed) => fixed_text("audience", fixed, section),
+        None => section.required("audience", remedy),
+    };
+    let others = section.texts("other_audiences").unwrap_or_default();
+    let mut audiences = vec![audience?];
+    audiences.extend(others);
+    Some(audiences)
+}
+
+/// What needs not be said with this provider, and cannot be anything else.
+fn fixed_text(key: &str, fixed: &str, section: &mut Section<'_, '_>) -> Option<String> {
+    if section.text(key).is_some_and(|text| text != fixed) {
+        let problem = format!("is always {fixed} with this provider");
+        section.fault(key, problem, "leave it out, or correct the provider");
+    }
+    section.unless_set(key, fixed);
+    Some(fixed.to_owned())
+}
+
+/// Fails, with a fault, when what is there cannot be one.
+fn org(section: &mut Section<'_, '_>) -> Result<Option<OrgId>, ()> {
+    let Some(text) = section.text("org") else {
+        return Ok(None);
+    };
+    OrgId::new(text).map(Some).map_err(|error| {
+        let problem = format!("is not the name of an organisation: {error}");
+        section.fault("org", problem, "write it as your tenants are named");
+    })
+}
+
+fn algorithms(is_shared: bool, section: &mut Section<'_, '_>) -> Option<Vec<Algorithm>> {
+    let texts = section.texts("algorithms")?;
+    let known = |name: &String| Algorithm::from_name(name);
+    let algorithms: Option<Vec<_>> = texts.iter().map(known).collect();
+    let Some(algorithms) = algorithms else {
+        section.fault("algorithms", "holds what is no algorithm", ALGORITHMS);
+        return None;
+    };
+    let is_development = section.profile().is_development();
+    if !is_development && algorithms.iter().any(|one| one.is_symmetric()) {
+        let problem = "holds HS256, HS384 or HS512: whoever can verify those can also sign";
+        section.fault("algorithms", problem, "leave it out");
+    } else if algorithms.is_empty() {
+        section.fault("algorithms", "permits nothing", ALGORITHMS);
+    } else if !is_shared && algorithms.iter().all(|one| one.is_symmetric()) {
+        let problem = "permits symmetric algorithms alone, which no published key has";
+        section.fault("algorithms", problem, ALGORITHMS);
+    }
+    Some(algorithms)
+}
+
+const ALGORITHMS: &str = "name some, such as EdDSA, ES256, PS256 or RS256, or leave it out";
+
+/// From one of the three places.
+fn keys(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Option<Keys> {
+    let problem = "is for a secret, and hmac_secret is missing";
+    if section.has("hmac_secret") {
+        let problem = "is for published keys, and hmac_secret is none";
+        let remedy = "leave it out, or hmac_secret";
+        section.refuse(&["jwks_file", "jwks_poll_seconds"], problem, remedy);
+        section.refuse(&remote_keys::SETTINGS, problem, remedy);
+        return shared_key(algorithms, section);
+    }
+    section.refuse(&["hmac_secret_encoding"], problem, "leave it out");
+    if !section.has("jwks_file") {
+        let problem = "is for keys in a file, and jwks_file is missing";
+        let remedy = "name the file, or leave it out";
+        section.refuse(&["jwks_poll_seconds"], problem, remedy);
+        return RemoteKeys::read(section).map(Keys::Remote);
+    }
+    let problem = "is for keys that are fetched, and jwks_file names others";
+    let remedy = "leave it out, or jwks_file";
+    section.refuse(&remote_keys::SETTINGS, problem, remedy);
+    let path = section.text("jwks_file").map(PathBuf::from);
+    let poll = section.seconds("jwks_poll_seconds", 1..=3600, 5);
+    let path = path?;
+    let keys = FileKeys::builder(&path)
+        .key_set(key_set(algorithms.map(<[_]>::to_vec)))
+        .events(Arc::new(DiscardEvents));
+    if let Err(error) = keys.open() {
+        let problem = format!("cannot be used: {error}");
+        let remedy = "name a JWK Set with the issuer's public keys";
+        section.fault("jwks_file", problem, remedy);
+        return None;
+    }
+    Some(Keys::File { path, poll })
+}
+
+fn shared_key(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Option<Keys> {
+    let profile = section.profile();
+    if !profile.is_development() {
+        let problem = "is for the development profile only: whoever can verify can also sign";
+        let remedy = "take an issuer that publishes its keys, or say profile = \"development\"";
+        section.refuse(&["hmac_secret"], problem, remedy);
+        section.text("hmac_secret_encoding");
+        return None;
+    }
+    let secret = section.secret("hmac_secret");
+    let remedy =
+        "write base64 when the secret is decoded before it is used, or text when it is not";
+    let is_base64 = match section.required("hmac_secret_encoding", remedy).as_deref() {
+        None => None,
+        Some("base64") => Some(true),
+        Some("text") => Some(false),
+        Some(_) => {
+            section.fault("hmac_secret_encoding", "is unknown", remedy);
+            None
+        }
+    };
+    let symmetric = |one: &&Algorithm| one.is_symmetric();
+    let mut named = algorithms.unwrap_or_default().iter().filter(symmetric);
+    let algorithm = match (named.next(), named.next(), algorithms) {
+        (Some(one), None, _) => *one,
+        (None, _, None) => Algorithm::Hs256,
+        (None, _, Some(_)) | (Some(_), Some(_), _) => {
+            let problem = "does not name the one algorithm of the secret";
+            section.fault("algorithms", problem, "name HS256, HS384 or HS512");
+            return None;
+        }
+    };
+    let secret = secret?;
+    let secret = if is_base64? {
+        HmacSecret::from_base64(secret.expose(), profile)
+    } else {
+        HmacSecret::new(secret.expose().as_bytes().to_vec(), profile)
+    };
+    let key = secret
+        .and_then(|secret| VerificationKey::symmetric(None, algorithm, &secret, &RingProvider));
+    let set = key.map(|key| KeySet::builder().key(key).build());
+    match set {
+        Ok(Ok(set)) => Some(Keys::Shared(Arc::new(StaticKeys::new(set)))),
+        Ok(Err(_)) => None,
+        Err(error) => {
+            let problem = format!("cannot be used: {error}");
+            let remedy = "take 32 random bytes, as openssl rand -base64 32 makes them";
+            section.fault("hmac_secret", problem, remedy);
+            None
+        }
+    }
+}
+
+impl ClaimNames {
+    /// `None` when one of them is no source of identity or rights.
+    fn read(section: &mut Section<'_, '_>) -> Option<Self> {
+        let mut is_good = true;
+        let mut one = |key, section: &mut Section<'_, '_>| {
+            let path = claim_path(&section.text(key)?);
+            match path {
+                Ok(path) => Some(path),
+                Err(error) => {
+                    section.fault(key, error.to_string(), CLAIMS);
+                    is_good = false;
+                    None
+                }
+            }
+        };
+        let subject = one("subject_claim", section);
+        let org = one("org_claim", section);
+        let project = one("project_claim", section);
+        let mut several = |key, section: &mut Section<'_, '_>| {
+            let paths: Result<Vec<_>, _> = section
+                .texts(key)?
+                .iter()
+                .map(|text| claim_path(text))
+                .collect();
+            match paths {
+                Ok(paths) => Some(paths),
+                Err(error) => {
+                    section.fault(key, error.to_string(), CLAIMS);
+                    is_good = false;
+                    None
+                }
+            }
+        };
+        let scopes = several("scopes_claims", section);
+        let roles = several("roles_claims", section);
+        is_good.then_some(Self {
+            subject,
+            scopes,
+            roles,
+            org,
+            project,
+        })
+    }
+}
+
+const CLAIMS: &str = "name a claim that the issuer writes, such as realm_access.roles";
+
+/// Dots lead into objects, but for a name with a colon, whose dots are its own.
+fn claim_path(text: &str) -> Result<ClaimPath, ringwall_authn::PolicyError> {
+    if text.contains(':') {
+        ClaimPath::named(text)
+    } else {
+        ClaimPath::nested(text)
+    }
+}
+
+fn token_place(section: &mut Section<'_, '_>) -> Option<TokenPlace> {
+    let header = section.text("header").map(|name| name.to_ascii_lowercase());
+    section.unless_set("header", "authorization");
+    let header = header.unwrap_or_else(|| "authorization".to_owned());
+    let mut is_good = true;
+    if !is_header_name(&header) || !is_free(&header) {
+        let problem = "is not the name of a header field that tokens can come in";
+        section.fault("header", problem, "write a name such as x-access-token");
+        is_good = false;
+    }
+    let prefix = section.text("bearer_prefix");
+    section.unless_set("bearer_prefix", "bearer ");
+    let prefix = prefix.unwrap_or_else(|| "bearer ".to_owned());
+    // One space separates it from the token, and belongs to neither.
+    let scheme = prefix.strip_suffix(' ').unwrap_or(&prefix);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if scheme.len() > 64 || !scheme.bytes().all(is_token) {
+        let problem = "is not the name of a scheme and a space";
+        section.fault("bearer_prefix", problem, "write bearer, or leave it out");
+        is_good = false;
+    } else if scheme.is_empty() && header == "authorization" {
+        let problem = "is empty, and Authorization always has a scheme";
+        section.fault("bearer_prefix", problem, "write bearer, or leave it out");
+        is_good = false;
+    }
+    let scheme = (!scheme.is_empty()).then(|| scheme.to_ascii_lowercase());
+    is_good.then_some(TokenPlace { header, scheme })
+}
+
+/// Fields that mean something else to somebody on the way.
+const TAKEN: [&str; 12] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "dpop",
+    "expect",
+    "host",
+    "origin",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether a credential can come in this field, which is in lower case.
+pub(super) fn is_free(header: &str) -> bool {
+    !TAKEN.contains(&header)
+}
+
+/// RFC 9110 §5.1, in lower case, without the underscore that some take for a hyphen.
+pub(super) fn is_header_name(name: &str) -> bool {
+    let is_listed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_listed)
+}
+
+/// Stands for keys while a policy is judged.
+#[derive(Clone, Copy, Debug)]
+struct NoKeys;
+
+impl NoKeys {
+    const NONE: KeysUnavailable = KeysUnavailable {
+        retry_after: Duration::from_secs(1),
+    };
+}
+
+impl KeySource for NoKeys {
+    fn keys(&self) -> Result<KeySetRef, KeysUnavailable> {
+        Err(Self::NONE)
+    }
+
+    fn generation(&self) -> Result<u64, KeysUnavailable> {
+        Err(Self::NONE)
+    }
+
+    fn refresh(&self, _missing: &str) -> Step<Result<bool, KeysUnavailable>> {
+        Step::Done(Err(Self::NONE))
+    }
+
+    fn health(&self) -> Health {
+        Health::Unavailable
+    }
+}
