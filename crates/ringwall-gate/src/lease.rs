@@ -83,6 +83,11 @@ impl Lease {
         if answer.is_err() {
             return self.over(Some(now), EventKind::StreamEnded);
         }
+        // The rules of the caller's organisation may be others by now.
+        let rules = self.door.gate().organisations();
+        if rules.check(&self.authenticated).is_err() {
+            return self.over(Some(now), EventKind::StreamEnded);
+        }
         let principal = self.authenticated.principal();
         let again_in = match principal.authentication.expires_at {
             None => LONGEST_PAUSE,

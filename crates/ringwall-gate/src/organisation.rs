@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ringwall_authn::Claims;
 use ringwall_core::principal::{
     AuthenticationMethod, ContextClass, MethodReference, OrgId, Principal, PrincipalKind,
@@ -240,8 +241,10 @@ impl MailDomain {
 /// ```
 ///
 /// [`AccessDenied`]: ringwall_core::event::EventKind::AccessDenied
+///
+/// Cloning shares the rules, so that they can be [replaced](Self::replace) while requests run.
 #[derive(Clone, Debug, Default)]
-pub struct OrganisationRules(Arc<Rules>);
+pub struct OrganisationRules(Arc<ArcSwap<Rules>>);
 
 #[derive(Clone, Debug, Default)]
 struct Rules {
@@ -261,12 +264,12 @@ impl OrganisationRules {
     /// # Errors
     ///
     /// [`Error::InvalidOrganisationRule`] when it demands nothing, or the organisation has one already.
-    pub fn org(mut self, org: OrgId, rule: OrganisationRule) -> Result<Self, Error> {
-        let rules = Arc::make_mut(&mut self.0);
+    pub fn org(self, org: OrgId, rule: OrganisationRule) -> Result<Self, Error> {
+        let mut rules = self.own();
         if !rule.demands_something() || rules.orgs.insert(org, rule).is_some() {
             return Err(Error::InvalidOrganisationRule);
         }
-        Ok(self)
+        Ok(Self::of(rules))
     }
 
     /// The rule for everybody whose organisation has none of its own, or who has no organisation.
@@ -274,19 +277,50 @@ impl OrganisationRules {
     /// # Errors
     ///
     /// [`Error::InvalidOrganisationRule`] when it demands nothing, or there is one already.
-    pub fn others(mut self, rule: OrganisationRule) -> Result<Self, Error> {
-        let rules = Arc::make_mut(&mut self.0);
+    pub fn others(self, rule: OrganisationRule) -> Result<Self, Error> {
+        let mut rules = self.own();
         if !rule.demands_something() || rules.others.replace(rule).is_some() {
             return Err(Error::InvalidOrganisationRule);
         }
-        Ok(self)
+        Ok(Self::of(rules))
+    }
+
+    /// The rules of many organisations at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`org`](Self::org).
+    pub fn of_all(all: impl IntoIterator<Item = (OrgId, OrganisationRule)>) -> Result<Self, Error> {
+        let mut rules = Rules::default();
+        for (org, rule) in all {
+            if !rule.demands_something() || rules.orgs.insert(org, rule).is_some() {
+                return Err(Error::InvalidOrganisationRule);
+            }
+        }
+        Ok(Self::of(rules))
+    }
+
+    /// Puts other rules in the place of these, for every gate that shares them: when an organisation
+    /// changes its settings, or another process did. Requests that come from then on are held against the
+    /// new ones, and so are answers that go on, at their next look.
+    pub fn replace(&self, rules: &Self) {
+        self.0.store(rules.0.load_full());
+    }
+
+    fn own(&self) -> Rules {
+        Rules::clone(&self.0.load())
+    }
+
+    fn of(rules: Rules) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(rules)))
     }
 
     /// Why the caller is refused, for operators.
     pub(crate) fn check(&self, caller: &Authenticated) -> Result<(), &'static str> {
         let org = caller.principal().tenant.as_ref().map(|tenant| &tenant.org);
-        let own = org.and_then(|org| self.0.orgs.get(org));
-        match own.or(self.0.others.as_ref()) {
+        let rules = self.0.load();
+        let own = org.and_then(|org| rules.orgs.get(org));
+        match own.or(rules.others.as_ref()) {
             Some(rule) => rule.check(caller),
             None => Ok(()),
         }
@@ -358,6 +392,22 @@ mod tests {
         assert!(rules.org(org(), rule()).is_err());
         let rules = OrganisationRules::new().others(rule()).unwrap();
         assert!(rules.others(rule()).is_err());
+    }
+
+    #[test]
+    fn rules_are_replaced_for_all_who_share_them_and_for_nobody_else() {
+        let org = || OrgId::new("acme").unwrap();
+        let rule = |issuer| OrganisationRule::new().issuers([issuer]).unwrap();
+        let shared = OrganisationRules::new();
+        let other = shared.clone();
+        let new = OrganisationRules::new()
+            .org(org(), rule("https://a.example"))
+            .unwrap();
+        shared.replace(&new);
+        assert!(other.own().orgs.contains_key(&org()));
+        // What is built on top of it is another one.
+        let more = other.clone().others(rule("https://b.example")).unwrap();
+        assert!(more.own().others.is_some() && shared.own().others.is_none());
     }
 
     #[test]

@@ -3,16 +3,17 @@
 //! `serve` runs it, `token` issues tokens of its development issuer, and `tour` starts it and
 //! drives it through every control, hostile cases included. The README says what to copy.
 
-mod api_keys;
 mod case;
 mod case_store;
 mod cli;
 mod config;
+mod credentials;
 mod dev_issuer;
 mod keys;
 mod routes;
 mod serve;
 mod server;
+mod settings;
 mod store;
 mod tenant;
 mod token;

@@ -15,13 +15,14 @@ use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
-use crate::api_keys;
 use crate::case_store::CaseStore;
 use crate::cli::ServeArgs;
 use crate::config::{Browser, Config, Tls, Trust};
+use crate::credentials::Credentials;
 use crate::dev_issuer;
 use crate::routes::{self, App};
 use crate::server;
+use crate::settings::Settings;
 use crate::store::Store;
 use crate::trusted::{Source, Trusted};
 
@@ -56,13 +57,15 @@ fn start_log() {
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     make_data_dir(&config.data_dir)?;
     // The keys first: a service without them would refuse everybody.
-    let trusted = Trusted::new(&config).await?;
+    let credentials = Credentials::open(&config.data_dir).await?;
+    let trusted = Trusted::new(&config, &credentials.revocations).await?;
     let store = Store::open(&config.data_dir).await?;
+    let settings = Settings::open(store.clone()).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
-    let api_keys = api_keys::open(&config.data_dir).await?;
     let mut gate = Gate::builder(&config.realm)
         .tokens(trusted.verifier.clone())
-        .api_keys(api_keys.clone())
+        .api_keys(credentials.api_keys.clone())
+        .organisation_rules(settings.rules().clone())
         .audit(audit.clone())
         .trusted_proxies(config.front.proxies.clone())
         .profile(config.profile);
@@ -78,7 +81,8 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let gate = gate.build()?;
     let app = App {
         cases: CaseStore::new(store.clone()),
-        api_keys: api_keys.clone(),
+        credentials: credentials.clone(),
+        settings,
         store: store.clone(),
         clock: Arc::new(SystemClock::new()),
         audit,
@@ -109,7 +113,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         tracing::warn!("other machines can reach this address, and it speaks plain HTTP");
     }
     greet(address, &config);
-    let uses = tokio::spawn(api_keys::write_uses(api_keys.clone()));
+    let maintenance = tokio::spawn(credentials.clone().maintain());
     let (acceptor, _watch) = match &config.tls {
         Some(Tls { server, poll, .. }) => {
             let watch = server.watch(*poll)?;
@@ -121,13 +125,8 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     if let Source::Remote(client) = &trusted.source {
         client.shutdown().await;
     }
-    uses.abort();
-    if let Err(error) = api_keys.flush_uses().await {
-        tracing::warn!(
-            error = &error as &dyn Error,
-            "when API keys were used last was not written"
-        );
-    }
+    maintenance.abort();
+    credentials.close().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(1);
 
 /// The steps from each version of the schema to the next. Only ever add to the end.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE cases (
         org TEXT NOT NULL,
         project TEXT NOT NULL,
@@ -41,7 +42,14 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (org, project, id)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX cases_by_age ON cases (org, project, created_at, id);
-"];
+",
+    "
+    CREATE TABLE org_settings (
+        org TEXT NOT NULL PRIMARY KEY,
+        settings TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

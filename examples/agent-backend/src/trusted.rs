@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use ringwall_authn::{IssuerPolicy, PrincipalMapping, TokenIssuer, TokenVerifier};
+use ringwall_authn::{
+    IssuerPolicy, PrincipalMapping, SyncedRevocations, TokenIssuer, TokenVerifier,
+};
 use ringwall_jose::{KeySource as _, StaticKeys, WatchHandle};
 use ringwall_jwks_client::{
     FetchErrorKind, JwksClient, MetadataError, PrefetchError, RefreshError, StartError,
@@ -39,7 +41,10 @@ impl Source {
 }
 
 impl Trusted {
-    pub(crate) async fn new(config: &Config) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn new(
+        config: &Config,
+        revocations: &SyncedRevocations,
+    ) -> Result<Self, Box<dyn Error>> {
         let (policy, source) = match &config.trust {
             Trust::Development => development(config)?,
             Trust::Outside(tokens) => {
@@ -61,6 +66,7 @@ impl Trusted {
         let verifier = TokenVerifier::builder()
             .profile(config.profile)
             .issuer(policy)
+            .revocations(Arc::new(revocations.clone()))
             .build()?;
         Ok(Self { verifier, source })
     }

@@ -12,8 +12,8 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::request::RequestView;
 use ringwall_core::step::Step;
 use ringwall_gate::{
-    Access, Authenticated, Authenticator, Gate, LONGEST_PAUSE, Lease, Presented, RoutePolicy,
-    Standing,
+    Access, Authenticated, Authenticator, Gate, LONGEST_PAUSE, Lease, OrganisationRule,
+    OrganisationRules, Presented, RoutePolicy, Standing,
 };
 
 use crate::support::{done, principal, view, waited};
@@ -73,6 +73,7 @@ struct Site {
     later: Arc<Later>,
     clock: Arc<ManualClock>,
     events: Arc<MemoryEvents>,
+    rules: OrganisationRules,
     gate: Gate,
 }
 
@@ -85,9 +86,11 @@ impl Site {
         });
         let clock = Arc::new(ManualClock::new(at(START)));
         let events = Arc::new(MemoryEvents::new(64));
+        let rules = OrganisationRules::new();
         let gate = Gate::builder("test")
             .authenticator(Says(later.clone()))
             .without_audit()
+            .organisation_rules(rules.clone())
             .clock(clock.clone())
             .events(events.clone())
             .build()
@@ -96,6 +99,7 @@ impl Site {
             later,
             clock,
             events,
+            rules,
             gate,
         }
     }
@@ -172,6 +176,21 @@ fn an_answer_ends_as_soon_as_a_new_request_would_be_refused() {
         assert_eq!(event.about.as_deref(), Some("the route"));
         assert!(event.principal.is_some());
     }
+}
+
+#[test]
+fn an_answer_ends_when_its_organisation_demands_another_login() {
+    let site = Site::new(None, false);
+    let lease = site.lease();
+    let demand = |methods| {
+        let rule = OrganisationRule::new().methods(methods).expect("a rule");
+        OrganisationRules::new().others(rule).expect("a rule")
+    };
+    assert_eq!(done(lease.check()), good(LONGEST_PAUSE));
+    site.rules.replace(&demand(["hwk"]));
+    assert_eq!(done(lease.check()), Standing::Over);
+    site.rules.replace(&OrganisationRules::new());
+    assert_eq!(done(lease.check()), good(LONGEST_PAUSE));
 }
 
 #[test]

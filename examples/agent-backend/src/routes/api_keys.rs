@@ -93,13 +93,13 @@ pub(crate) struct ListedKeys {
 
 /// Who manages keys: a person of a tenant. A key that could make keys would outlive its revocation,
 /// and an agent could give itself away.
-struct Manager {
-    tenant: Tenant,
+pub(crate) struct Manager {
+    pub(crate) tenant: Tenant,
     subject: Subject,
 }
 
 impl Manager {
-    fn of(CurrentPrincipal(principal): &CurrentPrincipal) -> Result<Self, Problem> {
+    pub(crate) fn of(CurrentPrincipal(principal): &CurrentPrincipal) -> Result<Self, Problem> {
         let forbidden = || Problem::Denied(Denial::Forbidden { challenge: None });
         let is_person = principal.kind == PrincipalKind::User && principal.on_behalf_of.is_none();
         let tenant = principal.tenant.clone().filter(|_| is_person);
@@ -118,7 +118,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let manager = Manager::of(&principal)?;
     let request = body.request(manager)?;
-    let created = app.api_keys.create(request).await?;
+    let created = app.credentials.api_keys.create(request).await?;
     let location = format!("/v1/auth/api-keys/{}", created.key.id());
     Ok((
         StatusCode::CREATED,
@@ -142,7 +142,7 @@ pub(crate) async fn list(
     query.project = manager.tenant.project;
     query.after = page.after.as_deref().map(key_id).transpose()?;
     let limit = usize::from(query.limit.get());
-    let page = app.api_keys.list(query).await?;
+    let page = app.credentials.api_keys.list(query).await?;
     let last = page.last().filter(|_| page.len() == limit);
     let next_after = last.map(|record| record.id.to_string());
     let now = app.clock.now()?;
@@ -159,7 +159,11 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<ShownKey>, Problem> {
     let manager = Manager::of(&principal)?;
-    let record = app.api_keys.get(&manager.tenant, &key_id(&id)?).await?;
+    let record = app
+        .credentials
+        .api_keys
+        .get(&manager.tenant, &key_id(&id)?)
+        .await?;
     Ok(Json(shown(&app, &record, app.clock.now()?)))
 }
 
@@ -170,7 +174,11 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<ShownKey>, Problem> {
     let manager = Manager::of(&principal)?;
-    let record = app.api_keys.revoke(&manager.tenant, &key_id(&id)?).await?;
+    let record = app
+        .credentials
+        .api_keys
+        .revoke(&manager.tenant, &key_id(&id)?)
+        .await?;
     Ok(Json(shown(&app, &record, app.clock.now()?)))
 }
 
@@ -198,6 +206,7 @@ pub(crate) async fn rotate(
     };
     let grace = Duration::from_secs(body.grace_seconds.into());
     let created = app
+        .credentials
         .api_keys
         .rotate(&tenant, &key_id(&id)?, manager.subject, grace)
         .await?;
@@ -262,7 +271,7 @@ fn made(app: &App, created: &CreatedApiKey) -> Result<Response, Problem> {
 fn shown(app: &App, record: &ApiKeyRecord, now: Timestamp) -> ShownKey {
     ShownKey {
         id: record.id.to_string(),
-        masked: app.api_keys.masked(&record.id),
+        masked: app.credentials.api_keys.masked(&record.id),
         name: record.name.to_string(),
         project_id: record.tenant.project.as_ref().map(ToString::to_string),
         scopes: record.scopes.iter().map(ToString::to_string).collect(),

@@ -14,7 +14,8 @@ pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The service can do its work: the database answers and tokens can be verified. The answer is for
+/// The service can do its work: the databases answer, tokens can be verified, and it
+/// is known which were revoked. The answer is for
 /// everybody, so it names neither issuers nor causes.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let store = app.store.answers().await;
@@ -29,7 +30,8 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
             Health::Unavailable => 2,
         })
         .unwrap_or(Health::Unavailable);
-    let ready = store && keys != Health::Unavailable;
+    let credentials = app.credentials.are_ready().await;
+    let ready = store && credentials && keys != Health::Unavailable;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -41,6 +43,8 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
         Health::Unavailable => "unavailable",
     };
     let store = if store { "ok" } else { "unavailable" };
-    let answer = json!({ "ready": ready, "store": store, "keys": keys });
+    let credentials = if credentials { "ok" } else { "unavailable" };
+    let answer =
+        json!({ "ready": ready, "store": store, "keys": keys, "credentials": credentials });
     (status, Json(answer))
 }

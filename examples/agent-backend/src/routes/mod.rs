@@ -7,6 +7,7 @@ mod cases;
 mod health;
 mod json;
 mod key_set;
+mod organisation;
 mod page;
 mod problem;
 mod whoami;
@@ -14,13 +15,15 @@ mod whoami;
 use std::sync::Arc;
 
 use axum::Router;
-use ringwall_authn::{ApiKeys, TokenIssuer, TokenVerifier};
+use ringwall_authn::{TokenIssuer, TokenVerifier};
 use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::WallClock;
 use ringwall_gate::{AuditScope, AuthenticationRequirement, Gate};
 
 use crate::case_store::CaseStore;
+use crate::credentials::Credentials;
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// The longest body that a route reads: a case of full length, every character of it escaped.
@@ -31,7 +34,8 @@ const BODY_LIMIT: u64 = 128 * 1024;
 pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) cases: CaseStore,
-    pub(crate) api_keys: ApiKeys,
+    pub(crate) credentials: Credentials,
+    pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) verifier: Arc<TokenVerifier>,
@@ -104,6 +108,18 @@ pub(crate) fn router(
         .route(
             "/v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate",
             post(api_keys::rotate).require_scope("settings:write"),
+        )
+        .route(
+            "/v1/orgs/{org}/settings",
+            get(organisation::settings)
+                .require_scope("settings:read")
+                .and(patch(organisation::change).require_scope("settings:write")),
+        )
+        .route(
+            "/v1/orgs/{org}/revoke",
+            post(organisation::revoke)
+                .require_scope("settings:write")
+                .step_up(step_up.clone()),
         );
     if app.issuer.is_some() {
         routes = routes.public_route(

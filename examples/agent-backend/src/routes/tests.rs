@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ringwall_authn::{IssuerPolicy, MemoryApiKeys, SecretHasher, SigningKey};
+use ringwall_authn::{IssuerPolicy, SigningKey};
 use ringwall_core::clock::SystemClock;
 use ringwall_core::profile::Profile;
 use ringwall_gate::ProtectedResource;
@@ -10,7 +10,8 @@ use ringwall_jose::{Algorithm, StaticKeys};
 
 use super::*;
 
-async fn app(with_issuer: bool) -> App {
+async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
+    let (folder, credentials) = Credentials::for_test().await;
     let pkcs8 = SigningKey::generate_pkcs8(Algorithm::EdDsa).expect("random bytes");
     let key = SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).expect("a key");
     let issuer = TokenIssuer::new("https://issuer.example", key);
@@ -18,20 +19,21 @@ async fn app(with_issuer: bool) -> App {
     let policy = IssuerPolicy::builder("https://issuer.example", "https://api.example", keys);
     let verifier = TokenVerifier::builder().issuer(policy.build().expect("sound"));
     let store = Store::in_memory().await.expect("a database");
-    App {
+    let app = App {
         cases: CaseStore::new(store.clone()),
-        api_keys: ApiKeys::builder(Arc::new(MemoryApiKeys::new(16)), SecretHasher::sha256())
-            .build(),
+        credentials,
+        settings: Settings::open(store.clone()).await.expect("settings"),
         store,
         clock: Arc::new(SystemClock::new()),
         audit: Arc::new(MemoryAudit::new(16)),
         verifier: Arc::new(verifier.build().expect("sound")),
         issuer: with_issuer.then(|| Arc::new(issuer)),
-    }
+    };
+    (folder, app)
 }
 
 async fn table(with_issuer: bool, with_resource: bool) -> String {
-    let app = app(with_issuer).await;
+    let (_folder, app) = app(with_issuer).await;
     let mut gate = Gate::builder("test")
         .without_authenticators()
         .audit(app.audit.clone())
@@ -65,6 +67,9 @@ POST    /v1/auth/api-keys                                      all of settings:w
 GET     /v1/auth/api-keys/{id}                                 all of settings:read
 DELETE  /v1/auth/api-keys/{id}                                 all of settings:write
 POST    /v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate all of settings:write
+GET     /v1/orgs/{org}/settings                                all of settings:read
+PATCH   /v1/orgs/{org}/settings                                all of settings:write
+POST    /v1/orgs/{org}/revoke                                  all of settings:write, login: at most 300 s old
 ANY     (unknown path)                                         authenticated
 ";
 
@@ -99,7 +104,7 @@ async fn an_outside_issuer_adds_the_metadata_and_nothing_else() {
 
 #[tokio::test]
 async fn without_a_database_or_an_issuer_the_service_is_not_ready() {
-    let whole = app(false).await;
+    let (_folder, whole) = app(false).await;
     let (status, answer) = health::ready(State(whole.clone())).await;
     assert_eq!(status, StatusCode::OK, "{answer:?}");
 

@@ -1,0 +1,130 @@
+//! What can be taken back: API keys and tokens, kept in a file of the data folder.
+
+use core::time::Duration;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use ringwall_authn::revocation::RevocationStoreError;
+use ringwall_authn::{ApiKeys, Revoker, SecretHasher, SyncedRevocations};
+use ringwall_core::principal::Scope;
+use ringwall_gate::TracingEvents;
+use ringwall_sqlite::{SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteRevocations};
+
+/// The file, which the `ringwall` command understands too: `ringwall apikey list --store sqlite:FILE`.
+const FILE: &str = "ringwall.sqlite3";
+
+/// What keys can be for. `cases:*` in a request for a key is written out from this list.
+const SCOPES: [&str; 10] = [
+    "cases:read",
+    "cases:write",
+    "audit:read",
+    "chat:read",
+    "chat:write",
+    "agent:read",
+    "agent:write",
+    "runs:read",
+    "settings:read",
+    "settings:write",
+];
+
+/// The longest life of a key, and of any token that a configuration can accept.
+const LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// How often it is written down which keys were used.
+const WRITE: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether another process revoked something.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The credentials that can be taken back. Cloning shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    database: SqliteDatabase,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) revocations: SyncedRevocations,
+    pub(crate) revoker: Revoker,
+}
+
+impl Credentials {
+    /// Opens the file, and upgrades it first where that is needed: this service is the only one that
+    /// uses it. Services that share a database let `ringwall migrate` do that before they start.
+    pub(crate) async fn open(data_dir: &Path) -> Result<Self, Box<dyn Error>> {
+        let database = SqliteDatabase::open(SqliteConfig::new(data_dir.join(FILE))).await?;
+        database.migrations().migrate().await?;
+        let events = Arc::new(TracingEvents);
+        let scopes: Result<Vec<_>, _> = SCOPES.into_iter().map(Scope::new).collect();
+        let store = SqliteApiKeys::open(&database).await?;
+        // The file is as private as the service's own data. Where others can write it, take a pepper.
+        let api_keys = ApiKeys::builder(Arc::new(store), SecretHasher::sha256())
+            .scopes(scopes?)
+            .max_lifetime(LIFETIME)
+            .events(events.clone())
+            .build();
+        let log = SqliteRevocations::open(&database).await?;
+        let revocations = SyncedRevocations::builder(Arc::new(log))
+            .events(events)
+            .build();
+        // Until the log was read, every token is answered 503.
+        if let Err(error) = revocations.sync().await {
+            failed("the log of revocations was not read", &error);
+        }
+        let revoker = Revoker::new(api_keys.clone(), revocations.clone(), LIFETIME);
+        Ok(Self {
+            database,
+            api_keys,
+            revocations,
+            revoker,
+        })
+    }
+
+    /// Writes down which keys were used, and looks what other processes revoked, until it is dropped.
+    pub(crate) async fn maintain(self) {
+        let look = self.revocations.keep_in_step(|| tokio::time::sleep(LOOK));
+        let write = async {
+            loop {
+                tokio::time::sleep(WRITE).await;
+                self.write_uses().await;
+            }
+        };
+        let forget = async {
+            loop {
+                tokio::time::sleep(60 * WRITE).await;
+                if let Err(error) = self.revocations.purge().await {
+                    failed("what is over was not forgotten", &error);
+                }
+            }
+        };
+        tokio::join!(look, write, forget);
+    }
+
+    async fn write_uses(&self) {
+        if let Err(error) = self.api_keys.flush_uses().await {
+            let error = &error as &dyn Error;
+            tracing::warn!(error, "when API keys were used last was not written");
+        }
+    }
+
+    /// Writes what waits, and closes the file.
+    pub(crate) async fn close(&self) {
+        self.write_uses().await;
+        self.database.close().await;
+    }
+
+    /// Whether the file answers and it is known what was revoked.
+    pub(crate) async fn are_ready(&self) -> bool {
+        self.revocations.is_ready() && self.database.answers().await
+    }
+
+    /// Of this folder, for tests.
+    #[cfg(test)]
+    pub(crate) async fn for_test() -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let credentials = Self::open(folder.path()).await.expect("a database");
+        (folder, credentials)
+    }
+}
+
+fn failed(what: &'static str, error: &RevocationStoreError) {
+    tracing::warn!(error = error as &dyn Error, "{what}");
+}
