@@ -103,20 +103,18 @@ pub(crate) fn source(error: sqlx::Error) -> Source {
 
 /// Whether the database is damaged, or holds values of another type than was written.
 pub(crate) fn is_corruption(error: &sqlx::Error) -> bool {
-    match error {
+    if let sqlx::Error::Database(answer) = error {
         // Class XX: `data_corrupted`, `index_corrupted`.
-        sqlx::Error::Database(answer) => {
-            matches!(answer.code().as_deref(), Some("XX001" | "XX002"))
-        }
-        other => matches!(
-            other,
-            sqlx::Error::ColumnDecode { .. }
-                | sqlx::Error::Decode(_)
-                | sqlx::Error::ColumnNotFound(_)
-                | sqlx::Error::ColumnIndexOutOfBounds { .. }
-                | sqlx::Error::TypeNotFound { .. }
-        ),
+        return matches!(answer.code().as_deref(), Some("XX001" | "XX002"));
     }
+    matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::TypeNotFound { .. }
+    )
 }
 
 /// `invalid_authorization_specification`, `invalid_password`, `invalid_catalog_name`,

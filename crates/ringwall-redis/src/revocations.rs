@@ -150,10 +150,8 @@ impl RevocationStore for RedisRevocations {
             .arg(ending(row.last_expiry));
         let shared = Arc::clone(self.client.shared());
         Step::wait(async move {
-            match send(&shared, &command).await? {
-                Value::BulkString(_) => Ok(()),
-                _ => Err(corrupt()),
-            }
+            let answer = send(&shared, &command).await?;
+            text(&answer).map(drop).ok_or_else(corrupt)
         })
     }
 
@@ -242,10 +240,10 @@ fn page(answer: &Value, limit: NonZeroU16) -> Option<RevocationPage> {
 }
 
 fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => core::str::from_utf8(bytes).ok(),
-        _ => None,
-    }
+    let Value::BulkString(bytes) = value else {
+        return None;
+    };
+    core::str::from_utf8(bytes).ok()
 }
 
 async fn send(shared: &Shared, command: &redis::Cmd) -> Result<Value, RevocationStoreError> {

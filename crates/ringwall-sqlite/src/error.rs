@@ -92,21 +92,19 @@ pub(crate) fn source(error: sqlx::Error) -> Source {
 
 /// Whether the file is no database, is damaged, or holds values of another type than was written.
 pub(crate) fn is_corruption(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(answer) => {
-            let code = answer.code().and_then(|code| code.parse::<u32>().ok());
-            // The low byte is the primary code: SQLITE_CORRUPT, SQLITE_NOTADB.
-            code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
-        }
-        other => matches!(
-            other,
-            sqlx::Error::ColumnDecode { .. }
-                | sqlx::Error::Decode(_)
-                | sqlx::Error::ColumnNotFound(_)
-                | sqlx::Error::ColumnIndexOutOfBounds { .. }
-                | sqlx::Error::TypeNotFound { .. }
-        ),
+    if let sqlx::Error::Database(answer) = error {
+        let code = answer.code().and_then(|code| code.parse::<u32>().ok());
+        // The low byte is the primary code: SQLITE_CORRUPT, SQLITE_NOTADB.
+        return code.is_some_and(|code| matches!(code & 0xff, 11 | 26));
     }
+    matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::TypeNotFound { .. }
+    )
 }
 
 /// It took too long.

@@ -34,6 +34,9 @@ const LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 /// How often it is written down which keys were used.
 const WRITE: Duration = Duration::from_secs(60);
 
+/// How often revocations that are over are forgotten.
+const FORGET: Duration = Duration::from_secs(3600);
+
 /// How often it is looked whether another process revoked something.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -89,7 +92,7 @@ impl Credentials {
         };
         let forget = async {
             loop {
-                tokio::time::sleep(60 * WRITE).await;
+                tokio::time::sleep(FORGET).await;
                 if let Err(error) = self.revocations.purge().await {
                     failed("what is over was not forgotten", &error);
                 }

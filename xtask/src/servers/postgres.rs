@@ -41,17 +41,9 @@ pub(crate) fn programs() -> Option<PathBuf> {
 }
 
 /// Starts a PostgreSQL with an empty database `postgres`, which stores what it confirms (`fsync`), so
-/// that a test may kill whoever writes to it, and itself.
-pub(crate) fn start() -> Result<Server> {
-    start_patiently(None)
-}
-
-/// Starts one that speaks TLS too, with this certificate and its key (PEM).
-pub(crate) fn start_with_tls(certificate: &str, key: &str) -> Result<Server> {
-    start_patiently(Some((certificate, key)))
-}
-
-fn start_patiently(tls: Option<(&str, &str)>) -> Result<Server> {
+/// that a test may kill whoever writes to it, and itself. With `tls`, a certificate and its key
+/// (PEM), it speaks TLS too.
+pub(crate) fn start(tls: Option<(&str, &str)>) -> Result<Server> {
     let programs = programs().ok_or(
         "no PostgreSQL server on this system: `cargo xtask test` installs it where it may",
     )?;

@@ -35,7 +35,7 @@ impl Databases {
                 None => start().map(Some).map_err(Failure::new),
             };
         Ok(Self {
-            postgres: unless_named(POSTGRES_VARIABLE, servers::postgres::start)?,
+            postgres: unless_named(POSTGRES_VARIABLE, || servers::postgres::start(None))?,
             redis: unless_named(REDIS_VARIABLE, || servers::redis::start(&[]))?,
         })
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_postgres_is_killed_and_started_again() {
-        let mut server = servers::postgres::start().unwrap();
+        let mut server = servers::postgres::start(None).unwrap();
         let folder = server.folder().to_owned();
         assert!(is_listening(&server));
         server.kill();

@@ -24,10 +24,10 @@ fn token(id: &str) -> Revocation {
 }
 
 fn id_of(revocation: &Revocation) -> String {
-    match revocation.revoked() {
-        Revoked::Token { token_id, .. } => token_id.to_string(),
-        other => panic!("{other:?}"),
-    }
+    let Revoked::Token { token_id, .. } = revocation.revoked() else {
+        panic!("{revocation:?} was not appended");
+    };
+    token_id.to_string()
 }
 
 /// Reads to the end.

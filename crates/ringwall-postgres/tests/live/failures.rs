@@ -26,7 +26,7 @@ async fn impatient(url: &str, schema: &str) -> PostgresDatabase {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_killed_is_an_error_and_has_all_that_was_answered_when_it_is_back() {
-    let mut server = postgres::start().expect("a server");
+    let mut server = postgres::start(None).expect("a server");
     let url = server.url().to_owned();
     open(&url, "ringwall")
         .await
@@ -68,7 +68,7 @@ async fn a_server_that_was_killed_is_an_error_and_has_all_that_was_answered_when
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_silent_is_an_error_in_time_and_its_connections_are_given_up() {
-    let mut server = postgres::start().expect("a server");
+    let mut server = postgres::start(None).expect("a server");
     let url = server.url().to_owned();
     open(&url, "ringwall")
         .await
@@ -188,4 +188,91 @@ async fn those_who_note_uses_in_different_orders_do_not_lock_each_other_out() {
     for task in tasks {
         task.await.expect("no panic").expect("nobody is locked out");
     }
+}
+
+/// Somebody in between, who can fall silent: what goes through the connections of that moment stays
+/// unanswered, while new ones are served.
+struct Between {
+    port: u16,
+    silent: tokio::sync::watch::Sender<bool>,
+}
+
+impl Between {
+    async fn to(port: u16) -> Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a port");
+        let own = listener.local_addr().expect("bound").port();
+        let silent = tokio::sync::watch::Sender::new(false);
+        let watch = silent.subscribe();
+        tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.expect("somebody");
+                let mut watch = watch.clone();
+                watch.mark_unchanged();
+                tokio::spawn(async move {
+                    let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port))
+                        .await
+                        .expect("it serves");
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = watch.changed() => {
+                            // Open, and silent.
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                });
+            }
+        });
+        Self { port: own, silent }
+    }
+
+    /// Silences the connections that there are.
+    fn fall_silent(&self) {
+        self.silent.send_modify(|silent| *silent = true);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_fell_silent_are_replaced_and_hold_nobody_up() {
+    let place = fresh().await;
+    let (url, schema) = place.address.split_once(' ').expect("two words");
+    let server = url::Url::parse(url).expect("a URL");
+    let between = Between::to(server.port().expect("a port")).await;
+    let mut through = server.clone();
+    through.set_port(Some(between.port)).expect("a port");
+    let config = config(through.as_str())
+        .schema(schema)
+        .timeout(Duration::from_secs(1))
+        .connections(2);
+    let database = PostgresDatabase::open(config).await.expect("it opens");
+    let keys = PostgresApiKeys::open(&database).await.expect("migrated");
+    let one = key(&org());
+    keys.insert(one.clone()).await.expect("it answers");
+    let both = [keys.find(&one.id), keys.find(&one.id)];
+    for find in both {
+        find.await.expect("it answers");
+    }
+    between.fall_silent();
+    // More calls than connections: each silent one is met at most once, and then closed.
+    let mut failures = 0;
+    let mut successes = 0;
+    let calls = async {
+        while successes < 3 {
+            match keys.find(&one.id).await {
+                Ok(found) => {
+                    assert_eq!(found.as_ref(), Some(&one));
+                    successes += 1;
+                }
+                Err(error) => {
+                    assert!(error.is_retryable(), "{error:?}");
+                    failures += 1;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, calls)
+        .await
+        .expect("it goes on");
+    assert!(failures > 0, "nothing was silent");
 }

@@ -15,7 +15,7 @@ fn server_named(name: &str) -> (String, Server) {
     let key = KeyPair::generate().expect("random bytes");
     let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     let certificate = params.signed_by(&key, &issuer).expect("it signs");
-    let server = postgres::start_with_tls(&certificate.pem(), &key.serialize_pem());
+    let server = postgres::start(Some((&certificate.pem(), &key.serialize_pem())));
     (issuer.pem(), server.expect("a server"))
 }
 
@@ -42,7 +42,7 @@ async fn a_server_is_spoken_to_only_if_somebody_vouches_for_its_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_tls_is_refused_where_tls_is_demanded() {
-    let server = postgres::start().expect("a server");
+    let server = postgres::start(None).expect("a server");
     let demanded = format!("{}?sslmode=verify-full", server.url());
     refused(PostgresDatabase::open(config(&demanded)).await).await;
 }

@@ -12,6 +12,7 @@ use crate::tour::client::{Ask, Client};
 use crate::tour::expect::Expect;
 use crate::tour::forge::{ALPHA, Forge};
 use crate::tour::service::Service;
+use crate::tour::steps::api_keys;
 
 /// The interim answer (RFC 9110 §15.2.1).
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -73,6 +74,7 @@ pub(crate) async fn run(
         kept,
     )
     .await;
+    api_keys::after_restart(tour, &client, forge).await;
     service.terminate()?;
     let status = service.ended().await?;
     tour.note(
