@@ -120,6 +120,12 @@ impl TokenAuthenticatorBuilder {
         self
     }
 
+    /// The verifier.
+    #[must_use]
+    pub const fn verifier(&self) -> &TokenVerifier {
+        &self.0.verifier
+    }
+
     /// The wall clock; the machine's unless set.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn WallClock>) -> Self {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use ringwall_authn::{
     ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeys, BearerSource,
-    CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator, TokenVerifier,
+    CertificateAuthenticatorBuilder, ProtectedResource, TokenAuthenticator,
+    TokenAuthenticatorBuilder, TokenVerifier,
 };
 use ringwall_core::audit::AuditSink;
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock};
@@ -261,7 +262,7 @@ enum AuditChoice {
 pub struct GateBuilder {
     realm: Box<str>,
     resource: Option<ProtectedResource>,
-    tokens: Vec<(TokenVerifier, BearerSource)>,
+    tokens: Vec<TokenAuthenticatorBuilder>,
     certificates: Vec<CertificateAuthenticatorBuilder>,
     api_keys: Vec<ApiKeyAuthenticatorBuilder>,
     authenticators: Vec<Arc<dyn Authenticator>>,
@@ -289,8 +290,34 @@ impl GateBuilder {
     }
 
     /// Authenticates by a token that requests carry elsewhere.
-    pub fn tokens_from(mut self, verifier: TokenVerifier, source: BearerSource) -> Self {
-        self.tokens.push((verifier, source));
+    pub fn tokens_from(self, verifier: TokenVerifier, source: BearerSource) -> Self {
+        self.tokens_by(TokenAuthenticator::builder(verifier).source(source))
+    }
+
+    /// Authenticates by tokens with options of your own: tokens that are bound to a key of their holder
+    /// (DPoP) or to a client certificate. The authenticator shares the gate's realm, clock and event sink.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ringwall_authn::{DpopPolicy, TokenAuthenticator, TokenVerifier};
+    /// # use ringwall_replay::MemoryReplay;
+    /// # use ringwall_core::clock::{SystemClock, WallClock};
+    /// use ringwall_gate::Gate;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = TokenVerifier::builder().build()?;
+    /// let proofs = Arc::new(MemoryReplay::strict(SystemClock::new().now()?));
+    /// let dpop = DpopPolicy::builder(proofs).public_origin("https://api.example.com").build()?;
+    /// let gate = Gate::builder("api")
+    ///     .tokens_by(TokenAuthenticator::builder(verifier).dpop(dpop))
+    ///     .without_audit()
+    ///     .build()?;
+    /// # let _ = gate;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tokens_by(mut self, tokens: TokenAuthenticatorBuilder) -> Self {
+        self.tokens.push(tokens);
         self
     }
 
@@ -462,12 +489,12 @@ impl GateBuilder {
             return Err(Error::DevelopmentResource);
         }
         let mut authenticators = self.authenticators;
-        for (verifier, source) in self.tokens {
-            if verifier.profile().is_development() && !self.profile.is_development() {
+        for tokens in self.tokens {
+            let profile = tokens.verifier().profile();
+            if profile.is_development() && !self.profile.is_development() {
                 return Err(Error::DevelopmentVerifier);
             }
-            let mut tokens = TokenAuthenticator::builder(verifier)
-                .source(source)
+            let mut tokens = tokens
                 .realm(&self.realm)
                 .clock(Arc::clone(&self.clock))
                 .events(Arc::clone(&self.events));
