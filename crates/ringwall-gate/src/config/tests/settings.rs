@@ -815,6 +815,13 @@ fn the_effective_configuration_is_toml_that_comes_to_the_same() {
         };
         assert_eq!(without_sources(&again), without_sources(&shown));
     }
+    let odd = JWT.replace("\"https://api.example.com\"", "'a\"b\\c # d'");
+    let shown = folder.good(&odd).effective().to_string();
+    let table = shown.parse::<toml::Table>().expect("TOML");
+    let audience = table
+        .get("tokens")
+        .and_then(|tokens| tokens.get("audience"));
+    assert_eq!(audience.and_then(toml::Value::as_str), Some("a\"b\\c # d"));
     for text in [API_KEY, STATIC, SHARED] {
         let shown = folder.good(text).effective().to_string();
         assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
