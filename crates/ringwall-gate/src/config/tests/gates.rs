@@ -147,6 +147,63 @@ fn keys_of_algorithms_that_nobody_agreed_to_are_not_taken() {
     let bearer = format!("Bearer {}", site.bearer(|request| request));
     let headers = vec![("authorization", bearer.as_str())];
     assert_eq!(status(&gate, "x", &headers), 403);
+    // And in a set that has another key too, in a file and from afar.
+    let pkcs8 = SigningKey::generate_pkcs8(Algorithm::Es256).expect("random bytes");
+    let other = SigningKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("a key");
+    site.issuer.announce(other).expect("another id");
+    site.folder.write("jwks.json", &site.issuer.jwks());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    for place in [
+        "jwks_file = \"{}/jwks.json\"",
+        "jwks_url = \"https://login.example.com/jwks\"",
+    ] {
+        let with = |algorithms: &str| {
+            let text = JWT.replace("jwks_file = \"{}/jwks.json\"", place);
+            let config = site
+                .folder
+                .good(&format!("{text}algorithms = {algorithms}\n"));
+            let services = services().jwks_fetcher(Arc::new(Gives(site.issuer.jwks())));
+            runtime.block_on(async {
+                let (gate, rest) = build(config, services);
+                rest.upkeep.prefetch().await.expect("keys");
+                // A key that is not there is looked for, which takes a moment.
+                let access = Access::all_scopes(["x"]).expect("a scope");
+                let door = gate.door(RoutePolicy::new("route", access));
+                let entry = door.enter(&view("192.0.2.1", &headers)).await;
+                entry.map_or_else(|denial| denial.http_status(), |_| 200)
+            })
+        };
+        assert_eq!(with("[\"ES256\", \"EdDSA\"]"), 403, "{place}");
+        assert_eq!(with("[\"ES256\"]"), 401, "{place}");
+    }
+}
+
+#[test]
+fn an_issuer_speaks_for_its_own_organisation() {
+    let site = Site::new(Algorithm::EdDsa);
+    let other = "[[tokens]]\nissuer = \"https://other.example\"\naudience = \"api\"\n\
+                 jwks_file = \"{}/jwks.json\"\norg = \"other\"\n";
+    let text = |binding: &str| {
+        format!(
+            "{}{binding}\n{other}",
+            JWT.replace("[tokens]", "[[tokens]]")
+        )
+    };
+    let ask = |text: &str, org: &str| {
+        let (gate, _rest) = build(site.folder.good(text), services());
+        let tenant = Tenant {
+            org: OrgId::new(org).expect("an organisation"),
+            project: None,
+        };
+        let bearer = format!("Bearer {}", site.bearer(|request| request.tenant(tenant)));
+        status(&gate, "x", &vec![("authorization", bearer.as_str())])
+    };
+    assert_eq!(ask(&text("org = \"acme\""), "acme"), 403);
+    assert_eq!(ask(&text("org = \"acme\""), "other"), 401);
+    assert_eq!(ask(&text("any_org = true"), "other"), 403);
 }
 
 #[test]

@@ -868,6 +868,34 @@ fn each_provider_says_what_it_needs() {
 }
 
 #[test]
+fn certificates_come_from_somewhere() {
+    let folder = Folder::new();
+    let direct = MTLS.replace("header = \"x-forwarded-client-cert\"", "direct = true");
+    folder.good(&direct);
+    folder.refuses(
+        &direct.replace("direct = true", ""),
+        &["certificates.header"],
+    );
+    let nobody = MTLS.replace("trusted_proxies = [\"10.0.0.0/28\"]", "");
+    folder.refuses(&nobody, &["certificates.header"]);
+}
+
+#[test]
+fn a_demand_that_nobody_meets_is_refused_beside_others() {
+    let rule = "[organisation.acme]\namr_values = [\"mfa\"]\n";
+    let folder = Folder::new();
+    folder.good(&format!("{JWT}{rule}"));
+    folder.refuses(
+        &format!("{JWT}{rule}acr_values = []\n"),
+        &["organisation.acme.acr_values"],
+    );
+    folder.refuses(
+        &format!("{JWT}[organisation.acme]\n"),
+        &["organisation.acme"],
+    );
+}
+
+#[test]
 fn keys_are_in_one_place() {
     let folder = Folder::new();
     folder.refuses(
