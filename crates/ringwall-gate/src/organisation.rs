@@ -210,7 +210,7 @@ struct MailDomain(Box<str>);
 
 impl MailDomain {
     fn new(text: &str) -> Option<Self> {
-        if text.is_empty() || text.len() > MAX_ADDRESS_BYTES || text.ends_with('.') {
+        if text.is_empty() || text.len() > MAX_ADDRESS_BYTES {
             return None;
         }
         let domain = idna::domain_to_ascii_strict(text).ok()?;
@@ -357,6 +357,7 @@ mod tests {
             "",
             ".",
             "acme.example.",
+            "acme.example。",
             "a..b",
             "@acme.example",
             "x@acme.example",

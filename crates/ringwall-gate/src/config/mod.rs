@@ -317,13 +317,6 @@ fn read_tokens(several: Several, reader: &mut Reader<'_>) -> (Vec<Tokens>, Issue
     };
     let is_partial = read.iter().any(Option::is_none);
     let tokens: Vec<Tokens> = read.into_iter().flatten().collect();
-    if tokens.len() > ringwall_authn::MAX_ISSUERS {
-        let problem = "has more issuers than a verifier takes";
-        let source = SettingSource::Unset;
-        reader
-            .faults
-            .add("tokens", source, problem, "leave some out");
-    }
     let mut seen = std::collections::HashSet::new();
     for one in &tokens {
         let mut fault = |key: &str, problem: &str, remedy: &str| {

@@ -219,6 +219,30 @@ fn names_are_shown_without_what_they_could_do_to_a_terminal() {
 }
 
 #[test]
+fn a_secret_is_there_and_bounded() {
+    let folder = Folder::new();
+    folder.write("secret", "");
+    let text = API_KEY.replace("{}/pepper", "{}/secret");
+    let problem = || {
+        let faults = folder.load(&text).expect_err("a fault");
+        assert_eq!(fields_of(&faults), ["api_keys.pepper"]);
+        faults.iter().next().expect("a fault").problem().to_owned()
+    };
+    assert_eq!(problem(), "is empty");
+    folder.write("secret", "\r\n");
+    assert_eq!(problem(), "is empty");
+    folder.write("secret", &"x".repeat(8 * 1024 + 1));
+    assert_eq!(problem(), "names a file that is longer than is permitted");
+    folder.write("secret", &"x".repeat(8 * 1024));
+    folder.good(&text);
+    // One line break at the end does not count, and nothing else is taken away.
+    folder.write("secret", &format!("{}\n\n", "x".repeat(30)));
+    assert!(problem().contains("32 bytes"), "{}", problem());
+    folder.write("secret", &format!("{}\n\n", "x".repeat(31)));
+    folder.good(&text);
+}
+
+#[test]
 fn the_fault_of_a_secret_does_not_hold_it() {
     let folder = Folder::new();
     folder.write("short", "hunter2");

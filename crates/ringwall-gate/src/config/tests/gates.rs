@@ -147,6 +147,63 @@ fn keys_of_algorithms_that_nobody_agreed_to_are_not_taken() {
     let bearer = format!("Bearer {}", site.bearer(|request| request));
     let headers = vec![("authorization", bearer.as_str())];
     assert_eq!(status(&gate, "x", &headers), 403);
+    // And in a set that has another key too, in a file and from afar.
+    let pkcs8 = SigningKey::generate_pkcs8(Algorithm::Es256).expect("random bytes");
+    let other = SigningKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("a key");
+    site.issuer.announce(other).expect("another id");
+    site.folder.write("jwks.json", &site.issuer.jwks());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    for place in [
+        "jwks_file = \"{}/jwks.json\"",
+        "jwks_url = \"https://login.example.com/jwks\"",
+    ] {
+        let with = |algorithms: &str| {
+            let text = JWT.replace("jwks_file = \"{}/jwks.json\"", place);
+            let config = site
+                .folder
+                .good(&format!("{text}algorithms = {algorithms}\n"));
+            let services = services().jwks_fetcher(Arc::new(Gives(site.issuer.jwks())));
+            runtime.block_on(async {
+                let (gate, rest) = build(config, services);
+                rest.upkeep.prefetch().await.expect("keys");
+                // A key that is not there is looked for, which takes a moment.
+                let access = Access::all_scopes(["x"]).expect("a scope");
+                let door = gate.door(RoutePolicy::new("route", access));
+                let entry = door.enter(&view("192.0.2.1", &headers)).await;
+                entry.map_or_else(|denial| denial.http_status(), |_| 200)
+            })
+        };
+        assert_eq!(with("[\"ES256\", \"EdDSA\"]"), 403, "{place}");
+        assert_eq!(with("[\"ES256\"]"), 401, "{place}");
+    }
+}
+
+#[test]
+fn an_issuer_speaks_for_its_own_organisation() {
+    let site = Site::new(Algorithm::EdDsa);
+    let other = "[[tokens]]\nissuer = \"https://other.example\"\naudience = \"api\"\n\
+                 jwks_file = \"{}/jwks.json\"\norg = \"other\"\n";
+    let text = |binding: &str| {
+        format!(
+            "{}{binding}\n{other}",
+            JWT.replace("[tokens]", "[[tokens]]")
+        )
+    };
+    let ask = |text: &str, org: &str| {
+        let (gate, _rest) = build(site.folder.good(text), services());
+        let tenant = Tenant {
+            org: OrgId::new(org).expect("an organisation"),
+            project: None,
+        };
+        let bearer = format!("Bearer {}", site.bearer(|request| request.tenant(tenant)));
+        status(&gate, "x", &vec![("authorization", bearer.as_str())])
+    };
+    assert_eq!(ask(&text("org = \"acme\""), "acme"), 403);
+    assert_eq!(ask(&text("org = \"acme\""), "other"), 401);
+    assert_eq!(ask(&text("any_org = true"), "other"), 403);
 }
 
 #[test]
@@ -290,7 +347,8 @@ fn nobody_is_authenticated_on_a_machine_that_says_so() {
     folder.refuses(&production, &["modes"]);
     folder.refuses("modes = [\"none\"]", &["modes"]);
     let beside = NONE.replace("\"none\"", "\"none\", \"mtls\"");
-    assert!(folder.load(&beside).is_err());
+    let faults = folder.load(&beside).expect_err("none is beside nothing");
+    assert_eq!(fields_of(&faults)[0], "modes", "{faults}");
 }
 
 #[test]
@@ -460,6 +518,71 @@ fn remote_keys_are_fetched_and_kept_while_the_upkeep_is_there() {
         assert_eq!(status(&gate, "x", &headers), 403);
         rest.upkeep.shutdown().await;
     });
+}
+
+#[test]
+fn a_token_that_was_taken_back_is_refused() {
+    let site = Site::new(Algorithm::EdDsa);
+    let revocations = Arc::new(MemoryRevocations::new(16));
+    let services = Services::new().revocations(revocations.clone());
+    let (gate, _rest) = build(site.folder.good(JWT), services);
+    let bearer = format!("Bearer {}", site.bearer(|request| request));
+    let headers = vec![("authorization", bearer.as_str())];
+    assert_eq!(status(&gate, "x", &headers), 403);
+    let subject = Subject::new("ada").expect("a subject");
+    let now = SystemClock::new().now().expect("the time");
+    revocations
+        .revoke_subject(ISSUER, subject.as_str(), now, now, now)
+        .expect("room");
+    assert_eq!(status(&gate, "x", &headers), 401);
+}
+
+#[test]
+fn scopes_go_unchecked_where_it_was_said() {
+    let text = format!("check_scopes = false\n{NONE}");
+    let (gate, _rest) = build(Folder::new().good(&text), Services::new());
+    assert_eq!(status(&gate, "runs:read", &vec![]), 200);
+}
+
+#[test]
+fn old_keys_are_accepted_once_they_are_imported_and_it_was_said() {
+    let folder = Folder::new();
+    folder.write("old", "fedcba9876543210fedcba9876543210");
+    let old = "pak_0123456789abcdef0123456789abcdef";
+    let store = Arc::new(MemoryApiKeys::new(8));
+    let services = || Services::new().api_key_store(store.clone());
+    let tenant = Tenant {
+        org: OrgId::new("acme").expect("an organisation"),
+        project: None,
+    };
+    // Imported with the pepper of that time.
+    let before = API_KEY
+        .replace("pepper =", "pepper_id = \"old\"\npepper =")
+        .replace("/pepper", "/old");
+    let keys = build(folder.good(&before), services())
+        .1
+        .api_keys
+        .expect("keys");
+    let subject = Subject::new("ada").expect("a subject");
+    let request = ApiKeyRequest::new("CI", tenant, subject).expect("a request");
+    let text = ringwall_core::secret::SecretString::new(old.to_owned());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime
+        .block_on(keys.import(&text, request))
+        .expect("imported");
+    let answer = |text: &str| {
+        let (gate, _rest) = build(folder.good(text), services());
+        status(&gate, "x", &vec![("x-api-key", old)])
+    };
+    assert_eq!(answer(&before), 401);
+    let accepted = "accept_imported = true\n";
+    assert_eq!(answer(&format!("{before}{accepted}")), 403);
+    // Another pepper now: nobody can say without the earlier one.
+    assert_eq!(answer(&format!("{API_KEY}{accepted}")), 503);
+    let earlier = "[api_keys.earlier_peppers]\nold = { file = \"{}/old\" }\n";
+    assert_eq!(answer(&format!("{API_KEY}{accepted}{earlier}")), 403);
 }
 
 #[test]

@@ -172,6 +172,7 @@ fn variables_that_are_no_settings_are_refused() {
         .load_with(JWT, &[("RINGWALL__REALM", &long)])
         .expect_err("long");
     assert_eq!(fields_of(&faults), ["realm"]);
+    assert!(faults.to_string().contains("longer than 8 KiB"), "{faults}");
     let many: Vec<(String, String)> = (0..513)
         .map(|number| (format!("RINGWALL__X{number}"), String::new()))
         .collect();

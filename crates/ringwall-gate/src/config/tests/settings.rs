@@ -815,6 +815,13 @@ fn the_effective_configuration_is_toml_that_comes_to_the_same() {
         };
         assert_eq!(without_sources(&again), without_sources(&shown));
     }
+    let odd = JWT.replace("\"https://api.example.com\"", "'a\"b\\c # d'");
+    let shown = folder.good(&odd).effective().to_string();
+    let table = shown.parse::<toml::Table>().expect("TOML");
+    let audience = table
+        .get("tokens")
+        .and_then(|tokens| tokens.get("audience"));
+    assert_eq!(audience.and_then(toml::Value::as_str), Some("a\"b\\c # d"));
     for text in [API_KEY, STATIC, SHARED] {
         let shown = folder.good(text).effective().to_string();
         assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
@@ -858,6 +865,34 @@ fn each_provider_says_what_it_needs() {
         "provider = \"keycloak\"\nissuer = \"https://a.example\"\n{audience}\naccept_actor = true"
     ));
     folder.refuses(&keycloak, &["tokens.accept_actor"]);
+}
+
+#[test]
+fn certificates_come_from_somewhere() {
+    let folder = Folder::new();
+    let direct = MTLS.replace("header = \"x-forwarded-client-cert\"", "direct = true");
+    folder.good(&direct);
+    folder.refuses(
+        &direct.replace("direct = true", ""),
+        &["certificates.header"],
+    );
+    let nobody = MTLS.replace("trusted_proxies = [\"10.0.0.0/28\"]", "");
+    folder.refuses(&nobody, &["certificates.header"]);
+}
+
+#[test]
+fn a_demand_that_nobody_meets_is_refused_beside_others() {
+    let rule = "[organisation.acme]\namr_values = [\"mfa\"]\n";
+    let folder = Folder::new();
+    folder.good(&format!("{JWT}{rule}"));
+    folder.refuses(
+        &format!("{JWT}{rule}acr_values = []\n"),
+        &["organisation.acme.acr_values"],
+    );
+    folder.refuses(
+        &format!("{JWT}[organisation.acme]\n"),
+        &["organisation.acme"],
+    );
 }
 
 #[test]
