@@ -57,6 +57,8 @@ pub(crate) enum GateName {
     Described,
     /// Trusts no proxy at all.
     Alone,
+    /// As `Direct`, and takes tokens that are bound to a key.
+    Bound,
 }
 
 /// What is sent. See the README beside the files for the members.
@@ -134,6 +136,9 @@ pub(crate) struct Denied {
     pub(crate) max_age: Option<u64>,
     #[serde(default)]
     pub(crate) resource_metadata: Option<String>,
+    /// The whole challenge, where it is more than the usual one.
+    #[serde(default)]
+    pub(crate) challenge: Option<String>,
     #[serde(default)]
     pub(crate) allow: Option<String>,
     #[serde(default)]

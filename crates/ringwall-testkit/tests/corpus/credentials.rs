@@ -20,6 +20,7 @@ use ringwall_gate::{Authenticated, Authenticator, Presented};
 use serde_json::json;
 
 use crate::api_keys::KnownKeys;
+use crate::proofs::Holder;
 
 /// The realm of every gate.
 pub(crate) const REALM: &str = "corpus";
@@ -42,6 +43,7 @@ pub(crate) struct Credentials {
     verifier: TokenVerifier,
     tokens: BTreeMap<&'static str, String>,
     keys: KnownKeys,
+    holder: Holder,
 }
 
 impl Credentials {
@@ -62,6 +64,8 @@ impl Credentials {
                 .claim("acr", json!(class))
                 .claim("auth_time", json!(at))
         };
+        let holder = Holder::new();
+        let bound = |name: &str| good(name).bound_to_key(&holder.thumbprint());
         let brief = |name: &str| good(name).lifetime(Duration::from_secs(60));
         let reader = sign(&ours, &good("reader"), 0);
         let tokens = BTreeMap::from([
@@ -69,6 +73,8 @@ impl Credentials {
             ("cropped", cropped(&reader)),
             ("unsigned", unsigned(&reader)),
             ("reader", reader),
+            ("bound", sign(&ours, &bound("reader"), 0)),
+            ("bound_stranger", sign(&ours, &bound("stranger"), 0)),
             ("writer", sign(&ours, &good("writer"), 0)),
             ("admin", sign(&ours, &good("admin"), 0)),
             ("stranger", sign(&ours, &good("stranger"), 0)),
@@ -94,11 +100,24 @@ impl Credentials {
             verifier,
             tokens,
             keys: KnownKeys::new(),
+            holder,
         }
     }
 
     pub(crate) fn verifier(&self) -> TokenVerifier {
         self.verifier.clone()
+    }
+
+    /// A proof for a request with the token of this name.
+    pub(crate) fn proof(
+        &self,
+        name: &str,
+        token: &str,
+        method: &str,
+        target: &str,
+    ) -> Option<String> {
+        let token = self.token(token)?;
+        self.holder.prove(name, token, method, target)
     }
 
     pub(crate) fn keys(&self) -> &KnownKeys {

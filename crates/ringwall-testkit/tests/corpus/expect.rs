@@ -388,6 +388,9 @@ fn too_large(limit: u64) -> String {
 
 /// RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1.
 fn challenge(denied: &Denied, shown: Rendering) -> Option<String> {
+    if let Some(challenge) = &denied.challenge {
+        return Some(challenge.clone());
+    }
     if denied.error.is_none() && !shown.challenges {
         return None;
     }

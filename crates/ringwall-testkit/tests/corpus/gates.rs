@@ -6,6 +6,7 @@ use std::time::Duration;
 use ringwall_authn::transport::{IdentityError, IdentityHeader, IdentityRule, TrustDomain};
 use ringwall_authn::{
     CertificateAuthenticator, CertificateAuthenticatorBuilder, CertificateMapping,
+    TokenAuthenticator, TokenAuthenticatorBuilder, TokenVerifier,
 };
 use ringwall_core::audit::{
     AuditIntent, AuditOutcome, AuditRecord, AuditSink, AuditTicket, AuditUnavailable, MemoryAudit,
@@ -22,6 +23,7 @@ use ringwall_gate::{
 
 use crate::case::GateName;
 use crate::credentials::{self, Credentials, Keys, REALM, RECENT, STRONG};
+use crate::proofs;
 
 /// More than the corpus makes.
 const KEPT: usize = 65_536;
@@ -73,6 +75,7 @@ impl Bench {
             | GateName::HttpsOnly
             | GateName::HttpsRedirect
             | GateName::Described
+            | GateName::Bound
             | GateName::Alone => Arc::clone(&trail) as Arc<dyn AuditSink>,
         };
         let proxies = match name {
@@ -80,11 +83,12 @@ impl Bench {
             | GateName::Slow
             | GateName::Unrecorded
             | GateName::Described
+            | GateName::Bound
             | GateName::Alone => NOBODY,
             GateName::Proxied | GateName::HttpsOnly | GateName::HttpsRedirect => LOOPBACK,
         };
         let builder = Gate::builder(REALM)
-            .tokens(credentials.verifier())
+            .tokens_by(tokens(name, credentials.verifier()))
             .api_keys_from(credentials.keys().authenticator())
             .authenticator(Keys {
                 events: events.clone(),
@@ -119,6 +123,7 @@ impl Bench {
             | GateName::Proxied
             | GateName::Slow
             | GateName::Unrecorded
+            | GateName::Bound
             | GateName::Alone => builder,
         };
         let gate = builder.build().expect("a gate");
@@ -156,6 +161,21 @@ impl Bench {
             records: self.trail.snapshot().split_off(mark.records),
             events: self.events.snapshot().split_off(mark.events),
         }
+    }
+}
+
+fn tokens(name: GateName, verifier: TokenVerifier) -> TokenAuthenticatorBuilder {
+    let tokens = TokenAuthenticator::builder(verifier);
+    match name {
+        GateName::Bound => tokens.dpop(proofs::policy()),
+        GateName::Direct
+        | GateName::Proxied
+        | GateName::HttpsOnly
+        | GateName::HttpsRedirect
+        | GateName::Slow
+        | GateName::Unrecorded
+        | GateName::Described
+        | GateName::Alone => tokens,
     }
 }
 

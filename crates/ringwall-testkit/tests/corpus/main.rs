@@ -27,8 +27,9 @@ mod http2;
 #[cfg(test)]
 mod manual;
 #[cfg(test)]
-mod render;
+mod proofs;
 #[cfg(test)]
+mod render;
 mod replay;
 #[cfg(test)]
 mod text;

@@ -49,6 +49,13 @@ impl Words<'_> {
                 let token = self.credentials.token(name).ok_or_else(unknown)?;
                 Ok(token.as_bytes().to_vec())
             }
+            Some(("proof", rest)) => {
+                let (name, token) = rest.split_once(':').ok_or_else(unknown)?;
+                let proof = self
+                    .credentials
+                    .proof(name, token, self.method, self.target);
+                Ok(proof.ok_or_else(unknown)?.into_bytes())
+            }
             Some(("key", name)) => {
                 let key = self.credentials.keys().text(name).ok_or_else(unknown)?;
                 Ok(key.as_bytes().to_vec())
