@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Postgres, Row as _, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres, Row as _};
 
 use crate::error::TooSlow;
 use crate::{Error, Migrations, PostgresConfig};
@@ -88,7 +88,7 @@ impl PostgresDatabase {
     #[cfg(any(feature = "api-keys", feature = "revocations"))]
     pub(crate) async fn begin(
         connection: &mut PgConnection,
-    ) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    ) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {
         connection
             .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
             .await
