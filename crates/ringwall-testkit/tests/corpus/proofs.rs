@@ -1,10 +1,5 @@
 //! Tokens that are bound to a key, and proofs of it (RFC 9449), good ones and others.
 
-#![expect(
-    clippy::expect_used,
-    reason = "what is put together for the tests fails by panicking"
-)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -69,11 +69,13 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
             continue;
         }
         let key = (case.gate, case.verdict == Verdict::Refused);
-        if let Entry::Vacant(place) = sites.entry(key) {
-            let bench = Bench::new(case.gate, credentials);
-            place.insert((lane.serve(&bench).await, bench));
-        }
-        let (address, bench) = &sites[&key];
+        let (address, bench) = match sites.entry(key) {
+            Entry::Occupied(site) => site.into_mut(),
+            Entry::Vacant(place) => {
+                let bench = Bench::new(case.gate, credentials);
+                place.insert((lane.serve(&bench).await, bench))
+            }
+        };
         let differences = match wire(case, protocol, credentials) {
             Err(error) => vec![error],
             Ok(sent) => {
