@@ -241,3 +241,41 @@ impl fmt::Debug for KeyCache {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(cache: &KeyCache, id: &str) -> Ticket {
+        match cache.get(id, Duration::ZERO) {
+            Found::Nothing(ticket) => ticket,
+            Found::Key(_) | Found::None => panic!("it is there"),
+        }
+    }
+
+    fn entries(shards: &[Mutex<Generations>]) -> usize {
+        let count = |shard: &Mutex<Generations>| {
+            let shard = lock(shard);
+            shard.young.len() + shard.old.len()
+        };
+        shards.iter().map(count).sum()
+    }
+
+    #[test]
+    fn holds_no_more_than_it_may() {
+        let capacity = 320;
+        let cache = KeyCache::new(capacity, Duration::from_secs(30));
+        for n in 0..10_000 {
+            let id = format!("{n:016}");
+            let ticket = ticket(&cache, &id);
+            cache.insert(ticket, &id, None, Duration::ZERO);
+            // Looking them up again moves entries between the generations.
+            let again = format!("{:016}", n / 2);
+            let _ = cache.get(&again, Duration::ZERO);
+            assert!(entries(&cache.missing) <= capacity, "{n}");
+        }
+        assert!(entries(&cache.missing) > 0);
+        cache.forget_all();
+        assert_eq!(entries(&cache.missing), 0);
+    }
+}

@@ -137,7 +137,9 @@ mod tests {
             open.expand(&scopes(&["x", "y"])).unwrap(),
             scopes(&["x", "y"])
         );
-        assert!(open.expand(&scopes(&["agent:*"])).is_err());
+        for text in ["agent:*", "*", "agent*"] {
+            assert!(open.expand(&scopes(&[text])).is_err(), "{text}");
+        }
         let many: Vec<Scope> = (0..65)
             .map(|n| Scope::new(format!("s{n}")).unwrap())
             .collect();
