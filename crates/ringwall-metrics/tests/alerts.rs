@@ -1,4 +1,5 @@
 //! The alert rules, held against the table of metrics and run by Prometheus's own tool.
+#![cfg(test)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

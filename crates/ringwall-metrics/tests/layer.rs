@@ -1,4 +1,5 @@
 //! The layer, around services that answer, fail and never end.
+#![cfg(test)]
 #![cfg(feature = "tower")]
 
 use core::convert::Infallible;
@@ -58,7 +59,7 @@ impl Setting {
         let future = service.call(Request::new(()));
         self.clock.advance(Duration::from_millis(20));
         let mut context = Context::from_waker(Waker::noop());
-        let _ = pin!(future).poll(&mut context);
+        drop(pin!(future).poll(&mut context));
     }
 
     fn has(&self, line: &str) {

@@ -1,4 +1,5 @@
 //! What is rendered, held against the table; and what is never in it.
+#![cfg(test)]
 
 use core::net::IpAddr;
 use core::time::Duration;
