@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     credentials::api_keys::run(length, &mut report, &mut goals);
     credentials::dpop::measure(length, &mut report, &mut goals);
     credentials::replay::run(length, &mut report, &mut goals);
+    credentials::events::run(length, &mut report, &mut goals);
     goals.print();
     match report.write() {
         Ok(()) => ExitCode::SUCCESS,

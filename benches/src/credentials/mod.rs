@@ -2,4 +2,5 @@
 
 pub mod api_keys;
 pub mod dpop;
+pub mod events;
 pub mod replay;

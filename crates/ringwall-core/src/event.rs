@@ -73,9 +73,47 @@ pub enum EventKind {
     TokensRevoked,
     /// A store of claims that may be made once cannot answer, or is full.
     ReplayUnavailable,
+    /// Events were left out, because one source caused too many of them.
+    EventsDropped,
 }
 
 impl EventKind {
+    /// Every kind, in the order of their declaration: `ALL[kind as usize]` is `kind`. For tables with a
+    /// place for each.
+    pub const ALL: &'static [Self] = &[
+        Self::AuthenticationSucceeded,
+        Self::AuthenticationFailed,
+        Self::CredentialsMissing,
+        Self::CredentialsAmbiguous,
+        Self::AccessDenied,
+        Self::RequestRefused,
+        Self::KeysUnavailable,
+        Self::KeysReloaded,
+        Self::KeysRefused,
+        Self::KeysRefreshFailed,
+        Self::RevocationUnavailable,
+        Self::CredentialReplayed,
+        Self::ReplayStoreUnavailable,
+        Self::ClockUnavailable,
+        Self::AuditFailed,
+        Self::StreamEnded,
+        Self::Misconfigured,
+        Self::CertificatesReloaded,
+        Self::CertificatesRefused,
+        Self::CertificateExpiring,
+        Self::PrivateKeyExposed,
+        Self::HandshakeFailed,
+        Self::ConnectionsDropped,
+        Self::ConnectionEnded,
+        Self::ApiKeyCreated,
+        Self::ApiKeyRotated,
+        Self::ApiKeyRevoked,
+        Self::ApiKeysUnavailable,
+        Self::TokensRevoked,
+        Self::ReplayUnavailable,
+        Self::EventsDropped,
+    ];
+
     /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -110,6 +148,7 @@ impl EventKind {
             Self::ApiKeysUnavailable => "api_keys_unavailable",
             Self::TokensRevoked => "tokens_revoked",
             Self::ReplayUnavailable => "replay_unavailable",
+            Self::EventsDropped => "events_dropped",
         }
     }
 }
@@ -130,6 +169,8 @@ pub struct SecurityEvent {
     pub principal: Option<VerifiedPrincipal>,
     /// What the event is about in the operator's own terms: an issuer, a route. Never input.
     pub about: Option<std::sync::Arc<str>>,
+    /// For how many of its kind it stands: 1, except where it sums up what was left out.
+    pub count: u64,
 }
 
 impl SecurityEvent {
@@ -143,6 +184,7 @@ impl SecurityEvent {
             source: None,
             principal: None,
             about: None,
+            count: 1,
         }
     }
 }
@@ -223,6 +265,23 @@ impl EventSink for MemoryEvents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_is_listed_at_its_own_place_under_a_name_of_its_own() {
+        let arms = include_str!("event.rs")
+            .lines()
+            .filter(|line| line.trim_start().starts_with("Self::") && line.contains("=> \""))
+            .count();
+        assert_eq!(EventKind::ALL.len(), arms);
+        let mut names = Vec::new();
+        for (place, kind) in EventKind::ALL.iter().enumerate() {
+            assert_eq!(*kind as usize, place, "{kind:?}");
+            names.push(kind.as_str());
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), arms);
+    }
 
     #[test]
     fn keeps_the_newest_and_counts_the_rest() {

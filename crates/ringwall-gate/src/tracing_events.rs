@@ -15,6 +15,7 @@ use tracing::Level;
 /// | `source` | the address of the socket peer |
 /// | `subject` | the subject of the authenticated caller |
 /// | `issuer` | who vouches for that subject |
+/// | `count` | for how many events the line stands, if not for one |
 ///
 /// A field that is not known is left out. The levels: `ERROR` when no decision could be reached or
 /// the service is put together wrongly, `WARN` when somebody was refused for what they presented or
@@ -37,6 +38,7 @@ impl EventSink for TracingEvents {
                     source = event.source.as_ref().map(tracing::field::display),
                     subject = principal.map(|principal| principal.subject.as_str()),
                     issuer = principal.and_then(|principal| principal.issuer.as_deref()),
+                    count = (event.count != 1).then_some(event.count),
                     "security event"
                 );
             }};

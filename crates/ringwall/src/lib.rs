@@ -12,6 +12,8 @@ pub use ringwall_gate as gate;
 pub use ringwall_jose as jose;
 #[cfg(feature = "jwks")]
 pub use ringwall_jwks_client as jwks;
+#[cfg(feature = "metrics")]
+pub use ringwall_metrics as metrics;
 #[cfg(feature = "postgres")]
 pub use ringwall_postgres as postgres;
 #[cfg(feature = "redis")]

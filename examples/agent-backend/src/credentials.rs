@@ -8,8 +8,9 @@ use std::sync::Arc;
 use ringwall_authn::revocation::RevocationStoreError;
 use ringwall_authn::{ApiKeys, Revoker, SecretHasher, SyncedRevocations};
 use ringwall_core::principal::Scope;
-use ringwall_gate::TracingEvents;
 use ringwall_sqlite::{SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteRevocations};
+
+use crate::metrics::Events;
 
 /// The file, which the `ringwall` command understands too: `ringwall apikey list --store sqlite:FILE`.
 const FILE: &str = "ringwall.sqlite3";
@@ -52,10 +53,9 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Opens the file, and upgrades it first where that is needed: this service is the only one that
     /// uses it. Services that share a database let `ringwall migrate` do that before they start.
-    pub(crate) async fn open(data_dir: &Path) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn open(data_dir: &Path, events: Arc<Events>) -> Result<Self, Box<dyn Error>> {
         let database = SqliteDatabase::open(SqliteConfig::new(data_dir.join(FILE))).await?;
         database.migrations().migrate().await?;
-        let events = Arc::new(TracingEvents);
         let scopes: Result<Vec<_>, _> = SCOPES.into_iter().map(Scope::new).collect();
         let store = SqliteApiKeys::open(&database).await?;
         // The file is as private as the service's own data. Where others can write it, take a pepper.
@@ -123,7 +123,9 @@ impl Credentials {
     #[cfg(test)]
     pub(crate) async fn for_test() -> (tempfile::TempDir, Self) {
         let folder = tempfile::tempdir().expect("a folder");
-        let credentials = Self::open(folder.path()).await.expect("a database");
+        let credentials = Self::open(folder.path(), Arc::default())
+            .await
+            .expect("a database");
         (folder, credentials)
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod credentials;
 mod dev_issuer;
 mod keys;
+mod metrics;
 mod routes;
 mod serve;
 mod server;

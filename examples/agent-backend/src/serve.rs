@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::SystemClock;
 use ringwall_gate::Gate;
+use ringwall_metrics::MetricsLayer;
 use ringwall_tower::{CorsPolicyLayer, SecurityHeadersLayer};
 use ringwall_transport::HandshakeAcceptor;
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ use crate::cli::ServeArgs;
 use crate::config::{Browser, Config, Tls, Trust};
 use crate::credentials::Credentials;
 use crate::dev_issuer;
+use crate::metrics;
 use crate::routes::{self, App};
 use crate::server;
 use crate::settings::Settings;
@@ -57,8 +59,9 @@ fn start_log() {
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     make_data_dir(&config.data_dir)?;
     // The keys first: a service without them would refuse everybody.
-    let credentials = Credentials::open(&config.data_dir).await?;
+    let credentials = Credentials::open(&config.data_dir, config.events.clone()).await?;
     let trusted = Trusted::new(&config, &credentials.revocations).await?;
+    let metrics = metrics::start(&config, &trusted.verifier)?;
     let store = Store::open(&config.data_dir).await?;
     let settings = Settings::open(store.clone()).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
@@ -67,6 +70,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         .api_keys(credentials.api_keys.clone())
         .organisation_rules(settings.rules().clone())
         .audit(audit.clone())
+        .events(config.events.clone())
         .trusted_proxies(config.front.proxies.clone())
         .profile(config.profile);
     if let Some(https) = &config.front.https {
@@ -98,6 +102,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     }
     let headers = SecurityHeadersLayer::new(headers).with_proxies(config.front.proxies.clone());
     let router = router.layer(CorsPolicyLayer::new(cors)).layer(headers);
+    let router = router.layer(MetricsLayer::new(metrics.clone()));
     for route in &routes {
         tracing::info!(method = route.method, path = route.path, access = %route.access, login = route.authentication.as_ref().map(tracing::field::display), "route");
     }
@@ -106,6 +111,9 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         "the audit trail is kept in memory alone"
     );
 
+    if let Some(listen) = config.metrics {
+        metrics::serve(listen, metrics, config.limits, stop()).await?;
+    }
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
     tracing::info!(%address, profile = %config.profile, "listening");

@@ -14,6 +14,7 @@ use ringwall_jwks_client::{
 use crate::config::{Config, Keys, RemoteKeys, Tokens, Trust};
 use crate::dev_issuer;
 use crate::keys::{OutsideKeys, is_development};
+use crate::metrics::Events;
 
 /// A verifier, and where its keys come from.
 pub(crate) struct Trusted {
@@ -56,7 +57,7 @@ impl Trusted {
                         (OutsideKeys::new(keys.clone()), source)
                     }
                     Keys::Remote(remote) => {
-                        let client = first_keys(tokens, remote).await?;
+                        let client = first_keys(tokens, remote, config.events.clone()).await?;
                         (OutsideKeys::new(client.clone()), Source::Remote(client))
                     }
                 };
@@ -113,8 +114,12 @@ pub(crate) enum RemoteKeysError {
 /// heals within one pause after the issuer did. Had it ended instead, whoever restarts it would
 /// pause longer and longer, and one outage would become two. What no waiting heals, because
 /// somebody wrote the wrong thing, does end it.
-async fn first_keys(tokens: &Tokens, remote: &RemoteKeys) -> Result<JwksClient, RemoteKeysError> {
-    let client = remote.client(&tokens.issuer).start()?;
+async fn first_keys(
+    tokens: &Tokens,
+    remote: &RemoteKeys,
+    events: Arc<Events>,
+) -> Result<JwksClient, RemoteKeysError> {
+    let client = remote.client(&tokens.issuer, events).start()?;
     match client.prefetch().await {
         Ok(()) => {
             if client.keys().is_ok_and(|keys| is_development(&keys)) {

@@ -8,6 +8,7 @@ mod chromium;
 pub(crate) mod compiler;
 mod databases;
 mod debian;
+mod promtool;
 mod python;
 
 use crate::{failure::Result, project::Project};
@@ -20,9 +21,11 @@ pub(crate) fn for_tests(project: Project) -> Result<(Project, Databases)> {
     compiler::c()?;
     let interpreter = python::interpreter(&project)?;
     let browser = chromium::executable()?;
+    let promtool = promtool::executable()?;
     let databases = Databases::start()?;
     let project = project
         .with(python::VARIABLE, interpreter)
-        .with(chromium::VARIABLE, browser);
+        .with(chromium::VARIABLE, browser)
+        .with(promtool::VARIABLE, promtool);
     Ok((databases.told_to(project), databases))
 }

@@ -8,6 +8,7 @@ mod fault;
 mod file;
 mod front;
 mod limits;
+mod metrics;
 mod provider;
 mod remote_keys;
 mod resource;
@@ -19,6 +20,7 @@ mod tokens;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ringwall_authn::CertificateAuthenticatorBuilder;
 use ringwall_core::profile::Profile;
@@ -37,6 +39,7 @@ use crate::config::certificates::Verified;
 use crate::config::resource::Named;
 use crate::config::section::Section;
 use crate::dev_issuer;
+use crate::metrics::Events;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -62,6 +65,10 @@ pub(crate) struct Config {
     /// What challenges lead clients to. `None` for the development issuer, from which nobody can
     /// get a token over the network.
     pub(crate) resource: Option<ProtectedResource>,
+    /// Where metrics are served. `None` serves them nowhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Where everything reports to.
+    pub(crate) events: Arc<Events>,
 }
 
 /// Whose tokens are accepted.
@@ -99,6 +106,7 @@ impl Config {
         let browser = top.table("browser");
         let certificates = top.table("certificates");
         let step_up = top.table("step_up");
+        let metrics = top.table("metrics");
         let mut tokens = top.table("tokens");
         top.finish();
 
@@ -111,9 +119,11 @@ impl Config {
         }
         let resource = args.resource.clone().or(resource);
         let limits = Limits::read(limits.unwrap_or_default(), &mut faults);
+        let metrics = metrics::read(metrics.unwrap_or_default(), &mut faults);
+        let events = Arc::new(Events::default());
         let step_up = step_up::read(step_up.unwrap_or_default(), &mut faults);
         let is_encrypted = tls.is_some();
-        let tls = tls.and_then(|tls| Tls::read(tls, &mut faults));
+        let tls = tls.and_then(|tls| Tls::read(tls, &events, &mut faults));
         let front = Front::read(front.unwrap_or_default(), is_encrypted, &mut faults);
         let verified = Verified {
             here: tls.as_ref().is_some_and(|tls| tls.asks_clients),
@@ -137,7 +147,7 @@ impl Config {
             Some(Trust::Development)
         } else {
             let tokens = tokens.unwrap_or_default();
-            let tokens = Tokens::read(tokens, &data_dir, profile, &mut faults);
+            let tokens = Tokens::read(tokens, &data_dir, profile, &events, &mut faults);
             tokens.map(Box::new).map(Trust::Outside)
         };
         let resource = match &trust {
@@ -171,6 +181,8 @@ impl Config {
             trust,
             profile,
             resource,
+            metrics,
+            events,
         })
     }
 }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use ringwall_core::event::EventSink;
 use ringwall_core::profile::Profile;
-use ringwall_gate::TracingEvents;
 use ringwall_jwks_client::{
     Endpoint, HttpFetcher, HttpFetcherError, JwksClient, JwksClientBuilder, RefreshPolicy,
 };
@@ -67,7 +67,7 @@ impl RemoteKeys {
     }
 
     /// A client for them, which is not started yet.
-    pub(crate) fn client(&self, issuer: &str) -> JwksClientBuilder {
+    pub(crate) fn client(&self, issuer: &str, events: Arc<dyn EventSink>) -> JwksClientBuilder {
         let fetcher = Arc::clone(&self.fetcher);
         let client = match &self.url {
             Some(url) => JwksClient::builder(url, fetcher),
@@ -76,7 +76,7 @@ impl RemoteKeys {
         client
             .profile(self.profile)
             .policy(self.policy)
-            .events(Arc::new(TracingEvents))
+            .events(events)
     }
 }
 

@@ -273,3 +273,38 @@ fn what_everybody_may_write_is_refused() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
     }
 }
+
+#[test]
+fn metrics_are_served_nowhere_unless_an_address_is_written() {
+    let folder = Folder::new();
+    let config = folder.load(Folder::GOOD, ServeArgs::default());
+    assert_eq!(config.expect("good").metrics, None);
+    for (section, address) in [
+        ("listen = \"127.0.0.1:9090\"", "127.0.0.1:9090"),
+        ("listen = \"[::1]:9090\"", "[::1]:9090"),
+        (
+            "listen = \"0.0.0.0:9090\"\nbeyond_loopback = true",
+            "0.0.0.0:9090",
+        ),
+    ] {
+        let text = format!("{}\n[metrics]\n{section}\n", Folder::GOOD);
+        let config = folder.load(&text, ServeArgs::default()).expect("good");
+        assert_eq!(config.metrics, Some(address.parse().expect("an address")));
+    }
+}
+
+#[test]
+fn metrics_beyond_loopback_and_unknown_settings_of_theirs_are_refused() {
+    let folder = Folder::new();
+    for (section, field) in [
+        ("listen = \"0.0.0.0:9090\"", "metrics.listen"),
+        ("listen = \"192.0.2.1:9090\"", "metrics.listen"),
+        ("listen = \"localhost\"", "metrics.listen"),
+        ("path = \"/metrics\"", "metrics.path"),
+    ] {
+        folder.refuses(
+            &format!("{}\n[metrics]\n{section}\n", Folder::GOOD),
+            &[field],
+        );
+    }
+}

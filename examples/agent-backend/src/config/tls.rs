@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use ringwall_gate::TracingEvents;
 use ringwall_transport::{ClientTrust, Pem, ServerTls};
 use std::sync::Arc;
 use toml::Table;
 
 use crate::config::fault::Faults;
 use crate::config::section::Section;
+use crate::metrics::Events;
 
 /// What the service speaks over TLS: HTTP/1.1 alone, as without.
 const PROTOCOLS: [&str; 1] = ["http/1.1"];
@@ -24,7 +24,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// Reads the section and the files that it names.
-    pub(crate) fn read(table: Table, faults: &mut Faults) -> Option<Self> {
+    pub(crate) fn read(table: Table, events: &Arc<Events>, faults: &mut Faults) -> Option<Self> {
         let mut section = Section::new("tls", table, faults);
         let remedy = "name a PEM file with the certificate and those between it and its root";
         let certificate = section.required("certificate", remedy);
@@ -48,7 +48,7 @@ impl Tls {
         let server = ServerTls::builder(Pem::file(certificate?), Pem::file(key?))
             .client_trust(trust)
             .protocols(PROTOCOLS)
-            .events(Arc::new(TracingEvents))
+            .events(events.clone())
             .load();
         match server {
             Ok(server) => Some(Self {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use ringwall_authn::IssuerPolicyBuilder;
 use ringwall_core::principal::OrgId;
 use ringwall_core::profile::Profile;
-use ringwall_gate::TracingEvents;
 use ringwall_jose::{FileKeys, KeySource};
 use ringwall_jwks_client::IssuerUrl;
 use toml::Table;
@@ -18,6 +17,7 @@ use crate::config::remote_keys::{self, RemoteKeys};
 use crate::config::section::Section;
 use crate::dev_issuer;
 use crate::keys::{NoKeys, is_development};
+use crate::metrics::Events;
 
 /// An outside issuer and its keys.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ impl Tokens {
         table: Table,
         data_dir: &Path,
         profile: Profile,
+        events: &Arc<Events>,
         faults: &mut Faults,
     ) -> Option<Self> {
         let mut section = Section::new("tokens", table, faults);
@@ -61,7 +62,7 @@ impl Tokens {
         let issuer = issuer(provider, profile, &mut section);
         let audience = audience(provider, &mut section);
         let keys = if section.has("jwks_file") {
-            file_keys(data_dir, &mut section)
+            file_keys(data_dir, events, &mut section)
         } else {
             let problem = "is for keys in a file, and jwks_file is missing";
             section.refuse(
@@ -179,18 +180,22 @@ fn fixed_text(key: &str, fixed: &str, section: &mut Section<'_>) -> Option<Strin
     Some(fixed.to_owned())
 }
 
-fn file_keys(data_dir: &Path, section: &mut Section<'_>) -> Option<Keys> {
+fn file_keys(data_dir: &Path, events: &Arc<Events>, section: &mut Section<'_>) -> Option<Keys> {
     let problem = "is for keys that are fetched, and jwks_file names others";
     let remedy = "leave it out, or jwks_file";
     section.refuse(&remote_keys::SETTINGS, problem, remedy);
     let file = section.text("jwks_file").map(PathBuf::from);
     let poll = section.seconds("jwks_poll_seconds", 1..=3600, 5);
-    let keys = open_keys(&file?, data_dir, section)?;
+    let keys = open_keys(&file?, data_dir, events.clone(), section)?;
     Some(Keys::File { keys, poll })
 }
 
-fn open_keys(file: &Path, data_dir: &Path, section: &mut Section<'_>) -> Option<FileKeys> {
-    let events = Arc::new(TracingEvents);
+fn open_keys(
+    file: &Path,
+    data_dir: &Path,
+    events: Arc<Events>,
+    section: &mut Section<'_>,
+) -> Option<FileKeys> {
     let keys = match FileKeys::builder(file).events(events).open() {
         Ok(keys) => keys,
         Err(error) => {

@@ -39,7 +39,8 @@ impl Outside {
         let config = format!(
             "listen = \"127.0.0.1:0\"\ndata_dir = {}\n\n[tokens]\nissuer = \"{ISSUER}\"\n\
              audience = \"{AUDIENCE}\"\njwks_file = {}\njwks_poll_seconds = 1\n\n[limits]\n\
-             max_connections = 8\nheader_timeout_seconds = 2\nrequest_timeout_seconds = 2\n",
+             max_connections = 8\nheader_timeout_seconds = 2\nrequest_timeout_seconds = 2\n\n\
+             [metrics]\nlisten = \"127.0.0.1:0\"\n",
             text(&folder.join("data")),
             text(&outside.jwks),
         );

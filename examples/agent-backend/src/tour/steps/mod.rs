@@ -6,6 +6,7 @@ pub(crate) mod credentials;
 pub(crate) mod encrypted;
 pub(crate) mod input;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod outage;
 pub(crate) mod outside;
 pub(crate) mod paths;

@@ -12,6 +12,7 @@ use crate::tour::client::{Ask, Client};
 use crate::tour::expect::Expect;
 use crate::tour::forge::{ALPHA, Forge};
 use crate::tour::outside::{AUDIENCE, ISSUER, Outside, metadata_url};
+use crate::tour::steps::metrics;
 
 pub(crate) async fn run(
     tour: &mut Tour,
@@ -24,6 +25,12 @@ pub(crate) async fn run(
     let mut service = tour.serve(&["serve", "--config", &config]).await?;
     let client = Client::new(service.address());
     keys(tour, &client, &outside, dev_data, forge).await?;
+    metrics::run(
+        tour,
+        &client,
+        &forge.issue(&outside.issuer, &ALPHA, AUDIENCE),
+    )
+    .await?;
     tour.area("Production: limits");
     limits(
         tour,

@@ -67,6 +67,22 @@ pub(crate) async fn run(tour: &mut Tour, dev_data: &Path) -> Result<(), Box<dyn 
         ],
     )
     .await?;
+    let watched = format!(
+        "{}[metrics]\nlisten = \"0.0.0.0:0\"\n",
+        config(
+            &tour.folder.join("missing.json"),
+            &tour.folder.join("fresh"),
+            ISSUER,
+            ""
+        ),
+    );
+    refused_file(
+        tour,
+        "metrics for other machines, without saying so",
+        &watched,
+        &["metrics.listen", "tokens.jwks_file"],
+    )
+    .await?;
     refused_file(tour, "no TOML", "= what?", &["--config"]).await?;
     #[cfg(unix)]
     {
