@@ -89,7 +89,14 @@ pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
         ErrorKind::TooManyValues => format!("too many values: {names}"),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         ErrorKind::InvalidValue if value_is_empty(error) => format!("a value is missing: {names}"),
-        _ => match error.source() {
+        ErrorKind::InvalidValue
+        | ErrorKind::ValueValidation
+        | ErrorKind::DisplayHelp
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::DisplayVersion
+        | ErrorKind::Io
+        | ErrorKind::Format
+        | _ => match error.source() {
             Some(cause) => format!("the value of {names} cannot be used: {cause}"),
             None => format!("the value of {names} cannot be used"),
         },
