@@ -40,7 +40,7 @@ pub(crate) fn tell(text: &str) {
     io::stderr().write_all(text.as_bytes()).unwrap_or_default();
 }
 
-/// Control characters, and those that turn the direction of text, as their escapes; line feeds stay.
+/// Control characters, and those that turn the direction of text, as their escapes; line feeds and tabs stay.
 fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -48,7 +48,7 @@ fn printable(text: &str) -> String {
             c,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
         );
-        if (c.is_control() && c != '\n') || turns {
+        if (c.is_control() && !matches!(c, '\n' | '\t')) || turns {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -144,7 +144,7 @@ mod tests {
     fn nothing_moves_the_cursor_or_turns_the_text() {
         assert_eq!(
             printable("a\u{1b}[2J\r\tb\u{202e}c\n"),
-            "a\\u{1b}[2J\\u{d}\\u{9}b\\u{202e}c\n"
+            "a\\u{1b}[2J\\u{d}\tb\\u{202e}c\n"
         );
     }
 

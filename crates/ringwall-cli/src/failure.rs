@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ringwall_authn::api_key::{ApiKeyManagementError, InvalidApiKeyName, PepperError};
-use ringwall_authn::revocation::{InvalidRevocation, OrgRevocationError, RevocationStoreError};
+use ringwall_authn::revocation::{InvalidRevocation, RevocationStoreError};
 use ringwall_core::clock::ClockUnavailable;
 
 /// Texts hold names of options, files and variables, and never a value of theirs that may be a secret.
@@ -61,29 +61,30 @@ pub(crate) enum Failure {
     RevocationStore(#[from] RevocationStoreError),
     /// Both parts were tried.
     #[error(
-        "not everything of the organisation was revoked (API keys: {api_keys}, tokens: {tokens}): \
-         repeat the command",
-        api_keys = became(&.0.api_keys),
-        tokens = became(&.0.tokens)
+        "not everything of the organisation was revoked (API keys: {api_keys}; tokens: {tokens}): \
+         repeat the command"
     )]
-    Org(Box<OrgRevocationError>),
+    Org { api_keys: String, tokens: String },
+    #[error(
+        "the API keys cannot be counted, and nothing was changed: with --yes, what can be revoked is"
+    )]
+    Uncounted(#[source] Box<Self>),
+    /// What became of a part, in one line.
+    #[error("{0}")]
+    Part(String),
     #[error("the time is not known")]
     Clock(#[from] ClockUnavailable),
     #[error("the time is beyond what can be written")]
     TimeOutOfRange,
 }
 
-fn became<T, E: std::error::Error>(part: &Result<T, E>) -> String {
-    match part {
-        Ok(_) => "revoked".to_owned(),
-        Err(error) => crate::complaint::in_one_line(error),
-    }
-}
-
 impl Failure {
     /// 2 for what has to be written in another way, 1 for everything else.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        if matches!(self, Self::Arguments(_)) {
+        if matches!(
+            self,
+            Self::Arguments(_) | Self::ApiKeyName(_) | Self::Revocation(_)
+        ) {
             ExitCode::from(2)
         } else {
             ExitCode::FAILURE
