@@ -10,8 +10,18 @@ pepper = { file = "pepper" }
 [tokens]
 issuer = "https://login.example.com"
 audience = "https://api.example.com"
+"#;
+/// What is for a development machine alone, with two secrets that a configuration names.
+const SHARED: &str = r#"
+profile = "development"
+modes = ["api_key", "jwt"]
+[api_keys]
+pepper = { file = "pepper" }
+[tokens]
+issuer = "https://login.example.com"
+audience = "https://api.example.com"
 hmac_secret = { env = "TOKEN_SECRET" }
-algorithms = ["HS256"]
+hmac_secret_encoding = "text"
 "#;
 const SECRET: &str = "hunter2 hunter2 hunter2 hunter2 hunter2";
 
@@ -39,6 +49,15 @@ fn prints_what_a_configuration_comes_to_without_its_secrets() {
     let value = checked.json().remove(0);
     assert_eq!(value["ok"], true);
     assert_eq!(value["profile"], "production");
+    let file = world.write("gate.toml", SHARED);
+    let checked = world
+        .bare(&["config", "check", "--config", &file], "")
+        .done();
+    assert_eq!(
+        checked.stdout.matches("[redacted]").count(),
+        2,
+        "{checked:?}"
+    );
 }
 
 #[test]
@@ -103,7 +122,7 @@ fn variables_of_the_prefix_go_before_the_file() {
 #[test]
 fn old_names_are_read_when_they_are_asked_for() {
     let world = world().variable("JWT_SECRET", SECRET);
-    let text = GOOD.replace("hmac_secret = { env = \"TOKEN_SECRET\" }\n", "");
+    let text = SHARED.replace("hmac_secret = { env = \"TOKEN_SECRET\" }\n", "");
     let file = world.write("gate.toml", &text);
     world
         .bare(&["config", "check", "--config", &file], "")
