@@ -18,8 +18,11 @@ const INHERITED_BY_PUBLISHED: [&str; 1] = ["rust-version"];
 
 /// Published crates that need a newer compiler than the others, each with the dependency that does. Nobody
 /// gets one who did not ask for it by name.
-const NEWER_COMPILER: [(&str, &str); 2] =
-    [("ringwall-postgres", "sqlx"), ("ringwall-sqlite", "sqlx")];
+const NEWER_COMPILER: [(&str, &str); 3] = [
+    ("ringwall-cli", "ringwall-sqlite"),
+    ("ringwall-postgres", "sqlx"),
+    ("ringwall-sqlite", "sqlx"),
+];
 
 /// Crates that deny.toml must ban: a check that lost its list would pass for ever.
 const BANNED: [&str; 4] = ["jwks-client", "native-tls", "openssl", "rsa"];

@@ -1,0 +1,13 @@
+//! The program as it is built, on files, on a real PostgreSQL and on a real Redis: run
+//! `cargo xtask test -p ringwall-cli`.
+
+#[cfg(test)]
+mod configurations;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod runner;
+#[cfg(test)]
+mod servers;
