@@ -256,7 +256,7 @@ mod tests {
     fn entries(shards: &[Mutex<Generations>]) -> usize {
         let count = |shard: &Mutex<Generations>| {
             let shard = lock(shard);
-            shard.young.len() + shard.old.len()
+            shard.young.len().saturating_add(shard.old.len())
         };
         shards.iter().map(count).sum()
     }
