@@ -90,7 +90,9 @@ fuzz_target!(|data: &[u8]| {
 
 /// The key with a part of it replaced: the first byte says where.
 fn spliced(key: &[u8], data: &[u8]) -> Vec<u8> {
-    let (at, part) = data.split_first().map_or((0, data), |(at, part)| (usize::from(*at), part));
+    let (at, part) = data
+        .split_first()
+        .map_or((0, data), |(at, part)| (usize::from(*at), part));
     let at = at % key.len();
     let mut text = key.to_vec();
     let end = (at + part.len()).min(text.len());
