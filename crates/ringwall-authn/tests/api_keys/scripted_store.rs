@@ -21,6 +21,8 @@ pub(crate) struct ScriptedStore {
     writes_of_uses: AtomicUsize,
     failing: AtomicBool,
     corrupt: AtomicBool,
+    /// What look-ups answer, whatever they ask for.
+    instead: Mutex<Option<ApiKeyRecord>>,
     /// Look-ups read at once and answer when this gives a permit.
     held: Mutex<Option<Arc<Semaphore>>>,
 }
@@ -33,6 +35,7 @@ impl Default for ScriptedStore {
             writes_of_uses: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
             corrupt: AtomicBool::new(false),
+            instead: Mutex::new(None),
             held: Mutex::new(None),
         }
     }
@@ -53,6 +56,10 @@ impl ScriptedStore {
 
     pub(crate) fn corrupt(&self, corrupt: bool) {
         self.corrupt.store(corrupt, Ordering::SeqCst);
+    }
+
+    pub(crate) fn answer_with(&self, record: ApiKeyRecord) {
+        *self.instead.lock().unwrap() = Some(record);
     }
 
     /// From now on each look-up waits for a permit after it has read.
@@ -80,6 +87,9 @@ impl ApiKeyStore for ScriptedStore {
         self.finds.fetch_add(1, Ordering::SeqCst);
         if self.corrupt.load(Ordering::SeqCst) {
             return Step::Done(Err(ApiKeyStoreErrorKind::Corrupt.into()));
+        }
+        if let Some(record) = self.instead.lock().unwrap().clone() {
+            return Step::Done(Ok(Some(record)));
         }
         let answer = self.check(self.inner.find(id));
         match &*self.held.lock().unwrap() {

@@ -249,3 +249,15 @@ async fn without_a_clock_no_key_is_judged() {
     let answer = bench.verify(created.key.text().expose()).await;
     assert_eq!(answer, Err(ApiKeyRefusal::ClockUnavailable));
 }
+
+#[tokio::test]
+async fn a_store_that_answers_with_another_key_is_broken() {
+    let store = Arc::new(ScriptedStore::default());
+    let bench = bench_with(store.clone(), |builder| builder);
+    let (asked, answered) = (bench.create(request()).await, bench.create(request()).await);
+    let mut record = answered.record.clone();
+    record.digest = asked.record.digest.clone();
+    store.answer_with(record);
+    let answer = bench.verify(asked.key.text().expose()).await;
+    assert_eq!(answer, Err(ApiKeyRefusal::Corrupt));
+}
