@@ -31,6 +31,11 @@ const MINTERS: &[Minter] = &[
         reason: "a client certificate that the handshake or a trusted proxy verified becomes a principal",
     },
     Minter {
+        file: "crates/ringwall-authn/src/introspection/authenticator.rs",
+        calls: 1,
+        reason: "a token that its issuer says is active, for us, becomes a principal",
+    },
+    Minter {
         file: "crates/ringwall-authn/src/verifier.rs",
         calls: 1,
         reason: "a token whose signature and claims were verified becomes a principal",

@@ -12,6 +12,7 @@ mod dpop;
 mod error;
 mod evaluate;
 mod hex;
+pub mod introspection;
 mod issuer;
 mod issuer_table;
 mod policy;

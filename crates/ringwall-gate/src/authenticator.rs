@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ringwall_authn::introspection::IntrospectionAuthenticator;
 use ringwall_authn::{
     ApiKeyAuthenticator, CertificateAuthenticator, Claims, Confirmation, TokenAuthenticator,
     VerifiedToken,
@@ -215,6 +216,36 @@ impl Authenticator for CertificateAuthenticator {
 
     fn proxy_headers(&self) -> Vec<Box<str>> {
         self.header_names()
+    }
+}
+
+impl Authenticator for IntrospectionAuthenticator {
+    fn presented(&self, view: &RequestView<'_>) -> Presented {
+        let authorization = OnlyAuthorization(view.headers);
+        let narrowed = RequestView {
+            headers: &authorization,
+            ..*view
+        };
+        if Self::presented(self, &narrowed) {
+            Presented::InAuthorization
+        } else if Self::presented(self, view) {
+            Presented::Elsewhere
+        } else {
+            Presented::No
+        }
+    }
+
+    fn authenticate(&self, view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
+        Self::authenticate(self, view).map(|answer| answer.map(Authenticated::from))
+    }
+
+    fn recheck(&self, accepted: &Authenticated, now: Timestamp) -> Step<Result<(), Denial>> {
+        Step::Done(Self::recheck(self, accepted.principal(), now))
+    }
+
+    /// A token proves itself, whoever carries it.
+    fn proxy_headers(&self) -> Vec<Box<str>> {
+        Vec::new()
     }
 }
 

@@ -97,7 +97,7 @@ impl RefreshError {
 
     pub(crate) const fn pause(&self) -> Option<core::time::Duration> {
         match self {
-            Self::Fetch(error) | Self::MetadataFetch(error) => error.pause(),
+            Self::Fetch(error) | Self::MetadataFetch(error) => error.asked_pause(),
             Self::KeySet(_) | Self::Metadata(_) | Self::Builder => None,
         }
     }

@@ -198,7 +198,9 @@ impl FetchError {
         self.kind
     }
 
-    pub(crate) const fn pause(&self) -> Option<Duration> {
+    /// The pause that the server asked for.
+    #[must_use]
+    pub const fn asked_pause(&self) -> Option<Duration> {
         self.retry_after
     }
 }

@@ -5,6 +5,7 @@ mod answer;
 mod error;
 mod fault;
 mod freshness;
+mod post;
 mod resolver;
 mod tls;
 
