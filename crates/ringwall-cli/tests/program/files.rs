@@ -174,6 +174,31 @@ async fn a_key_has_the_restrictions_that_were_asked_for() {
 }
 
 #[test]
+fn a_scope_that_the_service_does_not_have_is_refused_and_a_family_is_written_out() {
+    let world = World::of_file();
+    let create = |scope: &str| {
+        let mut words = vec!["--json"];
+        words.extend(
+            CREATE
+                .iter()
+                .filter(|word| !matches!(**word, "--scope" | "runs:read")),
+        );
+        for known in ["agent:read", "agent:write", "chat:read"] {
+            words.extend(["--known-scope", known]);
+        }
+        words.extend(["--scope", scope]);
+        world.peppered(&words)
+    };
+    let made = create("agent:*").done().json().remove(0);
+    assert_eq!(
+        made["scopes"],
+        serde_json::json!(["agent:read", "agent:write"])
+    );
+    let refused = create("chat:raed").refused(1);
+    assert!(refused.stderr.contains("not one of those"), "{refused:?}");
+}
+
+#[test]
 fn an_end_and_a_pepper_are_said_or_left_out_by_name() {
     let world = World::of_file();
     let words = [

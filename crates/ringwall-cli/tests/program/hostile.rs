@@ -222,8 +222,13 @@ fn a_secret_is_read_from_a_small_file_and_from_nothing_else() {
     let world = World::empty().secret("hunter2");
     let folder = world.path("");
     let empty = world.write("empty", "");
+    // To open it would wait for somebody who writes.
+    let pipe = world.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("it is there").success());
     for (file, told) in [
         (folder.as_str(), "not a regular file"),
+        (pipe.as_str(), "not a regular file"),
         ("/dev/zero", "not a regular file"),
         ("missing", "cannot be read"),
         (empty.as_str(), "is empty"),

@@ -11,3 +11,5 @@ mod hostile;
 mod runner;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod tls;

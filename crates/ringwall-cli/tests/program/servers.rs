@@ -89,16 +89,15 @@ impl Postgres {
 }
 
 /// A log of its own.
-struct Redis {
-    url: String,
-    password: String,
-    prefix: String,
+pub(crate) struct Redis {
+    pub(crate) url: String,
+    pub(crate) password: String,
+    pub(crate) prefix: String,
 }
 
 impl Redis {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (url, password) = without_password(url_of("RINGWALL_TEST_REDIS_URL"));
-        // A user without a password would be half a name.
         Self {
             url,
             password,
@@ -106,7 +105,7 @@ impl Redis {
         }
     }
 
-    async fn revocations(&self) -> Vec<Revocation> {
+    pub(crate) async fn revocations(&self) -> Vec<Revocation> {
         let url = SecretString::new(url_of("RINGWALL_TEST_REDIS_URL").to_string());
         let config = RedisConfig::from_url(&url)
             .expect("valid")
