@@ -166,6 +166,20 @@ mod tests {
         assert_eq!(counts.pairs().count(), 2);
     }
 
+    /// In many tables, so that pairs of the same text stand beside each other in some.
+    #[test]
+    fn one_text_under_two_kinds_is_two_pairs_wherever_they_fall() {
+        let kinds = [EventKind::AccessDenied, EventKind::AuthenticationFailed];
+        for table in 0..40 {
+            let counts = Counts::new();
+            for number in 0..250 {
+                let text = String::leak(format!("{table} {number}"));
+                kinds.iter().for_each(|kind| counts.add(*kind, text));
+            }
+            assert_eq!(counts.pairs().count(), 500);
+        }
+    }
+
     #[test]
     fn beyond_the_bound_everything_is_counted_as_other_and_nothing_is_lost() {
         let counts = Counts::new();
