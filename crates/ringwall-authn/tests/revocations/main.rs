@@ -314,6 +314,17 @@ async fn everything_of_an_organisation_is_revoked_by_one_call() {
         };
         assert_eq!(process.is_revoked(&token), Ok(revoked));
     }
+    // An issuer whose policy permits more may have dated its tokens so much later.
+    let patient = revoker.clone().clock_skew(Duration::from_secs(300));
+    let done = patient.revoke_org(&org, at(NOW)).await.unwrap();
+    assert_eq!(done.tokens_issued_until, at(NOW + 300));
+    for (issued_at, revoked) in [(NOW + 300, true), (NOW + 301, false)] {
+        let token = TokenFacts {
+            issued_at: Some(at(issued_at)),
+            ..of_org
+        };
+        assert_eq!(process.is_revoked(&token), Ok(revoked));
+    }
     // The other half is tried also when one fails, and the answer says so.
     bench.store.failing.store(true, Ordering::SeqCst);
     let error = revoker.revoke_org(&org, at(NOW)).await.unwrap_err();
