@@ -240,6 +240,29 @@ async fn now_and_then_the_whole_log_is_read() {
 }
 
 #[tokio::test]
+async fn a_long_log_is_read_again_in_parts_behind_what_is_new() {
+    let bench = Bench::new();
+    let store = bench.store.inner();
+    for n in 0..40_000 {
+        store.append(&token(&format!("t{n}"))).await.unwrap();
+    }
+    let process = bench.process();
+    let reads = async || {
+        let before = bench.store.reads.load(Ordering::SeqCst);
+        process.sync().await.unwrap();
+        bench.store.reads.load(Ordering::SeqCst) - before
+    };
+    assert_eq!(reads().await, 41);
+    assert_eq!(reads().await, 1);
+    bench.clock.advance(Duration::from_secs(600));
+    store.append(&token("late")).await.unwrap();
+    assert_eq!(reads().await, 1 + 32);
+    assert_eq!(process.is_revoked(&facts("late")), Ok(true));
+    assert_eq!(reads().await, 1 + 9, "it goes on where it was");
+    assert_eq!(reads().await, 1);
+}
+
+#[tokio::test]
 async fn without_room_nothing_is_accepted_and_nothing_dropped() {
     let bench = Bench::new();
     let events = Arc::new(MemoryEvents::new(100));
