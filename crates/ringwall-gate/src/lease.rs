@@ -89,6 +89,15 @@ impl Lease {
             return self.over(Some(now), EventKind::StreamEnded);
         }
         let principal = self.authenticated.principal();
+        // And the login may be longer ago than the route permits.
+        let requirement = self.door.policy().authentication();
+        let is_met = requirement.is_none_or(|requirement| {
+            let login = &principal.authentication;
+            requirement.check(login, || Some(now)).is_ok()
+        });
+        if !is_met {
+            return self.over(Some(now), EventKind::StreamEnded);
+        }
         let again_in = match principal.authentication.expires_at {
             None => LONGEST_PAUSE,
             Some(end) if now < end => end

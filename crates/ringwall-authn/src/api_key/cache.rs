@@ -40,8 +40,13 @@ pub(crate) enum Found {
     Key(Arc<CachedKey>),
     /// That there is none.
     None,
-    /// Nothing. The answer of the store may enter under this ticket.
-    Nothing(Ticket),
+    /// Nothing that can be believed still. The answer of the store may enter under this ticket.
+    Nothing {
+        /// The ticket.
+        ticket: Ticket,
+        /// Whether there was such a key when it was read last.
+        was_there: bool,
+    },
 }
 
 /// The state of the cache before a look-up in the store. What was read may be out of date by the time
@@ -101,11 +106,14 @@ impl KeyCache {
         // answers does not enter.
         let ticket = Ticket(self.revisions.load(Ordering::SeqCst));
         let is_fresh = |read_at: Duration| now.saturating_sub(read_at) < self.staleness;
+        let mut was_there = false;
         if let Some(mut shard) = self.shard(&self.keys, id)
             && let Some((Some(key), read_at)) = shard.get(id)
-            && is_fresh(read_at)
         {
-            return Found::Key(key);
+            if is_fresh(read_at) {
+                return Found::Key(key);
+            }
+            was_there = true;
         }
         if let Some(mut shard) = self.shard(&self.missing, id)
             && let Some((_, read_at)) = shard.get(id)
@@ -113,7 +121,7 @@ impl KeyCache {
         {
             return Found::None;
         }
-        Found::Nothing(ticket)
+        Found::Nothing { ticket, was_there }
     }
 
     /// Keeps what the store answered, unless something was revoked since the ticket was given.
@@ -248,7 +256,7 @@ mod tests {
 
     fn ticket(cache: &KeyCache, id: &str) -> Ticket {
         match cache.get(id, Duration::ZERO) {
-            Found::Nothing(ticket) => ticket,
+            Found::Nothing { ticket, .. } => ticket,
             Found::Key(_) | Found::None => panic!("it is there"),
         }
     }

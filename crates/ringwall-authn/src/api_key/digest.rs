@@ -70,11 +70,17 @@ pub enum PepperError {
 /// | [`sha256`](Self::sha256) | nothing with the hashes; whoever can *write* the table can add a hash of a key of their own |
 /// | [`peppered`](Self::peppered) | that too only with the pepper, which is not in the table (HMAC-SHA-256, RFC 2104) |
 ///
+/// Neither keeps whoever can *write* the table, and holds a key already, from changing what that key may do,
+/// or from giving its hash a row of another organisation: what is hashed is the secret alone.
+///
 /// A pepper is replaced by adding another as the current one and keeping the old one among the earlier
-/// ones until the last key that was stored with it has been rotated.
+/// ones until the last key that was stored with it has been rotated. A service that had none says
+/// [`accept_unpeppered`](Self::accept_unpeppered) for as long.
 pub struct SecretHasher {
     current: Option<Pepper>,
     earlier: Vec<Pepper>,
+    /// Whether hashes that were made without a pepper count.
+    unpeppered: bool,
 }
 
 struct Pepper {
@@ -106,6 +112,7 @@ impl SecretHasher {
         Self {
             current: None,
             earlier: Vec::new(),
+            unpeppered: true,
         }
     }
 
@@ -119,7 +126,16 @@ impl SecretHasher {
         Ok(Self {
             current: Some(Pepper::new(id, pepper)?),
             earlier: Vec::new(),
+            unpeppered: false,
         })
+    }
+
+    /// Keys that were stored without a pepper are accepted still, for a service that had none. Until it is
+    /// taken away again, whoever can write the table can add a hash of a key of their own.
+    #[must_use]
+    pub fn accept_unpeppered(mut self) -> Self {
+        self.unpeppered = true;
+        self
     }
 
     /// Keys that were stored with this pepper are accepted still; new ones are stored with the current
@@ -158,9 +174,12 @@ impl SecretHasher {
     }
 
     /// Whether `secret` is the one that `stored` was made of: one hash and one comparison in constant
-    /// time, whatever comes out. `None` when the pepper is not known here.
+    /// time, whatever comes out. `None` when the pepper is not known here, or there is none and there has
+    /// to be one.
     pub(crate) fn matches(&self, stored: &SecretDigest, secret: &[u8]) -> Option<bool> {
         let bytes = match &stored.pepper {
+            // Anybody can make such a hash: accepted beside a pepper, it would undo what that is for.
+            None if !self.unpeppered => return None,
             None => Sha256::digest(secret).into(),
             Some(id) => self.pepper(id)?.hash(secret),
         };
@@ -301,9 +320,13 @@ mod tests {
         // And without the old one it is not known whether it fits, which is not the same as no.
         let alone = SecretHasher::peppered(id("new"), &pepper(2)).unwrap();
         assert_eq!(alone.matches(&stored, b"secret"), None);
-        // One that was stored without a pepper is accepted still.
+        // One that was stored without a pepper can be anybody's, so it has to be asked for.
         let plain = SecretHasher::sha256().hash(b"secret");
-        assert_eq!(alone.matches(&plain, b"secret"), Some(true));
+        assert_eq!(alone.matches(&plain, b"secret"), None);
+        let both = alone.accept_unpeppered();
+        assert_eq!(both.matches(&plain, b"secret"), Some(true));
+        assert_eq!(both.matches(&plain, b"other"), Some(false));
+        assert_eq!(both.hash(b"secret").pepper(), Some(&id("new")));
     }
 
     #[test]

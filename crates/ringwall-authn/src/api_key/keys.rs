@@ -36,8 +36,9 @@ pub const DEFAULT_API_KEY_STALENESS: Duration = Duration::from_secs(30);
 /// The longest staleness that can be set: a revocation that takes longer is none.
 pub const MAX_API_KEY_STALENESS: Duration = Duration::from_secs(300);
 
-/// How many keys are looked up in the store at once. A flood of made-up keys costs the store no more
-/// than that, and requests with keys that are in memory nothing.
+/// How many keys are looked up in the store at once, and how many that are in memory are read again. A
+/// flood of made-up keys costs the store no more than that, and requests with keys that are in memory
+/// nothing, also when those have to be read again: their places are others.
 pub const DEFAULT_API_KEY_LOOKUPS: usize = 64;
 
 /// How often at most a use of one key is written down, unless set.
@@ -80,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) max_lifetime: Option<Duration>,
     imported: bool,
     lookups: Arc<AtomicUsize>,
+    /// Those of keys that were there when they were read last: nobody can make those up.
+    renewals: Arc<AtomicUsize>,
     max_lookups: usize,
 }
 
@@ -129,8 +132,8 @@ impl ApiKeysBuilder {
         self
     }
 
-    /// How many keys are looked up in the store at once; [`DEFAULT_API_KEY_LOOKUPS`] unless set. One
-    /// more is answered [`Unavailable`](crate::ApiKeyErrorKind::Unavailable).
+    /// How many keys are looked up in the store at once; [`DEFAULT_API_KEY_LOOKUPS`] unless set. As many
+    /// again are for keys that are in memory and have to be read again. One more is answered [`Unavailable`](crate::ApiKeyErrorKind::Unavailable).
     pub const fn lookups(mut self, lookups: usize) -> Self {
         self.max_lookups = lookups;
         self
@@ -189,6 +192,7 @@ impl ApiKeysBuilder {
             max_lifetime: self.max_lifetime,
             imported: self.imported,
             lookups: Arc::new(AtomicUsize::new(0)),
+            renewals: Arc::new(AtomicUsize::new(0)),
             max_lookups: self.max_lookups,
         }))
     }
@@ -361,12 +365,17 @@ impl ApiKeys {
     {
         let inner = &self.0;
         let read_at = inner.monotonic.elapsed();
-        let ticket = match inner.cache.get(id, read_at) {
+        let (ticket, was_there) = match inner.cache.get(id, read_at) {
             Found::Key(key) => return Step::Done(judge(inner, Some(&key))),
             Found::None => return Step::Done(judge(inner, None)),
-            Found::Nothing(ticket) => ticket,
+            Found::Nothing { ticket, was_there } => (ticket, was_there),
         };
-        let Some(place) = Place::take(&inner.lookups, inner.max_lookups) else {
+        let places = if was_there {
+            &inner.renewals
+        } else {
+            &inner.lookups
+        };
+        let Some(place) = Place::take(places, inner.max_lookups) else {
             return Step::Done(Err(ApiKeyRefusal::TooManyLookups.into()));
         };
         // It was checked when the text was taken apart.

@@ -195,7 +195,8 @@ impl ApiKeys {
     }
 
     /// Replaces a key by a new one of the same name, tenant, scopes and restrictions, and the same
-    /// lifetime counted from now. The old one is accepted for `grace` longer; with zero it is refused at
+    /// lifetime counted from now, or [`max_lifetime`](crate::ApiKeysBuilder::max_lifetime) if that is shorter
+    /// or the old one has no end. The old one is accepted for `grace` longer; with zero it is refused at
     /// once. Whatever happens in the middle, one of the two is accepted.
     ///
     /// # Errors
@@ -220,6 +221,11 @@ impl ApiKeys {
         let lifetime = old
             .expires_at
             .map(|end| end.saturating_since(old.created_at));
+        // The old one may be of a time before there was a limit.
+        let lifetime = match (lifetime, self.0.max_lifetime) {
+            (Some(one), Some(most)) => Some(one.min(most)),
+            (one, most) => one.or(most),
+        };
         let record = ApiKeyRecord {
             id: key.id().clone(),
             created_by: by,

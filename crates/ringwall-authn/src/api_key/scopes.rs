@@ -45,11 +45,12 @@ impl ScopeCatalogue {
                     "a scope is not one of those that keys can have",
                 ));
             }
-        }
-        if granted.len() > MAX_API_KEY_ENTRIES {
-            return Err(ApiKeyManagementError::Refused(
-                "a key has at most 64 scopes",
-            ));
+            // Within the loop: each scope is looked for among those before it.
+            if granted.len() > MAX_API_KEY_ENTRIES {
+                return Err(ApiKeyManagementError::Refused(
+                    "a key has at most 64 scopes",
+                ));
+            }
         }
         Ok(granted)
     }

@@ -120,7 +120,9 @@ impl ApiKeyPrefix {
             .strip_prefix(self.0.as_bytes())
             .and_then(|rest| rest.strip_prefix(b"_"))
             .ok_or(form)?;
-        if rest.len() != const { ID + 1 + SECRET + CHECKSUM } {
+        // An imported key may have as many digits as an own one has characters, and no underscore.
+        let is_own = rest.len() == const { ID + 1 + SECRET + CHECKSUM } && rest.contains(&b'_');
+        if !is_own {
             return imported(rest, text).map(Presented::Imported);
         }
         let (id, rest) = rest.split_at_checked(ID).ok_or(form)?;
@@ -436,6 +438,20 @@ mod tests {
         };
         assert_eq!(found, id);
         assert_eq!(ApiKeyId::new(id.as_str()), Ok(id));
+    }
+
+    #[test]
+    fn whatever_can_be_imported_is_read_as_an_imported_key() {
+        for length in IMPORTED_DIGITS {
+            let digits: String = "0123456789abcdef".chars().cycle().take(length).collect();
+            let text = format!("pak_{digits}");
+            let id = prefix().parse_imported(&text).unwrap();
+            let found = prefix().parse(text.as_bytes());
+            assert!(
+                matches!(found, Ok(Presented::Imported(found)) if found == id),
+                "{length}"
+            );
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ struct State {
     /// Organisations, whoever issued the token.
     orgs: HashMap<Box<str>, IssuedBefore>,
     count: usize,
+    /// Not after the end of any entry; `None` without one.
+    earliest: Option<Timestamp>,
 }
 
 /// Until when issued tokens are revoked, and the end of the longest of them.
@@ -81,7 +83,7 @@ impl MemoryRevocations {
             let of_issuer = state.issuers.get(issuer);
             of_issuer.is_some_and(|of_issuer| of_issuer.tokens.contains_key(token_id))
         };
-        let mut state = self.room_for_one(now, is_known)?;
+        let mut state = self.room_for_one(now, expires_at, is_known)?;
         let tokens = &mut state.issuers.entry(issuer.into()).or_default().tokens;
         let until = tokens
             .get(token_id)
@@ -115,7 +117,7 @@ impl MemoryRevocations {
             let of_issuer = state.issuers.get(issuer);
             of_issuer.is_some_and(|of_issuer| of_issuer.subjects.contains_key(subject))
         };
-        let mut state = self.room_for_one(now, is_known)?;
+        let mut state = self.room_for_one(now, last_expiry, is_known)?;
         let subjects = &mut state.issuers.entry(issuer.into()).or_default().subjects;
         if is_new(subjects, subject, issued_until, last_expiry) {
             state.count = state.count.saturating_add(1);
@@ -137,7 +139,8 @@ impl MemoryRevocations {
         last_expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        let mut state = self.room_for_one(now, |state| state.orgs.contains_key(org))?;
+        let mut state =
+            self.room_for_one(now, last_expiry, |state| state.orgs.contains_key(org))?;
         if is_new(&mut state.orgs, org, issued_until, last_expiry) {
             state.count = state.count.saturating_add(1);
         }
@@ -162,7 +165,7 @@ impl MemoryRevocations {
             let of_issuer = state.issuers.get(issuer);
             of_issuer.is_some_and(|of_issuer| of_issuer.keys.contains_key(key_id))
         };
-        let mut state = self.room_for_one(now, is_known)?;
+        let mut state = self.room_for_one(now, last_expiry, is_known)?;
         let keys = &mut state.issuers.entry(issuer.into()).or_default().keys;
         let last = keys
             .get(key_id)
@@ -202,20 +205,25 @@ impl MemoryRevocations {
     fn room_for_one(
         &self,
         now: Timestamp,
+        end: Timestamp,
         is_known: impl Fn(&State) -> bool,
     ) -> Result<RwLockWriteGuard<'_, State>, RevocationsFull> {
         // Plain maps: after a panic elsewhere they are still whole.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.count >= self.capacity {
+        if state.count >= self.capacity && !is_known(&state) {
             // Past the expiry and the longest skew, the token is refused without us.
             let over = now
                 .checked_sub(crate::policy::MAX_CLOCK_SKEW)
                 .unwrap_or(now);
-            state.drop_before(over);
+            // All entries are looked at, and nobody can ask meanwhile: only where it brings something.
+            if state.earliest.is_some_and(|earliest| earliest < over) {
+                state.drop_before(over);
+            }
+            if state.count >= self.capacity {
+                return Err(RevocationsFull);
+            }
         }
-        if state.count >= self.capacity && !is_known(&state) {
-            return Err(RevocationsFull);
-        }
+        state.earliest = Some(state.earliest.map_or(end, |earliest| earliest.min(end)));
         Ok(state)
     }
 }
@@ -236,19 +244,28 @@ fn is_new(
 impl State {
     fn drop_before(&mut self, over: Timestamp) {
         let mut count: usize = 0;
+        let mut earliest: Option<Timestamp> = None;
+        let mut stays = |end: Timestamp| {
+            let stays = end >= over;
+            if stays {
+                earliest = Some(earliest.map_or(end, |earliest| earliest.min(end)));
+            }
+            stays
+        };
         self.issuers.retain(|_, of_issuer| {
-            of_issuer.tokens.retain(|_, expires_at| *expires_at >= over);
+            of_issuer.tokens.retain(|_, expires_at| stays(*expires_at));
             of_issuer
                 .subjects
-                .retain(|_, (_, last_expiry)| *last_expiry >= over);
-            of_issuer.keys.retain(|_, last_expiry| *last_expiry >= over);
+                .retain(|_, (_, last_expiry)| stays(*last_expiry));
+            of_issuer.keys.retain(|_, last_expiry| stays(*last_expiry));
             let left = of_issuer.len();
             count = count.saturating_add(left);
             left > 0
         });
-        self.orgs.retain(|_, (_, last_expiry)| *last_expiry >= over);
+        self.orgs.retain(|_, (_, last_expiry)| stays(*last_expiry));
         count = count.saturating_add(self.orgs.len());
         self.count = count;
+        self.earliest = earliest;
     }
 }
 
@@ -486,6 +503,31 @@ mod tests {
             revocations.revoke_token("i", "t", at(900), at(401)),
             Err(RevocationsFull)
         );
+    }
+
+    #[test]
+    fn a_full_one_is_searched_only_when_something_can_be_over() {
+        let revocations = MemoryRevocations::new(2);
+        let earliest = || revocations.state.read().unwrap().earliest;
+        revocations.revoke_token("i", "a", at(100), at(0)).unwrap();
+        revocations
+            .revoke_org("acme", at(0), at(5000), at(0))
+            .unwrap();
+        assert_eq!(earliest(), Some(at(100)));
+        // It ends later than was thought.
+        revocations.revoke_token("i", "a", at(9000), at(0)).unwrap();
+        for (now, answer, then) in [
+            (399, Err(RevocationsFull), 100),
+            (400, Err(RevocationsFull), 100),
+            // The search finds out.
+            (401, Err(RevocationsFull), 5000),
+            (5300, Err(RevocationsFull), 5000),
+            (5301, Ok(()), 8000),
+        ] {
+            let revoked = revocations.revoke_token("i", "b", at(8000), at(now));
+            assert_eq!(revoked, answer, "{now}");
+            assert_eq!(earliest(), Some(at(then)), "{now}");
+        }
     }
 
     #[test]

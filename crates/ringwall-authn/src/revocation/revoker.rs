@@ -12,11 +12,16 @@ use crate::api_key::{ApiKeyManagementError, ApiKeys, ApiKeysOf};
 use crate::policy::DEFAULT_CLOCK_SKEW;
 
 /// Takes back all that an organisation holds: its API keys, and its tokens of every issuer.
+///
+/// Other processes know it within their stalenesses. Until then they take its tokens still, and whoever
+/// holds one can have an API key made there, which is of later than this. So call it once more when the longest
+/// staleness has passed.
 #[derive(Clone, Debug)]
 pub struct Revoker {
     keys: ApiKeys,
     revocations: SyncedRevocations,
     longest_lifetime: Duration,
+    clock_skew: Duration,
 }
 
 /// What was taken back.
@@ -67,12 +72,21 @@ impl Revoker {
             keys,
             revocations,
             longest_lifetime,
+            clock_skew: DEFAULT_CLOCK_SKEW,
         }
     }
 
-    /// Takes back everything of `org` that was issued until `now`, and a minute longer: an issuer whose
-    /// clock is ahead dates its tokens later than they are. Whoever logs in again within that minute has
-    /// to do it once more.
+    /// The largest clock skew that the policy of any issuer permits; a minute unless set, as theirs is. With
+    /// less, tokens of an issuer whose clock is ahead would be left.
+    #[must_use]
+    pub const fn clock_skew(mut self, skew: Duration) -> Self {
+        self.clock_skew = skew;
+        self
+    }
+
+    /// Takes back everything of `org` that was issued until `now`, and as much longer as the
+    /// [clock skew](Self::clock_skew) is: an issuer whose clock is ahead dates its tokens later than they
+    /// are. Whoever logs in again within that time has to do it once more.
     ///
     /// # Errors
     ///
@@ -83,8 +97,8 @@ impl Revoker {
         now: Timestamp,
     ) -> Result<OrgRevoked, OrgRevocationError> {
         let later = |by: Duration| now.checked_add(by).unwrap_or(now);
-        let until = later(DEFAULT_CLOCK_SKEW);
-        let last = later(self.longest_lifetime.saturating_add(DEFAULT_CLOCK_SKEW));
+        let until = later(self.clock_skew);
+        let last = later(self.longest_lifetime.saturating_add(self.clock_skew));
         let tokens = self
             .revocations
             .revoke(&Revocation::org(org, until, last))

@@ -25,6 +25,10 @@ pub const DEFAULT_REVOCATION_STALENESS: Duration = Duration::from_secs(60);
 /// cursor of before has passed already.
 const WHOLE: Duration = Duration::from_secs(600);
 
+/// How many pages of that are read by one call, behind what is new: a long log keeps nobody from hearing of
+/// a new revocation, and a failure in its middle is no beginning anew.
+const PAGES_AGAIN: usize = 32;
+
 const PAGE: NonZeroU16 = NonZeroU16::new(1000).unwrap();
 
 /// How long to wait when the revocations are not known.
@@ -62,6 +66,14 @@ struct Place {
     cursor: RevocationCursor,
     /// When the log was read from its start.
     whole_at: Option<Duration>,
+    /// How far it was read again.
+    again: Option<Again>,
+}
+
+#[derive(Clone, Copy)]
+struct Again {
+    cursor: RevocationCursor,
+    began: Duration,
 }
 
 /// Collects the options of [`SyncedRevocations`].
@@ -120,6 +132,7 @@ impl SyncedRevocationsBuilder {
             place: Mutex::new(Place {
                 cursor: RevocationCursor::START,
                 whole_at: None,
+                again: None,
             }),
             clock: self.clock,
             monotonic: self.monotonic,
@@ -169,8 +182,7 @@ impl SyncedRevocations {
         let inner = &*self.0;
         let started = inner.monotonic.elapsed();
         let place = inner.place();
-        let is_due = |at: Duration| started.saturating_sub(at) >= WHOLE;
-        let mut whole = place.whole_at.is_none_or(is_due);
+        let mut whole = place.whole_at.is_none();
         let mut cursor = if whole {
             RevocationCursor::START
         } else {
@@ -198,17 +210,43 @@ impl SyncedRevocations {
                 break;
             }
         }
-        let mut place = inner.place.lock().unwrap_or_else(PoisonError::into_inner);
-        place.cursor = cursor;
-        if whole {
-            place.whole_at = Some(started);
-        }
-        drop(place);
+        inner.went_to(cursor, whole.then_some(started));
         // The time before the first read: what was appended later may be missing.
         let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX);
         inner
             .read_at
             .fetch_max(nanos.saturating_add(1), Ordering::SeqCst);
+        self.read_again(started).await
+    }
+
+    /// Goes on with reading the log from its start, when that is due.
+    async fn read_again(&self, now: Duration) -> Result<(), RevocationStoreError> {
+        let inner = &*self.0;
+        let place = inner.place();
+        let is_due = |at: Duration| now.saturating_sub(at) >= WHOLE;
+        let mut again = match place.again {
+            Some(again) => again,
+            None if place.whole_at.is_none_or(is_due) => Again {
+                cursor: RevocationCursor::START,
+                began: now,
+            },
+            None => return Ok(()),
+        };
+        for _ in 0..PAGES_AGAIN {
+            let page = inner.store.read(again.cursor, PAGE).await?;
+            let now = inner.clock.now().ok();
+            for revocation in &page.revocations {
+                inner.apply(revocation, now);
+            }
+            if page.next <= again.cursor && !page.is_last {
+                return Err(RevocationStoreError::corrupt(None));
+            }
+            again.cursor = page.next;
+            inner.went_again(again, page.is_last);
+            if page.is_last {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -271,6 +309,24 @@ impl SyncedRevocations {
 impl Inner {
     fn place(&self) -> Place {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `whole_at` when the way there began at the start of the log.
+    fn went_to(&self, cursor: RevocationCursor, whole_at: Option<Duration>) {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.cursor = cursor;
+        if whole_at.is_some() {
+            place.whole_at = whole_at;
+            place.again = None;
+        }
+    }
+
+    fn went_again(&self, again: Again, is_over: bool) {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_over {
+            place.whole_at = Some(again.began);
+        }
+        place.again = (!is_over).then_some(again);
     }
 
     fn apply(&self, revocation: &Revocation, now: Option<Timestamp>) {

@@ -381,3 +381,24 @@ async fn uses_are_written_down_in_batches_and_never_by_a_request() {
     assert_eq!(last().await, Some(at(NOW + 60)));
     assert_eq!(bench.keys.dropped_uses(), 0);
 }
+
+#[tokio::test]
+async fn a_rotation_takes_no_key_past_the_longest_lifetime() {
+    let bench = bench();
+    let limited = ApiKeys::builder(bench.store.clone(), SecretHasher::sha256())
+        .clock(bench.clock.clone())
+        .max_lifetime(Duration::from_secs(100))
+        .build();
+    for (end, expected) in [(None, 100), (Some(1000), 100), (Some(40), 40)] {
+        let request = match end {
+            Some(end) => request().expires_at(at(NOW + end)),
+            None => request(),
+        };
+        let old = bench.create(request).await;
+        let new = limited
+            .rotate(&tenant("acme"), old.key.id(), user(), Duration::ZERO)
+            .await
+            .unwrap();
+        assert_eq!(new.record.expires_at, Some(at(NOW + expected)), "{end:?}");
+    }
+}

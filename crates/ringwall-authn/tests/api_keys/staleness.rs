@@ -261,3 +261,38 @@ async fn a_store_that_answers_with_another_key_is_broken() {
     let answer = bench.verify(asked.key.text().expose()).await;
     assert_eq!(answer, Err(ApiKeyRefusal::Corrupt));
 }
+
+#[tokio::test]
+async fn made_up_keys_do_not_keep_known_ones_from_being_read_again() {
+    let store = Arc::new(ScriptedStore::default());
+    let bench = bench_with(store.clone(), |builder| builder.lookups(2));
+    let created = bench.create(request()).await;
+    let text = created.key.text().expose().to_owned();
+    assert!(bench.verify(&text).await.is_ok());
+    bench.clock.advance(Duration::from_secs(30));
+    let permits = store.hold();
+    let flood: Vec<_> = (0..2)
+        .map(|_| {
+            let made_up = threats::another_key();
+            bench.keys.verify(made_up.as_bytes(), ANYWHERE)
+        })
+        .collect();
+    assert_eq!(
+        bench.verify(&threats::another_key()).await,
+        Err(ApiKeyRefusal::TooManyLookups)
+    );
+    permits.add_permits(1);
+    assert!(bench.verify(&text).await.is_ok());
+    // Its own places are bounded too.
+    bench.clock.advance(Duration::from_secs(30));
+    let again: Vec<_> = (0..2)
+        .map(|_| bench.keys.verify(text.as_bytes(), ANYWHERE))
+        .collect();
+    assert_eq!(
+        bench.verify(&text).await,
+        Err(ApiKeyRefusal::TooManyLookups)
+    );
+    drop((flood, again));
+    permits.add_permits(1);
+    assert!(bench.verify(&text).await.is_ok());
+}

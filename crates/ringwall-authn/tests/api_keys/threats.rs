@@ -255,8 +255,18 @@ async fn who_can_write_the_table_cannot_make_a_key_without_the_pepper() {
     let text = created.key.text().expose().as_bytes();
     assert!(keys.verify(text, ANYWHERE).await.is_ok());
     // Without the pepper it is not known whether the key is good: 503, not 401.
+    let written = store.clone();
     let without = ApiKeys::builder(store, SecretHasher::sha256()).build();
     let error = without.verify(text, ANYWHERE).await.unwrap_err();
     assert_eq!(error.refusal(), ApiKeyRefusal::PepperUnknown);
     assert!(error.is_retryable());
+    // And whoever writes a hash that needs no pepper has written nothing that counts.
+    let forged = without.create(request()).await.unwrap();
+    let forged = forged.key.text().expose().as_bytes();
+    assert!(without.verify(forged, ANYWHERE).await.is_ok());
+    let fresh = |hasher| ApiKeys::builder(written.clone(), hasher).build();
+    let error = fresh(hasher()).verify(forged, ANYWHERE).await.unwrap_err();
+    assert_eq!(error.refusal(), ApiKeyRefusal::PepperUnknown);
+    let by_name = fresh(hasher().accept_unpeppered());
+    assert!(by_name.verify(forged, ANYWHERE).await.is_ok());
 }

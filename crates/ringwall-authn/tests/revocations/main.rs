@@ -240,6 +240,29 @@ async fn now_and_then_the_whole_log_is_read() {
 }
 
 #[tokio::test]
+async fn a_long_log_is_read_again_in_parts_behind_what_is_new() {
+    let bench = Bench::new();
+    let store = bench.store.inner();
+    for n in 0..40_000 {
+        store.append(&token(&format!("t{n}"))).await.unwrap();
+    }
+    let process = bench.process();
+    let reads = async || {
+        let before = bench.store.reads.load(Ordering::SeqCst);
+        process.sync().await.unwrap();
+        bench.store.reads.load(Ordering::SeqCst) - before
+    };
+    assert_eq!(reads().await, 41);
+    assert_eq!(reads().await, 1);
+    bench.clock.advance(Duration::from_secs(600));
+    store.append(&token("late")).await.unwrap();
+    assert_eq!(reads().await, 1 + 32);
+    assert_eq!(process.is_revoked(&facts("late")), Ok(true));
+    assert_eq!(reads().await, 1 + 9, "it goes on where it was");
+    assert_eq!(reads().await, 1);
+}
+
+#[tokio::test]
 async fn without_room_nothing_is_accepted_and_nothing_dropped() {
     let bench = Bench::new();
     let events = Arc::new(MemoryEvents::new(100));
@@ -308,6 +331,17 @@ async fn everything_of_an_organisation_is_revoked_by_one_call() {
         ..facts("t")
     };
     for (issued_at, revoked) in [(NOW, true), (NOW + 60, true), (NOW + 61, false)] {
+        let token = TokenFacts {
+            issued_at: Some(at(issued_at)),
+            ..of_org
+        };
+        assert_eq!(process.is_revoked(&token), Ok(revoked));
+    }
+    // An issuer whose policy permits more may have dated its tokens so much later.
+    let patient = revoker.clone().clock_skew(Duration::from_secs(300));
+    let done = patient.revoke_org(&org, at(NOW)).await.unwrap();
+    assert_eq!(done.tokens_issued_until, at(NOW + 300));
+    for (issued_at, revoked) in [(NOW + 300, true), (NOW + 301, false)] {
         let token = TokenFacts {
             issued_at: Some(at(issued_at)),
             ..of_org

@@ -12,8 +12,8 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::request::RequestView;
 use ringwall_core::step::Step;
 use ringwall_gate::{
-    Access, Authenticated, Authenticator, Gate, LONGEST_PAUSE, Lease, OrganisationRule,
-    OrganisationRules, Presented, RoutePolicy, Standing,
+    Access, Authenticated, AuthenticationRequirement, Authenticator, Gate, LONGEST_PAUSE, Lease,
+    OrganisationRule, OrganisationRules, Presented, RoutePolicy, Standing,
 };
 
 use crate::support::{done, principal, view, waited};
@@ -47,6 +47,7 @@ impl Authenticator for Says {
     fn authenticate(&self, _view: &RequestView<'_>) -> Step<Result<Authenticated, Denial>> {
         let mut caller = (*principal(&[])).clone();
         caller.authentication.expires_at = self.0.expires_at;
+        caller.authentication.authenticated_at = Some(at(START));
         let caller = VerifiedPrincipal::attest(caller, Attest::i_have_verified_this());
         Step::Done(Ok(caller.into()))
     }
@@ -191,6 +192,26 @@ fn an_answer_ends_when_its_organisation_demands_another_login() {
     assert_eq!(done(lease.check()), Standing::Over);
     site.rules.replace(&OrganisationRules::new());
     assert_eq!(done(lease.check()), good(LONGEST_PAUSE));
+}
+
+#[test]
+fn an_answer_ends_when_the_login_is_longer_ago_than_the_route_permits() {
+    let site = Site::new(None, false);
+    let requirement = AuthenticationRequirement::max_age(Duration::from_secs(60)).expect("an age");
+    let policy = RoutePolicy::new("the route", Access::Authenticated)
+        .with_authentication(requirement)
+        .expect("not public");
+    let headers = vec![("authorization", "x")];
+    let Ok((admitted, exit)) = done(site.gate.door(policy).enter(&view(&headers))) else {
+        panic!("refused");
+    };
+    done(exit.finish(200, None));
+    let lease = admitted.lease().expect("a lease");
+    site.clock.advance(Duration::from_secs(60));
+    assert_eq!(done(lease.check()), good(LONGEST_PAUSE));
+    site.clock.advance(Duration::from_millis(1));
+    assert_eq!(done(lease.check()), Standing::Over);
+    assert_eq!(site.events.count(EventKind::StreamEnded), 1);
 }
 
 #[test]
