@@ -1,7 +1,6 @@
 //! Why a command did not do what it was asked for.
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ringwall_authn::api_key::{ApiKeyManagementError, InvalidApiKeyName, PepperError};
@@ -14,11 +13,10 @@ pub(crate) enum Failure {
     /// Arguments that are understood one by one, and not together.
     #[error("{0}")]
     Arguments(&'static str),
-    /// A file that an argument names.
-    #[error("{option} names {path:?}, which {problem}")]
+    /// A file that an argument names. Its name is not repeated: somebody may have written the secret itself.
+    #[error("the file that {option} names {problem}")]
     File {
         option: &'static str,
-        path: PathBuf,
         problem: String,
     },
     /// A secret that is missing, or cannot be one.

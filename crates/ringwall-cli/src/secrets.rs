@@ -45,11 +45,7 @@ pub(crate) fn bounded(
     path: &Path,
     max_bytes: u64,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let fault = |problem: String| Failure::File {
-        option,
-        path: path.to_owned(),
-        problem,
-    };
+    let fault = |problem: String| Failure::File { option, problem };
     let unreadable = |error: io::Error| fault(format!("cannot be read ({})", error.kind()));
     // Asked before it is opened: to open a named pipe would wait for somebody to write into it.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {

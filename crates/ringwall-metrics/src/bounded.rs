@@ -38,8 +38,11 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// event of the kind [`EventKind::EventsDropped`] once a minute at most.
 ///
 /// - **Which events.** [`AuthenticationFailed`], [`CredentialsMissing`], [`CredentialsAmbiguous`],
-///   [`CredentialReplayed`], [`RequestRefused`] and [`HandshakeFailed`], each with a number of its own, so
-///   that a flood of one does not hide another. All others pass.
+///   [`CredentialReplayed`], [`RequestRefused`] and [`HandshakeFailed`]; and what each request is refused
+///   with while a decision cannot be reached, whoever sends it: [`KeysUnavailable`],
+///   [`RevocationUnavailable`], [`ReplayStoreUnavailable`], [`ApiKeysUnavailable`] (which made-up keys
+///   cause too, when too many are looked up at once) and [`ClockUnavailable`]. Each has a number of its
+///   own, so that a flood of one does not hide another. All others pass.
 /// - **Which source.** The address of the event, IPv4-mapped ones as IPv4; an IPv6 network of 64 bits is
 ///   one source, since whoever has one address has all of it. Events without an address are one source
 ///   together.
@@ -61,6 +64,11 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// [`CredentialReplayed`]: EventKind::CredentialReplayed
 /// [`RequestRefused`]: EventKind::RequestRefused
 /// [`HandshakeFailed`]: EventKind::HandshakeFailed
+/// [`KeysUnavailable`]: EventKind::KeysUnavailable
+/// [`RevocationUnavailable`]: EventKind::RevocationUnavailable
+/// [`ReplayStoreUnavailable`]: EventKind::ReplayStoreUnavailable
+/// [`ApiKeysUnavailable`]: EventKind::ApiKeysUnavailable
+/// [`ClockUnavailable`]: EventKind::ClockUnavailable
 pub struct BoundedEvents {
     inner: Arc<dyn EventSink>,
     clock: Arc<dyn MonotonicClock>,
@@ -313,6 +321,12 @@ const fn is_bounded(kind: EventKind) -> bool {
             | EventKind::CredentialReplayed
             | EventKind::RequestRefused
             | EventKind::HandshakeFailed
+            // In an outage, one for each request.
+            | EventKind::KeysUnavailable
+            | EventKind::RevocationUnavailable
+            | EventKind::ReplayStoreUnavailable
+            | EventKind::ApiKeysUnavailable
+            | EventKind::ClockUnavailable
     )
 }
 

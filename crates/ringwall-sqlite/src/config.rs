@@ -9,7 +9,7 @@ use crate::Error;
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that can be set: a request that waits longer is a request that fails.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-/// Connections, each with a thread of its own. One of them writes at a time.
+/// Connections of readers, each with a thread of its own. There is one more, which writes.
 const CONNECTIONS: u32 = 4;
 /// The most that can be set.
 const MAX_CONNECTIONS: u32 = 64;
@@ -44,13 +44,21 @@ impl SqliteConfig {
         self
     }
 
-    /// Connections at once, each a thread: 4 unless set, 64 at most.
+    /// Readers at once, each a connection and a thread: 4 unless set, 64 at most. There is one more for
+    /// writers.
     pub const fn connections(mut self, connections: u32) -> Self {
         self.connections = connections;
         self
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
+        // SQLite takes these for a database in memory, or for a URI with parameters, and not for a file.
+        let path = self.path.as_os_str().as_encoded_bytes();
+        if path.is_empty() || path.starts_with(b":") || path.starts_with(b"file:") {
+            return Err(Error::Configuration(
+                "the path must not be empty or begin with `:` or `file:`: write ./ in front",
+            ));
+        }
         if self.timeout < Duration::from_millis(1) || self.timeout > MAX_TIMEOUT {
             return Err(Error::Configuration(
                 "the time-out must be from 1 ms to 60 s",
@@ -76,6 +84,9 @@ mod tests {
             config().timeout(Duration::from_secs(61)),
             config().connections(0),
             config().connections(65),
+            SqliteConfig::new(""),
+            SqliteConfig::new(":memory:"),
+            SqliteConfig::new("file:x?mode=memory"),
         ] {
             assert!(config.check().is_err(), "{config:?}");
         }

@@ -30,9 +30,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// - Nothing that stands in the schema is run as code (`trusted_schema = OFF`).
 #[derive(Clone)]
 pub struct SqliteDatabase {
+    /// For readers.
     pool: SqlitePool,
-    /// Of one process, one waits for the file's lock and the others for their turn: the lock has no queue,
-    /// and who waits for it keeps a connection that a reader could use.
+    /// For writers: one connection. A call that is dropped while it waits for the file's lock leaves its
+    /// connection waiting, up to the time-out, and readers must not run out of theirs by that.
+    writer: SqlitePool,
+    /// Of one process, one waits for the file's lock and the others for their turn: the lock has no queue.
     turn: Arc<Semaphore>,
     timeout: Duration,
     path: Arc<Path>,
@@ -95,10 +98,15 @@ impl SqliteDatabase {
         let pool = SqlitePoolOptions::new()
             .max_connections(config.connections)
             .acquire_timeout(config.timeout)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(config.timeout)
+            .connect_lazy_with(options);
         Ok(Self {
             pool,
+            writer,
             turn: Arc::new(Semaphore::new(1)),
             timeout: config.timeout,
             path: config.path.as_path().into(),
@@ -119,9 +127,11 @@ impl SqliteDatabase {
 
     /// Finishes what is being done and closes the file.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 
+    /// For reading.
     pub(crate) const fn pool(&self) -> &SqlitePool {
         &self.pool
     }
@@ -134,7 +144,7 @@ impl SqliteDatabase {
         let turn = self.turn.acquire().await;
         // Nobody closes the semaphore.
         let _turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Writing { transaction, _turn })
     }
 }

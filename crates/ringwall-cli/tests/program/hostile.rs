@@ -231,6 +231,8 @@ fn a_secret_is_read_from_a_small_file_and_from_nothing_else() {
         (pipe.as_str(), "not a regular file"),
         ("/dev/zero", "not a regular file"),
         ("missing", "cannot be read"),
+        // The password itself, where its file belongs.
+        ("hunter2", "cannot be read"),
         (empty.as_str(), "is empty"),
     ] {
         let words = [

@@ -88,11 +88,29 @@ fn a_flood_of_one_kind_hides_no_other_kind_of_the_same_source() {
 fn what_nobody_can_cause_at_will_always_passes() {
     let setting = Setting::new(1, 1);
     for _ in 0..50 {
-        setting.emit(EventKind::KeysUnavailable, Ipv4Addr::LOCALHOST);
+        setting.emit(EventKind::AuditFailed, Ipv4Addr::LOCALHOST);
         setting.emit(EventKind::AuthenticationSucceeded, Ipv4Addr::LOCALHOST);
         setting.emit(EventKind::AccessDenied, Ipv4Addr::LOCALHOST);
     }
     assert_eq!(setting.kept.snapshot().len(), 150);
+}
+
+#[test]
+fn in_an_outage_one_source_fills_no_log() {
+    for kind in [
+        EventKind::KeysUnavailable,
+        EventKind::RevocationUnavailable,
+        EventKind::ReplayStoreUnavailable,
+        EventKind::ApiKeysUnavailable,
+        EventKind::ClockUnavailable,
+    ] {
+        let setting = Setting::new(2, 100);
+        for _ in 0..50 {
+            setting.emit(kind, Ipv4Addr::LOCALHOST);
+        }
+        assert_eq!(setting.kept.count(kind), 2, "{kind:?}");
+        assert_eq!(setting.bounded.dropped(), 48);
+    }
 }
 
 #[test]

@@ -86,6 +86,35 @@ async fn a_call_that_is_dropped_leaves_nothing_half_done_and_holds_nobody_up() {
     other.insert(key(&org())).await.expect("free");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_that_are_dropped_while_they_wait_for_the_lock_keep_no_reader_waiting() {
+    let place = fresh().await;
+    let config = SqliteConfig::new(&place.address).timeout(LIMIT);
+    let database = SqliteDatabase::open(config.connections(2))
+        .await
+        .expect("it opens");
+    let keys = SqliteApiKeys::open(&database).await.expect("migrated");
+    let (known, new) = (key(&org()), key(&org()));
+    keys.insert(known.clone()).await.expect("it answers");
+
+    let pool = beside(&place.address).await;
+    let lock = pool.begin_with("BEGIN IMMEDIATE").await.expect("free");
+    for _ in 0..4 {
+        let insertion = keys.insert(new.clone());
+        let patience = Duration::from_millis(50);
+        let dropped = tokio::time::timeout(patience, async { insertion.await }).await;
+        assert!(dropped.is_err(), "somebody else has the lock");
+    }
+    let reading = keys.find(&known.id);
+    let found = tokio::time::timeout(LIMIT / 4, async { reading.await }).await;
+    let found = found.expect("readers wait for nobody");
+    assert_eq!(found.expect("it answers"), Some(known));
+    lock.rollback().await.expect("held");
+
+    assert_eq!(keys.find(&new.id).await.expect("it answers"), None);
+    keys.insert(new).await.expect("free");
+}
+
 #[tokio::test]
 async fn a_key_that_cannot_be_read_is_corrupt_in_every_answer_and_can_be_taken_back() {
     let place = fresh().await;
