@@ -23,7 +23,7 @@ pub enum EventKind {
     CredentialsAmbiguous,
     /// An authenticated caller may not do what it asked for.
     AccessDenied,
-    /// A request was refused for its form (path, body length).
+    /// A request was refused for its form (path, body length), or because too many were at work.
     RequestRefused,
     /// A key source cannot serve keys, so no decision can be reached.
     KeysUnavailable,

@@ -51,6 +51,8 @@ pub(crate) enum SettingsError {
     Invalid,
     #[error("too many organisations have settings of their own")]
     TooMany,
+    #[error("the change was cut off")]
+    CutOff,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -151,8 +153,19 @@ impl Settings {
             .unwrap_or_default()
     }
 
-    /// Changes the settings of one organisation: in the database, then in force.
+    /// Changes the settings of one organisation: in the database, then in force. It is done as a whole,
+    /// also when whoever asked hangs up in the middle.
     pub(crate) async fn change(
+        &self,
+        org: &OrgId,
+        change: SettingsChange,
+    ) -> Result<OrgSettings, SettingsError> {
+        let (settings, org) = (self.clone(), org.clone());
+        let done = tokio::spawn(async move { settings.change_whole(&org, change).await });
+        done.await.map_err(|_| SettingsError::CutOff)?
+    }
+
+    async fn change_whole(
         &self,
         org: &OrgId,
         change: SettingsChange,

@@ -252,6 +252,9 @@ impl Inner {
                     EventKind::ClockUnavailable
                 } else if error.refusal() == ApiKeyRefusal::PepperUnknown {
                     EventKind::Misconfigured
+                } else if error.refusal() == ApiKeyRefusal::TooManyLookups {
+                    // Strangers can cause it, so it must not look like an outage.
+                    EventKind::RequestRefused
                 } else {
                     EventKind::ApiKeysUnavailable
                 };

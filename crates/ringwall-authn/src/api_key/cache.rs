@@ -59,7 +59,6 @@ pub(crate) struct Ticket(u64);
 /// Ids that are not there are kept apart, so that whoever asks for many of them cannot push the keys
 /// out that are there.
 pub(crate) struct KeyCache {
-    hasher: RandomState,
     keys: Box<[Mutex<Generations>]>,
     missing: Box<[Mutex<Generations>]>,
     staleness: Duration,
@@ -95,7 +94,6 @@ impl KeyCache {
         Self {
             keys: shards(capacity),
             missing: shards(capacity.min(MAX_MISSING)),
-            hasher,
             staleness,
             revisions: AtomicU64::new(0),
         }
@@ -145,7 +143,10 @@ impl KeyCache {
         };
         // Under the lock: a revocation counts first and removes second, so it either is seen here or
         // finds what is entered here.
-        if self.revisions.load(Ordering::SeqCst) == ticket.0 {
+        // And of two answers of the store the one that was asked for later: another process may have
+        // revoked the key in between.
+        let is_newest = shard.get(id).is_none_or(|(_, known)| known <= read_at);
+        if is_newest && self.revisions.load(Ordering::SeqCst) == ticket.0 {
             let gone = shard.insert(id, Entry { value, read_at });
             drop(shard);
             drop(gone);
@@ -162,16 +163,19 @@ impl KeyCache {
         }
     }
 
-    /// Forgets everything.
-    pub(crate) fn forget_all(&self) {
+    /// Forgets the keys that are meant, and what is known to be missing stays so.
+    pub(crate) fn forget_those(&self, is_meant: impl Fn(&ApiKeyRecord) -> bool) {
         self.revisions.fetch_add(1, Ordering::SeqCst);
-        for shard in self.keys.iter().chain(&self.missing) {
-            let gone = {
-                let mut shard = lock(shard);
-                let half = shard.half;
-                core::mem::replace(&mut *shard, Generations::new(half, &self.hasher))
-            };
-            drop(gone);
+        let stays = |entry: &Entry| {
+            let key = entry.value.as_ref();
+            !key.is_some_and(|key| is_meant(&key.record))
+        };
+        for shard in &self.keys {
+            let mut shard = lock(shard);
+            let Generations { young, old, .. } = &mut *shard;
+            for generation in [young, old] {
+                generation.retain(|_, entry| stays(entry));
+            }
         }
     }
 
@@ -269,6 +273,72 @@ mod tests {
         shards.iter().map(count).sum()
     }
 
+    /// The first characters choose the shard.
+    fn id_of(n: u8) -> String {
+        format!("{n:04}{n:012}")
+    }
+
+    fn key(n: u8, org: &str) -> Arc<CachedKey> {
+        use ringwall_core::principal::{OrgId, Subject, Tenant};
+        let digest = crate::api_key::SecretHasher::sha256().hash(&[n]);
+        CachedKey::new(ApiKeyRecord {
+            id: crate::api_key::ApiKeyId::new(&id_of(n)).unwrap(),
+            name: crate::api_key::ApiKeyName::new("x").unwrap(),
+            tenant: Tenant {
+                org: OrgId::new(org).unwrap(),
+                project: None,
+            },
+            scopes: Vec::new(),
+            created_by: Subject::new("u").unwrap(),
+            created_at: ringwall_core::clock::Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            networks: Vec::new(),
+            origins: Vec::new(),
+            digest,
+            last_used_at: None,
+            revoked_at: None,
+            replaced: None,
+        })
+    }
+
+    fn holds(cache: &KeyCache, id: &str) -> bool {
+        matches!(cache.get(id, Duration::from_secs(1)), Found::Key(_))
+    }
+
+    #[test]
+    fn forgets_the_keys_of_one_organisation_and_nothing_of_the_others() {
+        let cache = KeyCache::new(1000, Duration::from_secs(30));
+        for n in 0..100 {
+            let org = if n % 2 == 0 { "acme" } else { "other" };
+            let key = key(n, org);
+            let id = key.record.id.to_string();
+            let ticket = ticket(&cache, &id);
+            cache.insert(ticket, &id, Some(key), Duration::ZERO);
+        }
+        let before = ticket(&cache, "a");
+        cache.forget_those(|record| record.tenant.org == "acme");
+        for n in 0..100 {
+            assert_eq!(holds(&cache, &id_of(n)), n % 2 == 1, "{n}");
+        }
+        // What was read before does not enter after it.
+        cache.insert(before, &id_of(0), Some(key(0, "acme")), Duration::ZERO);
+        assert!(!holds(&cache, &id_of(0)));
+    }
+
+    #[test]
+    fn an_older_answer_of_the_store_does_not_replace_a_newer_one() {
+        let cache = KeyCache::new(1000, Duration::from_secs(30));
+        let id = id_of(7);
+        let (slow, fast) = (ticket(&cache, &id), ticket(&cache, &id));
+        let (old, new) = (key(7, "acme"), key(7, "acme"));
+        cache.insert(fast, &id, Some(Arc::clone(&new)), Duration::from_millis(20));
+        cache.insert(slow, &id, Some(old), Duration::from_millis(10));
+        let Found::Key(found) = cache.get(&id, Duration::from_secs(1)) else {
+            panic!("it is there");
+        };
+        assert!(Arc::ptr_eq(&found, &new));
+    }
+
     #[test]
     fn holds_no_more_than_it_may() {
         let capacity = 320;
@@ -283,7 +353,5 @@ mod tests {
             assert!(entries(&cache.missing) <= capacity, "{n}");
         }
         assert!(entries(&cache.missing) > 0);
-        cache.forget_all();
-        assert_eq!(entries(&cache.missing), 0);
     }
 }

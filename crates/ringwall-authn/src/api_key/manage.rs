@@ -97,15 +97,19 @@ pub struct CreatedApiKey {
 /// store may have done what it was asked for.
 struct Forget<'a> {
     inner: &'a Inner,
-    /// All keys when `None`.
-    id: Option<&'a ApiKeyId>,
+    which: Which<'a>,
+}
+
+enum Which<'a> {
+    One(&'a ApiKeyId),
+    Those(&'a ApiKeysOf),
 }
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        match self.id {
-            Some(id) => self.inner.cache.forget(id.as_str()),
-            None => self.inner.cache.forget_all(),
+        match self.which {
+            Which::One(id) => self.inner.cache.forget(id.as_str()),
+            Which::Those(whose) => self.inner.cache.forget_those(|key| whose.includes(key)),
         }
     }
 }
@@ -147,7 +151,7 @@ impl ApiKeys {
         record.last_used_at = None;
         let forget = Forget {
             inner: &self.0,
-            id: Some(&record.id),
+            which: Which::One(&record.id),
         };
         self.0.store.insert(record.clone()).await?;
         drop(forget);
@@ -248,7 +252,7 @@ impl ApiKeys {
         };
         let forget = Forget {
             inner: &self.0,
-            id: Some(id),
+            which: Which::One(id),
         };
         self.0.store.rotate(rotation).await?;
         drop(forget);
@@ -274,7 +278,7 @@ impl ApiKeys {
         }
         let forget = Forget {
             inner: &self.0,
-            id: Some(id),
+            which: Which::One(id),
         };
         let record = self.0.store.revoke(&tenant.org, id, now).await?;
         drop(forget);
@@ -293,7 +297,7 @@ impl ApiKeys {
         let now = self.0.now()?;
         let forget = Forget {
             inner: &self.0,
-            id: None,
+            which: Which::Those(whose),
         };
         let count = self.0.store.revoke_all(whose, now).await?;
         drop(forget);

@@ -113,7 +113,11 @@ pub(crate) fn router(
             "/v1/orgs/{org}/settings",
             get(organisation::settings)
                 .require_scope("settings:read")
-                .and(patch(organisation::change).require_scope("settings:write")),
+                .and(
+                    patch(organisation::change)
+                        .require_scope("settings:write")
+                        .step_up(step_up.clone()),
+                ),
         )
         .route(
             "/v1/orgs/{org}/revoke",

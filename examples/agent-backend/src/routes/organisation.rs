@@ -74,6 +74,9 @@ impl From<SettingsError> for Problem {
         match error {
             SettingsError::Invalid => Self::invalid(error.to_string()),
             SettingsError::TooMany => Self::Denied(Denial::Conflict),
+            SettingsError::CutOff => Self::Denied(Denial::Unavailable {
+                retry_after: core::time::Duration::from_secs(1),
+            }),
             SettingsError::Store(error) => error.into(),
         }
     }

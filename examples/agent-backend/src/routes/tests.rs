@@ -68,7 +68,7 @@ GET     /v1/auth/api-keys/{id}                                 all of settings:r
 DELETE  /v1/auth/api-keys/{id}                                 all of settings:write
 POST    /v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate all of settings:write
 GET     /v1/orgs/{org}/settings                                all of settings:read
-PATCH   /v1/orgs/{org}/settings                                all of settings:write
+PATCH   /v1/orgs/{org}/settings                                all of settings:write, login: at most 300 s old
 POST    /v1/orgs/{org}/revoke                                  all of settings:write, login: at most 300 s old
 ANY     (unknown path)                                         authenticated
 ";

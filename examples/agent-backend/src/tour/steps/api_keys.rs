@@ -526,6 +526,7 @@ async fn settings(tour: &mut Tour, client: &Client, forge: &Forge) {
     let of_strict = |mail: &str, verified: bool| {
         let claims = [
             ("org_id", "strict".into()),
+            ("auth_time", forge.at(0).into()),
             ("acr", "urn:example:mfa".into()),
             ("email", mail.into()),
             ("email_verified", verified.into()),
