@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use super::fault::{Faults, SettingSource};
+use super::settings::SETTINGS;
 use super::tree::{self, Entry, Node, Table};
 
 /// The most variables of one prefix.
@@ -44,16 +45,16 @@ impl Variables {
         value.map(|value| value.into_string().map_err(|_| NotUtf8))
     }
 
-    /// The names that begin with `prefix`, in order.
-    fn names(&self, prefix: &str) -> Vec<String> {
+    /// The names that are meant, in order.
+    fn names(&self, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
         let mut names: Vec<String> = match self {
             Self::Process => std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())
-                .filter(|name| name.starts_with(prefix))
+                .filter(|name| is_meant(name))
                 .collect(),
             Self::Given(variables) => variables
                 .keys()
-                .filter(|name| name.starts_with(prefix))
+                .filter(|name| is_meant(name))
                 .cloned()
                 .collect(),
         };
@@ -64,8 +65,13 @@ impl Variables {
 
 /// Puts what the variables of this prefix say into `table`, before what is there.
 pub(super) fn apply(table: &mut Table, prefix: &str, variables: &Variables, faults: &mut Faults) {
+    for name in variables.names(|name| is_near_miss(name, prefix)) {
+        let problem = "is not read: two underscores follow the prefix, which is in its own letters";
+        let remedy = "write RINGWALL__SECTION__SETTING, with the prefix that is read";
+        faults.add(&shown(&name), variable(&name), problem, remedy);
+    }
     let prefix = format!("{prefix}{SEPARATOR}");
-    let names = variables.names(&prefix);
+    let names = variables.names(|name| name.starts_with(&prefix));
     if names.len() > MAX_VARIABLES {
         let problem = format!("has more than {MAX_VARIABLES} variables of this prefix");
         let remedy = "take another prefix";
@@ -110,6 +116,37 @@ pub(super) fn apply(table: &mut Table, prefix: &str, variables: &Variables, faul
             faults.add(&field, source_of_fault, problem, remedy);
         }
     }
+}
+
+/// Whether somebody meant one of our settings, and wrote it so that nobody reads it: with one underscore
+/// behind the prefix (`RINGWALL_API_KEYS__CACHED`, `RINGWALL_REALM`), or with the prefix in other letters.
+/// A setting that is ignored in silence is a limit that does not limit.
+fn is_near_miss(name: &str, prefix: &str) -> bool {
+    let Some((head, rest)) = name.split_at_checked(prefix.len()) else {
+        return false;
+    };
+    if !head.eq_ignore_ascii_case(prefix) {
+        return false;
+    }
+    if let Some(path) = rest.strip_prefix(SEPARATOR) {
+        return head != prefix && names_a_setting(path);
+    }
+    rest.strip_prefix('_').is_some_and(names_a_setting)
+}
+
+/// Whether the first level is a section of ours with something below it, or the whole is a setting.
+fn names_a_setting(path: &str) -> bool {
+    let (first, below) = match path.split_once(SEPARATOR) {
+        Some((first, _)) => (first, true),
+        None => (path, false),
+    };
+    SETTINGS.iter().any(|setting| {
+        let mut levels = setting.name().split('.');
+        let is_first = levels
+            .next()
+            .is_some_and(|own| own.eq_ignore_ascii_case(first));
+        is_first && levels.next().is_some() == below
+    })
 }
 
 pub(super) fn variable(name: &str) -> SettingSource {

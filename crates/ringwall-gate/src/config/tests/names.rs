@@ -127,6 +127,35 @@ fn sections_of_a_list_are_counted() {
 }
 
 #[test]
+fn variables_that_nearly_are_settings_are_refused_and_not_passed_over() {
+    let folder = Folder::new();
+    for name in [
+        "RINGWALL_API_KEYS__CACHED",
+        "RINGWALL_TOKENS__ISSUER",
+        "RINGWALL_REALM",
+        "ringwall__tokens__issuer",
+        "Ringwall__REALM",
+    ] {
+        let faults = folder.load_with(JWT, &[(name, "x")]).expect_err(name);
+        assert!(
+            faults.to_string().contains("is not read"),
+            "{name}: {faults}"
+        );
+    }
+    // What is somebody else's is left alone.
+    for name in [
+        "RINGWALL_PEPPER",
+        "RINGWALL_STORE_PASSWORD",
+        "RINGWALL_TEST_REDIS_URL",
+        "RINGWALL_TOKENS",
+        "RINGWALLX__REALM",
+        "RINGWALL",
+    ] {
+        assert!(folder.load_with(JWT, &[(name, "x")]).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn variables_that_are_no_settings_are_refused() {
     let folder = Folder::new();
     for (name, value, field) in [
