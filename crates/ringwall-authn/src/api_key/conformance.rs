@@ -1,9 +1,14 @@
 //! The suite that every [`ApiKeyStore`] passes, also one of yours.
 //!
-//! ```no_run
-//! # async fn fresh_store() -> std::sync::Arc<dyn ringwall_authn::api_key::ApiKeyStore> { unimplemented!() }
-//! # async fn test() {
-//! ringwall_authn::api_key::conformance::run(fresh_store).await;
+//! ```
+//! use std::sync::Arc;
+//! use ringwall_authn::MemoryApiKeys;
+//! use ringwall_authn::api_key::{ApiKeyStore, conformance};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // Yours in place of this one.
+//! conformance::run(async || Arc::new(MemoryApiKeys::new(1000)) as Arc<dyn ApiKeyStore>).await;
 //! # }
 //! ```
 
