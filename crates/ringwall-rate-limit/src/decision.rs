@@ -1,0 +1,287 @@
+//! What a check came to, limit by limit.
+
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use crate::policies::{Dimension, PolicyId};
+use crate::quota::Quota;
+
+/// The most limits that one request is checked against.
+pub const MAX_DIMENSIONS: usize = 8;
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Every limit allows it, and each was charged.
+    Allowed,
+    /// A limit does not allow it now, and none was charged.
+    Denied {
+        /// How long until it would be allowed, if nobody else took anything meanwhile: the longest wait of
+        /// the limits that deny.
+        retry_after: Duration,
+    },
+    /// It costs more than a limit ever holds, so waiting is of no use. None was charged.
+    NeverAllowed,
+}
+
+/// What one limit says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitStatus {
+    pub(crate) dimension: Dimension,
+    pub(crate) quota: Quota,
+    /// Nanoseconds until the bucket is full, before and after.
+    pub(crate) before: u64,
+    pub(crate) after: u64,
+    pub(crate) wait: u64,
+    pub(crate) state: LimitState,
+    pub(crate) is_shared: bool,
+    pub(crate) is_shadow: bool,
+}
+
+/// What a limit says to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitState {
+    /// It allows it.
+    Within,
+    /// It does not allow it now.
+    Exceeded,
+    /// The request costs more than the limit ever holds.
+    BeyondBurst,
+}
+
+impl LimitStatus {
+    /// For stores: what one limit says, in times until the bucket is full, before the request and after it.
+    #[must_use]
+    pub fn new(
+        dimension: Dimension,
+        quota: Quota,
+        before: Duration,
+        after: Duration,
+        wait: Duration,
+        state: LimitState,
+    ) -> Self {
+        let nanos = |time| crate::quota::nanos(time).unwrap_or(u64::MAX);
+        Self {
+            dimension,
+            quota,
+            before: nanos(before),
+            after: nanos(after),
+            wait: nanos(wait),
+            state,
+            is_shared: false,
+            is_shadow: false,
+        }
+    }
+
+    /// The limit.
+    #[must_use]
+    pub const fn policy(&self) -> PolicyId {
+        self.dimension.policy
+    }
+
+    /// Whose bucket.
+    #[must_use]
+    pub const fn dimension(&self) -> Dimension {
+        self.dimension
+    }
+
+    /// The quota that holds for the bucket.
+    #[must_use]
+    pub const fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    /// What it says.
+    #[must_use]
+    pub const fn state(&self) -> LimitState {
+        self.state
+    }
+
+    /// Whether it is only tried out ([`Enforcement::Shadow`](crate::Enforcement::Shadow)): what it says denied
+    /// nothing.
+    #[must_use]
+    pub const fn is_shadow(&self) -> bool {
+        self.is_shadow
+    }
+
+    /// Whether the bucket is the one that all keys share for which the table had no place.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// How many tokens a full bucket holds.
+    #[must_use]
+    pub const fn limit(&self) -> u32 {
+        self.quota.burst_size()
+    }
+
+    /// How many whole tokens are left.
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        let left = self.quota.capacity_nanos().saturating_sub(self.after);
+        let tokens = left.checked_div(self.quota.interval_nanos()).unwrap_or(0);
+        u32::try_from(tokens).unwrap_or(u32::MAX)
+    }
+
+    /// How long until the bucket is full again, if nothing more is taken.
+    #[must_use]
+    pub const fn reset_after(&self) -> Duration {
+        Duration::from_nanos(self.after)
+    }
+
+    /// How long until this limit would allow the request; zero when it does.
+    #[must_use]
+    pub const fn retry_after(&self) -> Duration {
+        Duration::from_nanos(self.wait)
+    }
+
+    /// Whether this request made it 80 % or more of the bucket that is used: once on the way up, for a metric
+    /// that warns before anybody is denied.
+    #[must_use]
+    pub fn crossed_into_near(&self) -> bool {
+        let capacity = self.quota.capacity_nanos();
+        // A capacity is below 2^59, so five times as much fits.
+        let is_near = |debt: u64| debt.saturating_mul(5) >= capacity.saturating_mul(4);
+        self.state == LimitState::Within && !is_near(self.before) && is_near(self.after)
+    }
+}
+
+/// What a check came to, and what each limit says of it.
+///
+/// It is the receipt of what was taken, too: whoever gives it to [`refund`](crate::LimitStore::refund) parts
+/// with it, so nothing is given back twice.
+#[derive(Debug)]
+#[must_use]
+pub struct Decision {
+    verdict: Verdict,
+    /// Whether it was made to charge, and not to look.
+    is_receipt: bool,
+    cost: NonZeroU32,
+    count: usize,
+    statuses: [Option<LimitStatus>; MAX_DIMENSIONS],
+}
+
+impl Decision {
+    /// For stores: the verdict that follows from what each limit says. A limit that is tried out counts for
+    /// nothing; statuses beyond [`MAX_DIMENSIONS`] are an error of the caller's and deny.
+    pub fn new(cost: NonZeroU32, statuses: impl IntoIterator<Item = LimitStatus>) -> Self {
+        let mut decision = Self::empty(cost);
+        for status in statuses {
+            if !decision.push(status) {
+                decision.verdict = Verdict::NeverAllowed;
+                return decision;
+            }
+        }
+        decision.conclude();
+        decision
+    }
+
+    pub(crate) const fn empty(cost: NonZeroU32) -> Self {
+        Self {
+            verdict: Verdict::NeverAllowed,
+            is_receipt: true,
+            cost,
+            count: 0,
+            statuses: [None; MAX_DIMENSIONS],
+        }
+    }
+
+    /// Whether there was a place for it.
+    pub(crate) fn push(&mut self, status: LimitStatus) -> bool {
+        let Some(place) = self.statuses.get_mut(self.count) else {
+            return false;
+        };
+        *place = Some(status);
+        self.count = self.count.saturating_add(1);
+        true
+    }
+
+    pub(crate) fn statuses_mut(&mut self) -> impl Iterator<Item = &mut LimitStatus> {
+        self.statuses.iter_mut().flatten()
+    }
+
+    /// Settles the verdict.
+    pub(crate) fn conclude(&mut self) {
+        let mut wait = None;
+        for status in self.statuses.iter().flatten() {
+            if status.is_shadow {
+                continue;
+            }
+            match status.state {
+                LimitState::Within => {}
+                LimitState::Exceeded => wait = wait.max(Some(status.wait)),
+                LimitState::BeyondBurst => {
+                    self.verdict = Verdict::NeverAllowed;
+                    return;
+                }
+            }
+        }
+        self.verdict = match wait {
+            None => Verdict::Allowed,
+            Some(wait) => Verdict::Denied {
+                retry_after: Duration::from_nanos(wait),
+            },
+        };
+    }
+
+    /// What it came to.
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Whether every limit allows it.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self.verdict, Verdict::Allowed)
+    }
+
+    /// What it cost, or would have.
+    #[must_use]
+    pub const fn cost(&self) -> NonZeroU32 {
+        self.cost
+    }
+
+    /// What each limit says, in the order of the check; a limit that was named twice once.
+    pub fn statuses(&self) -> impl Iterator<Item = &LimitStatus> + Clone {
+        self.statuses.iter().flatten()
+    }
+
+    /// The limits that deny.
+    pub fn violated(&self) -> impl Iterator<Item = &LimitStatus> + Clone {
+        self.statuses()
+            .filter(|status| !status.is_shadow && status.state != LimitState::Within)
+    }
+
+    /// The limit to tell a client about that reads but one: the one that denies for the longest, or else the
+    /// one of which the least is left.
+    #[must_use]
+    pub fn tightest(&self) -> Option<&LimitStatus> {
+        let denies = self.violated().max_by_key(|status| status.wait);
+        denies.or_else(|| {
+            self.statuses()
+                .filter(|status| !status.is_shadow)
+                .min_by_key(|status| {
+                    // What is left of a hundred thousand: shares compare across limits.
+                    let capacity = u128::from(status.quota.capacity_nanos()).max(1);
+                    let left = capacity.saturating_sub(u128::from(status.after));
+                    left.saturating_mul(100_000).checked_div(capacity)
+                })
+        })
+    }
+
+    /// For stores: this decision as the answer of a [`peek`](crate::LimitStore::peek), by which nothing was
+    /// charged.
+    pub const fn uncharged(mut self) -> Self {
+        self.is_receipt = false;
+        self
+    }
+
+    /// For stores: the buckets that were charged, which are none unless it is allowed.
+    pub fn charged(&self) -> impl Iterator<Item = &LimitStatus> + Clone {
+        let was_charged = self.is_allowed() && self.is_receipt;
+        self.statuses()
+            .filter(move |status| was_charged && status.state == LimitState::Within)
+    }
+}

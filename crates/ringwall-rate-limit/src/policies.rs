@@ -1,0 +1,425 @@
+//! The limits of a service: their names, their quotas, and how strictly they are meant.
+
+use core::fmt;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::key::{KeyError, KeyHasher, LimitKey};
+use crate::quota::Quota;
+
+/// Whether a limit denies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Enforcement {
+    /// What is above the limit is denied.
+    #[default]
+    Enforced,
+    /// The limit counts and says what it would have denied, and denies nothing: to try a limit out
+    /// on real traffic.
+    Shadow,
+}
+
+/// A limit's place in its [`Policies`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PolicyId(u16);
+
+impl PolicyId {
+    pub(crate) fn place(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// One bucket that a request takes from: a limit, and whose bucket of it.
+///
+/// It is made by [`Policies::dimension`] alone, so the limit's name is a part of what was hashed, and two
+/// limits never share a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dimension {
+    pub(crate) policy: PolicyId,
+    pub(crate) key: LimitKey,
+}
+
+impl Dimension {
+    /// The limit.
+    #[must_use]
+    pub const fn policy(&self) -> PolicyId {
+        self.policy
+    }
+
+    /// Whose bucket.
+    #[must_use]
+    pub const fn key(&self) -> LimitKey {
+        self.key
+    }
+}
+
+/// The most limits of a service.
+pub const MAX_POLICIES: usize = 256;
+
+/// The longest name of a limit, in bytes.
+pub const MAX_POLICY_NAME_BYTES: usize = 64;
+
+/// The most buckets with a quota of their own. Changing one copies the list of them.
+pub const MAX_OVERRIDES: usize = 65_536;
+
+/// The limits of a service. Their names stay as they are built; quotas, overrides and enforcement change while
+/// requests are served, and no bucket is reset by it.
+///
+/// What a bucket owes is kept as the time in which it fills. Under a new quota it owes the same time, and
+/// never more than an empty bucket of the new quota does. So whoever had used up the old quota has none of the
+/// new one yet, and a lowered quota locks nobody out for longer than its own bucket takes to fill, and a second.
+///
+/// Cloning shares them.
+#[derive(Clone)]
+pub struct Policies(Arc<Shared>);
+
+struct Shared {
+    names: Box<[Box<str>]>,
+    hasher: KeyHasher,
+    live: ArcSwap<Live>,
+    /// Held while `live` is replaced, so that of two changes at once none is lost.
+    changing: Mutex<()>,
+}
+
+/// What may change.
+#[derive(Clone)]
+pub(crate) struct Live {
+    limits: Vec<Limit>,
+    overrides: HashMap<LimitKey, Quota>,
+}
+
+#[derive(Clone, Copy)]
+struct Limit {
+    quota: Quota,
+    ceiling: Option<Quota>,
+    enforcement: Enforcement,
+}
+
+impl Live {
+    /// `None` for a limit of other policies.
+    #[inline]
+    pub(crate) fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {
+        let limit = self.limits.get(dimension.policy.place())?;
+        if self.overrides.is_empty() {
+            return Some((limit.quota, limit.enforcement));
+        }
+        let own = self.overrides.get(&dimension.key);
+        Some((*own.unwrap_or(&limit.quota), limit.enforcement))
+    }
+}
+
+impl Policies {
+    /// No limits yet.
+    #[must_use]
+    pub fn builder() -> PoliciesBuilder {
+        PoliciesBuilder {
+            names: Vec::new(),
+            limits: Vec::new(),
+            hasher: None,
+        }
+    }
+
+    /// The limit of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<PolicyId> {
+        let place = self.0.names.iter().position(|known| **known == *name)?;
+        u16::try_from(place).ok().map(PolicyId)
+    }
+
+    /// The limits, in the order in which they were added.
+    pub fn ids(&self) -> impl Iterator<Item = PolicyId> + '_ {
+        (0..self.0.names.len()).filter_map(|place| u16::try_from(place).ok().map(PolicyId))
+    }
+
+    /// The name of a limit; empty for one of other policies.
+    #[must_use]
+    pub fn name(&self, policy: PolicyId) -> &str {
+        self.0.names.get(policy.place()).map_or("", |name| name)
+    }
+
+    /// The quota of a limit, as of now.
+    #[must_use]
+    pub fn quota(&self, policy: PolicyId) -> Option<Quota> {
+        let live = self.0.live.load();
+        live.limits.get(policy.place()).map(|limit| limit.quota)
+    }
+
+    /// The most that a tenant may set for itself, if anything.
+    #[must_use]
+    pub fn ceiling(&self, policy: PolicyId) -> Option<Quota> {
+        let live = self.0.live.load();
+        live.limits.get(policy.place())?.ceiling
+    }
+
+    /// Whether a limit denies.
+    #[must_use]
+    pub fn enforcement(&self, policy: PolicyId) -> Option<Enforcement> {
+        let live = self.0.live.load();
+        live.limits
+            .get(policy.place())
+            .map(|limit| limit.enforcement)
+    }
+
+    /// The quota that holds for a bucket: its own, or the limit's.
+    #[must_use]
+    pub fn quota_of(&self, dimension: &Dimension) -> Option<Quota> {
+        Some(self.0.live.load().limit(dimension)?.0)
+    }
+
+    /// A bucket: the one of the limit `policy` for whatever `parts` name. Compute it once a request.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`], for what cannot be counted by.
+    pub fn dimension<'a>(
+        &self,
+        policy: PolicyId,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Dimension, KeyError> {
+        let mut framed = self.0.hasher.begin();
+        // The name of a limit is no key by itself: a limit for everybody says so with a part of its own.
+        let mut parts = parts.into_iter();
+        let first = parts.next().ok_or(KeyError::Empty)?;
+        framed.part(self.name(policy).as_bytes())?;
+        framed.part(first)?;
+        for part in parts {
+            framed.part(part)?;
+        }
+        let key = framed.finish()?;
+        Ok(Dimension { policy, key })
+    }
+
+    /// Changes the quota of a limit.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Unknown`].
+    pub fn set_quota(&self, policy: PolicyId, quota: Quota) -> Result<(), PolicyError> {
+        self.change(|live| {
+            live.limit_mut(policy)?.quota = quota;
+            Ok(())
+        })
+    }
+
+    /// Begins or ends the trial of a limit.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Unknown`].
+    pub fn set_enforcement(
+        &self,
+        policy: PolicyId,
+        enforcement: Enforcement,
+    ) -> Result<(), PolicyError> {
+        self.change(|live| {
+            live.limit_mut(policy)?.enforcement = enforcement;
+            Ok(())
+        })
+    }
+
+    /// Gives one bucket a quota of its own (`None`: takes it away again), by the operator's word: no ceiling
+    /// holds.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Unknown`], [`PolicyError::TooManyOverrides`].
+    pub fn set_override(
+        &self,
+        dimension: &Dimension,
+        quota: Option<Quota>,
+    ) -> Result<(), PolicyError> {
+        self.change(|live| {
+            live.limit_mut(dimension.policy)?;
+            live.put(dimension.key, quota)
+        })
+    }
+
+    /// Gives one bucket the quota that its owner asks for, held under the operator's ceiling. Answers what
+    /// holds now.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::NoCeiling`] where the operator said none: then tenants set nothing.
+    /// [`PolicyError::Unknown`], [`PolicyError::TooManyOverrides`].
+    pub fn set_tenant_override(
+        &self,
+        dimension: &Dimension,
+        quota: Quota,
+    ) -> Result<Quota, PolicyError> {
+        self.change(|live| {
+            let ceiling = live.limit_mut(dimension.policy)?.ceiling;
+            let quota = quota.at_most(ceiling.ok_or(PolicyError::NoCeiling)?);
+            live.put(dimension.key, Some(quota))?;
+            Ok(quota)
+        })
+    }
+
+    pub(crate) fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.0.live.load()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.names.len()
+    }
+
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Live) -> Result<T, PolicyError>,
+    ) -> Result<T, PolicyError> {
+        let _guard = self
+            .0
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut live = Live::clone(&self.0.live.load());
+        let answer = change(&mut live)?;
+        self.0.live.store(Arc::new(live));
+        Ok(answer)
+    }
+}
+
+impl Live {
+    fn limit_mut(&mut self, policy: PolicyId) -> Result<&mut Limit, PolicyError> {
+        self.limits
+            .get_mut(policy.place())
+            .ok_or(PolicyError::Unknown)
+    }
+
+    fn put(&mut self, key: LimitKey, quota: Option<Quota>) -> Result<(), PolicyError> {
+        let Some(quota) = quota else {
+            self.overrides.remove(&key);
+            return Ok(());
+        };
+        if self.overrides.len() >= MAX_OVERRIDES && !self.overrides.contains_key(&key) {
+            return Err(PolicyError::TooManyOverrides);
+        }
+        self.overrides.insert(key, quota);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let live = self.0.live.load();
+        let limits = self.0.names.iter().zip(&live.limits);
+        f.debug_map()
+            .entries(limits.map(|(name, limit)| (name, (limit.quota, limit.enforcement))))
+            .finish()
+    }
+}
+
+/// Builds [`Policies`].
+#[derive(Debug)]
+#[must_use]
+pub struct PoliciesBuilder {
+    names: Vec<Box<str>>,
+    limits: Vec<Limit>,
+    hasher: Option<KeyHasher>,
+}
+
+impl PoliciesBuilder {
+    /// Adds a limit. Its name goes into header fields and into metrics: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Name`], [`PolicyError::Duplicate`], [`PolicyError::TooMany`].
+    pub fn add(self, name: &str, quota: Quota) -> Result<Self, PolicyError> {
+        self.add_with(name, quota, None, Enforcement::Enforced)
+    }
+
+    /// Adds a limit with all that there is to say of it: a ceiling, under which tenants may set a quota of their own
+    /// ([`Policies::set_tenant_override`]), and whether it denies.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add); and [`PolicyError::AboveCeiling`].
+    pub fn add_with(
+        mut self,
+        name: &str,
+        quota: Quota,
+        ceiling: Option<Quota>,
+        enforcement: Enforcement,
+    ) -> Result<Self, PolicyError> {
+        let is_name = (1..=MAX_POLICY_NAME_BYTES).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+        if !is_name {
+            return Err(PolicyError::Name);
+        }
+        if self.names.iter().any(|known| **known == *name) {
+            return Err(PolicyError::Duplicate);
+        }
+        if self.names.len() >= MAX_POLICIES {
+            return Err(PolicyError::TooMany);
+        }
+        if ceiling.is_some_and(|ceiling| quota.at_most(ceiling) != quota) {
+            return Err(PolicyError::AboveCeiling);
+        }
+        self.names.push(name.into());
+        self.limits.push(Limit {
+            quota,
+            ceiling,
+            enforcement,
+        });
+        Ok(self)
+    }
+
+    /// How keys are made: by default for this process alone. Nodes that share a store share a hasher's secret.
+    pub fn hasher(mut self, hasher: KeyHasher) -> Self {
+        self.hasher = Some(hasher);
+        self
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn build(self) -> Policies {
+        Policies(Arc::new(Shared {
+            names: self.names.into(),
+            hasher: self.hasher.unwrap_or_else(KeyHasher::random),
+            live: ArcSwap::from_pointee(Live {
+                limits: self.limits,
+                overrides: HashMap::new(),
+            }),
+            changing: Mutex::new(()),
+        }))
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit")
+            .field("quota", &self.quota)
+            .field("ceiling", &self.ceiling)
+            .field("enforcement", &self.enforcement)
+            .finish()
+    }
+}
+
+/// Why limits cannot be as they were said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// A name that could not stand in a header field or a metric.
+    #[error("the name of a limit is 1 to 64 of a-z, 0-9, '-' and '_'")]
+    Name,
+    /// A name that is taken.
+    #[error("two limits have one name")]
+    Duplicate,
+    /// See [`MAX_POLICIES`].
+    #[error("a service has at most 256 limits")]
+    TooMany,
+    /// A limit of other policies.
+    #[error("there is no such limit")]
+    Unknown,
+    /// See [`MAX_OVERRIDES`].
+    #[error("at most 65536 buckets have a quota of their own")]
+    TooManyOverrides,
+    /// The operator's own quota is above the ceiling that the operator says.
+    #[error("the quota of the limit is above its ceiling")]
+    AboveCeiling,
+    /// Tenants set nothing of this limit.
+    #[error("the limit has no ceiling, so nobody but the operator sets quotas of it")]
+    NoCeiling,
+}
