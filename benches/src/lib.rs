@@ -7,6 +7,7 @@ pub mod contenders;
 pub mod credentials;
 pub mod goals;
 pub mod key_documents;
+pub mod limits;
 pub mod materials;
 pub mod race;
 pub mod report;

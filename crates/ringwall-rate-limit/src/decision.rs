@@ -3,11 +3,12 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use crate::policies::{Dimension, PolicyId};
+use crate::key::LimitKey;
+use crate::policies::{Dimension, Enforcement, PolicyId};
 use crate::quota::Quota;
 
 /// The most limits that one request is checked against.
-pub const MAX_DIMENSIONS: usize = 8;
+pub const MAX_DIMENSIONS: usize = 6;
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +29,17 @@ pub enum Verdict {
 /// What one limit says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitStatus {
-    pub(crate) dimension: Dimension,
+    /// As two words, for a decision is moved about and should be small.
+    key: [u64; 2],
     pub(crate) quota: Quota,
-    /// Nanoseconds until the bucket is full, before and after.
-    pub(crate) before: u64,
-    pub(crate) after: u64,
+    /// Nanoseconds until the bucket is full.
+    pub(crate) debt: u64,
     pub(crate) wait: u64,
+    policy: PolicyId,
     pub(crate) state: LimitState,
     pub(crate) is_shared: bool,
     pub(crate) is_shadow: bool,
+    crossed_into_near: bool,
 }
 
 /// What a limit says to a request.
@@ -51,39 +54,98 @@ pub enum LimitState {
 }
 
 impl LimitStatus {
-    /// For stores: what one limit says, in times until the bucket is full, before the request and after it.
+    /// For stores: what one limit says of a bucket with such a quota, that will be full after `debt`. See
+    /// [`charge`](Self::charge) for a request that takes from it.
     #[must_use]
     pub fn new(
         dimension: Dimension,
         quota: Quota,
-        before: Duration,
-        after: Duration,
-        wait: Duration,
-        state: LimitState,
+        enforcement: Enforcement,
+        debt: Duration,
     ) -> Self {
-        let nanos = |time| crate::quota::nanos(time).unwrap_or(u64::MAX);
+        let debt = crate::quota::nanos(debt).unwrap_or(u64::MAX);
+        Self::within(dimension, quota, enforcement, debt)
+    }
+
+    pub(crate) fn within(
+        dimension: Dimension,
+        quota: Quota,
+        enforcement: Enforcement,
+        debt: u64,
+    ) -> Self {
         Self {
-            dimension,
+            key: dimension.key.to_words(),
             quota,
-            before: nanos(before),
-            after: nanos(after),
-            wait: nanos(wait),
-            state,
+            debt,
+            wait: 0,
+            policy: dimension.policy,
+            state: LimitState::Within,
             is_shared: false,
-            is_shadow: false,
+            is_shadow: enforcement == Enforcement::Shadow,
+            crossed_into_near: false,
         }
+    }
+
+    /// In the place of a status that is not there.
+    const BLANK: Self = Self {
+        key: [0; 2],
+        quota: Quota::BLANK,
+        debt: 0,
+        wait: 0,
+        policy: PolicyId::BLANK,
+        state: LimitState::Within,
+        is_shared: false,
+        is_shadow: false,
+        crossed_into_near: false,
+    };
+
+    /// For stores: the bucket was charged, and will be full after `debt` now.
+    pub fn charge(&mut self, debt: Duration) {
+        self.charge_nanos(crate::quota::nanos(debt).unwrap_or(u64::MAX));
+    }
+
+    #[inline]
+    pub(crate) fn charge_nanos(&mut self, debt: u64) {
+        let capacity = self.quota.capacity_nanos();
+        // A capacity is below 2^59, so five times as much fits.
+        let is_near = |debt: u64| debt.saturating_mul(5) >= capacity.saturating_mul(4);
+        self.crossed_into_near = !is_near(self.debt) && is_near(debt);
+        self.debt = debt;
+    }
+
+    /// The request was denied after all, and the bucket got back what it was charged.
+    pub(crate) fn uncharge(&mut self, cost: NonZeroU32) {
+        let given = self.quota.interval_nanos();
+        let given = given.saturating_mul(u64::from(cost.get()));
+        self.debt = self.debt.saturating_sub(given);
+        self.crossed_into_near = false;
+    }
+
+    /// For stores: the limit does not allow the request; `wait` from now it may.
+    pub fn exceed(&mut self, wait: Duration) {
+        self.state = LimitState::Exceeded;
+        self.wait = crate::quota::nanos(wait).unwrap_or(u64::MAX);
+    }
+
+    /// For stores: the request costs more than the limit ever holds.
+    pub const fn exceed_for_ever(&mut self) {
+        self.state = LimitState::BeyondBurst;
+        self.wait = 0;
     }
 
     /// The limit.
     #[must_use]
     pub const fn policy(&self) -> PolicyId {
-        self.dimension.policy
+        self.policy
     }
 
     /// Whose bucket.
     #[must_use]
     pub const fn dimension(&self) -> Dimension {
-        self.dimension
+        Dimension {
+            policy: self.policy,
+            key: LimitKey::from_words(self.key),
+        }
     }
 
     /// The quota that holds for the bucket.
@@ -120,7 +182,7 @@ impl LimitStatus {
     /// How many whole tokens are left.
     #[must_use]
     pub fn remaining(&self) -> u32 {
-        let left = self.quota.capacity_nanos().saturating_sub(self.after);
+        let left = self.quota.capacity_nanos().saturating_sub(self.debt);
         let tokens = left.checked_div(self.quota.interval_nanos()).unwrap_or(0);
         u32::try_from(tokens).unwrap_or(u32::MAX)
     }
@@ -128,7 +190,7 @@ impl LimitStatus {
     /// How long until the bucket is full again, if nothing more is taken.
     #[must_use]
     pub const fn reset_after(&self) -> Duration {
-        Duration::from_nanos(self.after)
+        Duration::from_nanos(self.debt)
     }
 
     /// How long until this limit would allow the request; zero when it does.
@@ -140,11 +202,8 @@ impl LimitStatus {
     /// Whether this request made it 80 % or more of the bucket that is used: once on the way up, for a metric
     /// that warns before anybody is denied.
     #[must_use]
-    pub fn crossed_into_near(&self) -> bool {
-        let capacity = self.quota.capacity_nanos();
-        // A capacity is below 2^59, so five times as much fits.
-        let is_near = |debt: u64| debt.saturating_mul(5) >= capacity.saturating_mul(4);
-        self.state == LimitState::Within && !is_near(self.before) && is_near(self.after)
+    pub const fn crossed_into_near(&self) -> bool {
+        self.crossed_into_near
     }
 }
 
@@ -156,16 +215,16 @@ impl LimitStatus {
 #[must_use]
 pub struct Decision {
     verdict: Verdict,
+    cost: NonZeroU32,
     /// Whether it was made to charge, and not to look.
     is_receipt: bool,
-    cost: NonZeroU32,
-    count: usize,
-    statuses: [Option<LimitStatus>; MAX_DIMENSIONS],
+    count: u8,
+    statuses: [LimitStatus; MAX_DIMENSIONS],
 }
 
 impl Decision {
     /// For stores: the verdict that follows from what each limit says. A limit that is tried out counts for
-    /// nothing; statuses beyond [`MAX_DIMENSIONS`] are an error of the caller's and deny.
+    /// nothing. Statuses beyond [`MAX_DIMENSIONS`] are a mistake of the store's, and so are none: they deny.
     pub fn new(cost: NonZeroU32, statuses: impl IntoIterator<Item = LimitStatus>) -> Self {
         let mut decision = Self::empty(cost);
         for status in statuses {
@@ -178,34 +237,44 @@ impl Decision {
         decision
     }
 
+    #[inline]
     pub(crate) const fn empty(cost: NonZeroU32) -> Self {
         Self {
             verdict: Verdict::NeverAllowed,
-            is_receipt: true,
             cost,
+            is_receipt: true,
             count: 0,
-            statuses: [None; MAX_DIMENSIONS],
+            statuses: [LimitStatus::BLANK; MAX_DIMENSIONS],
         }
     }
 
     /// Whether there was a place for it.
+    #[inline]
     pub(crate) fn push(&mut self, status: LimitStatus) -> bool {
-        let Some(place) = self.statuses.get_mut(self.count) else {
+        let Some(place) = self.statuses.get_mut(usize::from(self.count)) else {
             return false;
         };
-        *place = Some(status);
+        *place = status;
         self.count = self.count.saturating_add(1);
         true
     }
 
-    pub(crate) fn statuses_mut(&mut self) -> impl Iterator<Item = &mut LimitStatus> {
-        self.statuses.iter_mut().flatten()
+    #[inline]
+    fn all(&self) -> &[LimitStatus] {
+        self.statuses.get(..usize::from(self.count)).unwrap_or(&[])
+    }
+
+    #[inline]
+    pub(crate) fn statuses_mut(&mut self) -> core::slice::IterMut<'_, LimitStatus> {
+        let all = self.statuses.get_mut(..usize::from(self.count));
+        all.unwrap_or_default().iter_mut()
     }
 
     /// Settles the verdict.
+    #[inline]
     pub(crate) fn conclude(&mut self) {
         let mut wait = None;
-        for status in self.statuses.iter().flatten() {
+        for status in self.all() {
             if status.is_shadow {
                 continue;
             }
@@ -219,6 +288,7 @@ impl Decision {
             }
         }
         self.verdict = match wait {
+            _ if self.count == 0 => Verdict::NeverAllowed,
             None => Verdict::Allowed,
             Some(wait) => Verdict::Denied {
                 retry_after: Duration::from_nanos(wait),
@@ -245,7 +315,7 @@ impl Decision {
 
     /// What each limit says, in the order of the check; a limit that was named twice once.
     pub fn statuses(&self) -> impl Iterator<Item = &LimitStatus> + Clone {
-        self.statuses.iter().flatten()
+        self.all().iter()
     }
 
     /// The limits that deny.
@@ -265,7 +335,7 @@ impl Decision {
                 .min_by_key(|status| {
                     // What is left of a hundred thousand: shares compare across limits.
                     let capacity = u128::from(status.quota.capacity_nanos()).max(1);
-                    let left = capacity.saturating_sub(u128::from(status.after));
+                    let left = capacity.saturating_sub(u128::from(status.debt));
                     left.saturating_mul(100_000).checked_div(capacity)
                 })
         })

@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use ringwall_core::step::Step;
 
-use crate::decision::{Decision, LimitState, LimitStatus};
+use crate::decision::{Decision, LimitState, LimitStatus, MAX_DIMENSIONS};
 use crate::gcra::{self, Answer, MAX_NOW};
-use crate::policies::{Dimension, Enforcement, Policies};
-use crate::quota::{Quota, nanos};
+use crate::policies::{Dimension, Policies};
+use crate::quota::nanos;
 use crate::store::{LimitError, LimitStore};
 use crate::sync::{AtomicU64, Ordering};
 use crate::table::{Entered, Found, Table};
@@ -87,7 +87,9 @@ impl MemoryLimiter {
         cost: NonZeroU32,
     ) -> Result<Decision, LimitError> {
         let now = time(now)?;
-        let (mut decision, found) = self.look(now, dimensions, cost)?;
+        let mut decision = Decision::empty(cost);
+        let mut found = [None; MAX_DIMENSIONS];
+        self.look(now, dimensions, cost, &mut decision, &mut found)?;
         if !decision.is_allowed() {
             self.set_right(now, &decision, &found);
             return Ok(decision);
@@ -98,9 +100,9 @@ impl MemoryLimiter {
                 // A limit that is tried out and says no is not charged.
                 continue;
             }
-            match self.reserve(now, &status.dimension, &status.quota, cost, found) {
+            match self.reserve(now, status, cost, found) {
                 Reserved::Taken { debt, is_shared } => {
-                    status.after = debt;
+                    status.charge_nanos(debt);
                     status.is_shared = is_shared;
                 }
                 Reserved::Not(answer, is_shared) => {
@@ -124,8 +126,8 @@ impl MemoryLimiter {
                     break;
                 }
                 self.give_back(now, status, cost);
+                status.uncharge(cost);
             }
-            decision.forget_charges();
         }
         decision.conclude();
         Ok(decision)
@@ -142,7 +144,9 @@ impl MemoryLimiter {
         dimensions: &[Dimension],
         cost: NonZeroU32,
     ) -> Result<Decision, LimitError> {
-        let (decision, _) = self.look(time(now)?, dimensions, cost)?;
+        let mut decision = Decision::empty(cost);
+        let mut found = [None; MAX_DIMENSIONS];
+        self.look(time(now)?, dimensions, cost, &mut decision, &mut found)?;
         Ok(decision.uncharged())
     }
 
@@ -159,18 +163,18 @@ impl MemoryLimiter {
 
     /// Looks at all buckets, and changes none.
     #[inline]
-    fn look(
-        &self,
+    fn look<'a>(
+        &'a self,
         now: u64,
         dimensions: &[Dimension],
         cost: NonZeroU32,
-    ) -> Result<(Decision, [Option<Found<'_>>; crate::MAX_DIMENSIONS]), LimitError> {
+        decision: &mut Decision,
+        found: &mut [Option<Found<'a>>; MAX_DIMENSIONS],
+    ) -> Result<(), LimitError> {
         if dimensions.is_empty() {
             return Err(LimitError::NoDimensions);
         }
         let live = self.policies.live();
-        let mut decision = Decision::empty(cost);
-        let mut found = [None; crate::MAX_DIMENSIONS];
         let mut places = found.iter_mut();
         for (n, dimension) in dimensions.iter().enumerate() {
             if dimensions.iter().take(n).any(|earlier| earlier == dimension) {
@@ -180,22 +184,13 @@ impl MemoryLimiter {
             let place = places.next().ok_or(LimitError::TooManyDimensions)?;
             *place = self.table.find(dimension.key);
             let full_at = place.map_or(0, |found| found.full_at);
-            let before = gcra::debt(full_at, now, &quota);
-            let mut status = LimitStatus {
-                dimension: *dimension,
-                quota,
-                before,
-                after: before,
-                wait: 0,
-                state: LimitState::Within,
-                is_shared: false,
-                is_shadow: enforcement == Enforcement::Shadow,
-            };
+            let debt = gcra::debt(full_at, now, &quota);
+            let mut status = LimitStatus::within(*dimension, quota, enforcement, debt);
             status.note(gcra::judge(full_at, now, &quota, cost));
             decision.push(status);
         }
         decision.conclude();
-        Ok((decision, found))
+        Ok(())
     }
 
     /// Takes from one bucket.
@@ -203,14 +198,14 @@ impl MemoryLimiter {
     fn reserve<'a>(
         &'a self,
         now: u64,
-        dimension: &Dimension,
-        quota: &Quota,
+        status: &LimitStatus,
         cost: NonZeroU32,
         mut found: Option<Found<'a>>,
     ) -> Reserved {
+        let key = status.dimension().key;
         loop {
             let full_at = found.map_or(0, |found| found.full_at);
-            let new = match gcra::judge(full_at, now, quota, cost) {
+            let new = match gcra::judge(full_at, now, &status.quota, cost) {
                 Answer::Take(new) => new,
                 answer @ (Answer::Wait(..) | Answer::Never) => return Reserved::Not(answer, false),
             };
@@ -224,7 +219,7 @@ impl MemoryLimiter {
                         };
                     }
                 }
-                None => match self.table.enter(dimension.key, now, new) {
+                None => match self.table.enter(key, now, new) {
                     Entered::Yes => {
                         return Reserved::Taken {
                             debt,
@@ -232,11 +227,11 @@ impl MemoryLimiter {
                         };
                     }
                     Entered::Known => {}
-                    Entered::Full => return self.reserve_shared(now, dimension, quota, cost),
+                    Entered::Full => return self.reserve_shared(now, status, cost),
                 },
             }
             // Each turn of this loop is one that another thread used.
-            found = self.table.find(dimension.key);
+            found = self.table.find(key);
         }
     }
 
@@ -245,11 +240,11 @@ impl MemoryLimiter {
     fn reserve_shared(
         &self,
         now: u64,
-        dimension: &Dimension,
-        quota: &Quota,
+        status: &LimitStatus,
         cost: NonZeroU32,
     ) -> Reserved {
-        let Some(bucket) = self.shared.get(dimension.policy.place()) else {
+        let quota = &status.quota;
+        let Some(bucket) = self.shared.get(status.policy().place()) else {
             return Reserved::Not(Answer::Never, true);
         };
         let mut full_at = bucket.load(Ordering::Acquire);
@@ -281,7 +276,7 @@ impl MemoryLimiter {
     fn give_back(&self, now: u64, status: &LimitStatus, cost: NonZeroU32) {
         let quota = &status.quota;
         if status.is_shared {
-            if let Some(bucket) = self.shared.get(status.dimension.policy.place()) {
+            if let Some(bucket) = self.shared.get(status.policy().place()) {
                 let mut full_at = bucket.load(Ordering::Acquire);
                 while let Err(seen) = bucket.compare_exchange(
                     full_at,
@@ -295,7 +290,7 @@ impl MemoryLimiter {
             return;
         }
         // A key that is no longer there has a full bucket.
-        while let Some(found) = self.table.find(status.dimension.key) {
+        while let Some(found) = self.table.find(status.dimension().key) {
             let new = gcra::give_back(found.full_at, now, quota, cost);
             if new == found.full_at || found.slot.swap(found.full_at, new) {
                 return;
@@ -328,20 +323,15 @@ fn time(now: Duration) -> Result<u64, LimitError> {
 }
 
 impl LimitStatus {
+    #[inline]
     fn note(&mut self, answer: Answer) {
-        (self.state, self.wait) = match answer {
-            Answer::Take(_) => (LimitState::Within, 0),
-            Answer::Wait(wait, _) => (LimitState::Exceeded, wait),
-            Answer::Never => (LimitState::BeyondBurst, 0),
-        };
-    }
-}
-
-impl Decision {
-    /// Nothing was charged after all.
-    fn forget_charges(&mut self) {
-        for status in self.statuses_mut() {
-            status.after = status.before;
+        match answer {
+            Answer::Take(_) => self.state = LimitState::Within,
+            Answer::Wait(wait, _) => {
+                self.state = LimitState::Exceeded;
+                self.wait = wait;
+            }
+            Answer::Never => self.exceed_for_ever(),
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Enforcement {
 pub struct PolicyId(u16);
 
 impl PolicyId {
+    pub(crate) const BLANK: Self = Self(0);
+
     pub(crate) fn place(self) -> usize {
         usize::from(self.0)
     }

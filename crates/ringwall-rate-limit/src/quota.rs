@@ -32,6 +32,14 @@ impl Quota {
     /// nobody meant.
     pub const MAX_FILL_TIME: Duration = Duration::from_secs(10 * 366 * 86_400);
 
+    /// In the place of a quota that is not there: it allows nothing.
+    pub(crate) const BLANK: Self = Self {
+        count: 0,
+        burst: 0,
+        period: 0,
+        interval: 0,
+    };
+
     /// `count` tokens each `period`, all of them at once if need be: the burst is the count.
     ///
     /// # Errors

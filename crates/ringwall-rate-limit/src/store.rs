@@ -67,7 +67,7 @@ pub enum LimitError {
     #[error("a request is checked against one limit at least")]
     NoDimensions,
     /// See [`MAX_DIMENSIONS`](crate::MAX_DIMENSIONS).
-    #[error("a request is checked against eight limits at most")]
+    #[error("a request is checked against six limits at most")]
     TooManyDimensions,
     /// A limit of other policies.
     #[error("there is no such limit")]
