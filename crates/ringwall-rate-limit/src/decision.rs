@@ -3,7 +3,8 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use crate::key::LimitKey;
+use arrayvec::ArrayVec;
+
 use crate::policies::{Dimension, Enforcement, PolicyId};
 use crate::quota::Quota;
 
@@ -29,13 +30,11 @@ pub enum Verdict {
 /// What one limit says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitStatus {
-    /// As two words, for a decision is moved about and should be small.
-    key: [u64; 2],
+    dimension: Dimension,
     pub(crate) quota: Quota,
     /// Nanoseconds until the bucket is full.
     pub(crate) debt: u64,
     pub(crate) wait: u64,
-    policy: PolicyId,
     pub(crate) state: LimitState,
     pub(crate) is_shared: bool,
     pub(crate) is_shadow: bool,
@@ -74,30 +73,16 @@ impl LimitStatus {
         debt: u64,
     ) -> Self {
         Self {
-            key: dimension.key.to_words(),
+            dimension,
             quota,
             debt,
             wait: 0,
-            policy: dimension.policy,
             state: LimitState::Within,
             is_shared: false,
             is_shadow: enforcement == Enforcement::Shadow,
             crossed_into_near: false,
         }
     }
-
-    /// In the place of a status that is not there.
-    const BLANK: Self = Self {
-        key: [0; 2],
-        quota: Quota::BLANK,
-        debt: 0,
-        wait: 0,
-        policy: PolicyId::BLANK,
-        state: LimitState::Within,
-        is_shared: false,
-        is_shadow: false,
-        crossed_into_near: false,
-    };
 
     /// For stores: the bucket was charged, and will be full after `debt` now.
     pub fn charge(&mut self, debt: Duration) {
@@ -108,7 +93,7 @@ impl LimitStatus {
     pub(crate) fn charge_nanos(&mut self, debt: u64) {
         let capacity = self.quota.capacity_nanos();
         // A capacity is below 2^59, so five times as much fits.
-        let is_near = |debt: u64| debt.saturating_mul(5) >= capacity.saturating_mul(4);
+        let is_near = |debt: u64| debt.wrapping_mul(5) >= capacity.wrapping_mul(4);
         self.crossed_into_near = !is_near(self.debt) && is_near(debt);
         self.debt = debt;
     }
@@ -136,16 +121,13 @@ impl LimitStatus {
     /// The limit.
     #[must_use]
     pub const fn policy(&self) -> PolicyId {
-        self.policy
+        self.dimension.policy
     }
 
     /// Whose bucket.
     #[must_use]
     pub const fn dimension(&self) -> Dimension {
-        Dimension {
-            policy: self.policy,
-            key: LimitKey::from_words(self.key),
-        }
+        self.dimension
     }
 
     /// The quota that holds for the bucket.
@@ -218,8 +200,7 @@ pub struct Decision {
     cost: NonZeroU32,
     /// Whether it was made to charge, and not to look.
     is_receipt: bool,
-    count: u8,
-    statuses: [LimitStatus; MAX_DIMENSIONS],
+    statuses: ArrayVec<LimitStatus, MAX_DIMENSIONS>,
 }
 
 impl Decision {
@@ -243,38 +224,31 @@ impl Decision {
             verdict: Verdict::NeverAllowed,
             cost,
             is_receipt: true,
-            count: 0,
-            statuses: [LimitStatus::BLANK; MAX_DIMENSIONS],
+            statuses: ArrayVec::new_const(),
         }
     }
 
     /// Whether there was a place for it.
     #[inline]
     pub(crate) fn push(&mut self, status: LimitStatus) -> bool {
-        let Some(place) = self.statuses.get_mut(usize::from(self.count)) else {
-            return false;
-        };
-        *place = status;
-        self.count = self.count.saturating_add(1);
-        true
-    }
-
-    #[inline]
-    fn all(&self) -> &[LimitStatus] {
-        self.statuses.get(..usize::from(self.count)).unwrap_or(&[])
+        self.statuses.try_push(status).is_ok()
     }
 
     #[inline]
     pub(crate) fn statuses_mut(&mut self) -> core::slice::IterMut<'_, LimitStatus> {
-        let all = self.statuses.get_mut(..usize::from(self.count));
-        all.unwrap_or_default().iter_mut()
+        self.statuses.iter_mut()
+    }
+
+    #[inline]
+    pub(crate) const fn settle(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
     }
 
     /// Settles the verdict.
     #[inline]
     pub(crate) fn conclude(&mut self) {
         let mut wait = None;
-        for status in self.all() {
+        for status in &self.statuses {
             if status.is_shadow {
                 continue;
             }
@@ -288,7 +262,7 @@ impl Decision {
             }
         }
         self.verdict = match wait {
-            _ if self.count == 0 => Verdict::NeverAllowed,
+            _ if self.statuses.is_empty() => Verdict::NeverAllowed,
             None => Verdict::Allowed,
             Some(wait) => Verdict::Denied {
                 retry_after: Duration::from_nanos(wait),
@@ -315,7 +289,7 @@ impl Decision {
 
     /// What each limit says, in the order of the check; a limit that was named twice once.
     pub fn statuses(&self) -> impl Iterator<Item = &LimitStatus> + Clone {
-        self.all().iter()
+        self.statuses.iter()
     }
 
     /// The limits that deny.

@@ -10,38 +10,32 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 /// Nobody who does not know the hasher's key can find two texts with one key, or aim at another's
 /// bucket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LimitKey(u128);
+pub struct LimitKey([u64; 2]);
 
 impl LimitKey {
     /// The 128 bits, as a store of your own needs them. They tell nothing of the text, to whoever does not
     /// know the hasher's key.
     #[must_use]
     pub const fn to_bits(self) -> u128 {
-        self.0
+        let [low, high] = self.0;
+        ((high as u128) << 64) | low as u128
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the halves of 128 bits, each of which is kept"
-    )]
+    /// Its halves, the lower one first.
     pub(crate) const fn to_words(self) -> [u64; 2] {
-        [self.0 as u64, (self.0 >> 64) as u64]
-    }
-
-    pub(crate) const fn from_words([low, high]: [u64; 2]) -> Self {
-        Self(((high as u128) << 64) | low as u128)
+        self.0
     }
 }
 
 impl fmt::Debug for LimitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LimitKey({:032x})", self.0)
+        write!(f, "LimitKey({:032x})", self.to_bits())
     }
 }
 
 /// Makes keys: SipHash-1-3 with 128 bits of output, under a secret key.
 ///
-/// Each part is hashed with its length before it, so `a:b` and `c` are another key than `a` and `b:c`.
+/// The lengths of the parts are hashed with them, so `a:b` and `c` are another key than `a` and `b:c`.
 #[derive(Clone)]
 pub struct KeyHasher {
     key: [u8; 16],
@@ -50,6 +44,9 @@ pub struct KeyHasher {
 impl KeyHasher {
     /// The longest part of a key, in bytes. Names of principals and tenants are far below it.
     pub const MAX_PART_BYTES: usize = 1024;
+
+    /// The most parts of a key.
+    pub const MAX_PARTS: usize = 6;
 
     /// Keys of one process: its buckets are nobody else's, and the hasher's key is made by the operating system's
     /// random numbers.
@@ -76,100 +73,53 @@ impl KeyHasher {
         Self { key: secret }
     }
 
-    /// The key of these parts, such as the policy's name and the organisation's.
+    /// A hasher whose keys nobody else's are: under a key that is made from this one and `name`.
+    pub(crate) fn derive(&self, name: &str) -> Self {
+        let mut hasher = SipHasher13::new_with_key(&self.key);
+        hasher.write(name.as_bytes());
+        Self {
+            key: hasher.finish128().as_u128().to_le_bytes(),
+        }
+    }
+
+    /// The key of these parts, such as an organisation's name and a project's.
     ///
     /// # Errors
     ///
-    /// [`KeyError`], when there is no part or more than 254, or one of them is empty or longer than
-    /// [`MAX_PART_BYTES`](Self::MAX_PART_BYTES): "nobody" is not somebody to be counted.
-    pub fn key<'a>(
-        &self,
-        parts: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<LimitKey, KeyError> {
-        let mut framed = self.begin();
+    /// [`KeyError`], when there is no part or more than [`MAX_PARTS`](Self::MAX_PARTS), or one of them is
+    /// empty or longer than [`MAX_PART_BYTES`](Self::MAX_PART_BYTES): "nobody" is not somebody to be counted.
+    #[inline]
+    pub fn key<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<LimitKey, KeyError> {
+        let mut hasher = SipHasher13::new_with_key(&self.key);
+        // The parts, then their lengths and their number: read from its end, it is one list of parts and no
+        // other.
+        let (mut first, mut second, mut count) = (0_u64, 0_u64, 0_u32);
         for part in parts {
-            framed.part(part)?;
+            let length = u16::try_from(part.len()).map_err(|_| KeyError::TooLong)?;
+            if length == 0 {
+                return Err(KeyError::Empty);
+            }
+            if part.len() > Self::MAX_PART_BYTES {
+                return Err(KeyError::TooLong);
+            }
+            let lengths = match count {
+                0..=2 => &mut first,
+                3..=5 => &mut second,
+                _ => return Err(KeyError::TooManyParts),
+            };
+            *lengths = (*lengths << 16) | u64::from(length);
+            count = count.saturating_add(1);
+            hasher.write(part);
         }
-        framed.finish()
-    }
-
-    pub(crate) fn begin(&self) -> Framed {
-        Framed {
-            hasher: SipHasher13::new_with_key(&self.key),
-            is_streaming: false,
-            count: 0,
-            used: 0,
-            buffer: [0; BUFFER_BYTES],
-        }
-    }
-}
-
-/// Parts that are shorter than this together are hashed in one go, for half the price.
-const BUFFER_BYTES: usize = 120;
-
-/// Parts on their way into a key.
-pub(crate) struct Framed {
-    hasher: SipHasher13,
-    is_streaming: bool,
-    count: u8,
-    used: usize,
-    buffer: [u8; BUFFER_BYTES],
-}
-
-impl Framed {
-    #[inline]
-    pub(crate) fn part(&mut self, part: &[u8]) -> Result<(), KeyError> {
-        if part.is_empty() {
+        if count == 0 {
             return Err(KeyError::Empty);
         }
-        let length = u16::try_from(part.len()).map_err(|_| KeyError::TooLong)?;
-        if part.len() > KeyHasher::MAX_PART_BYTES {
-            return Err(KeyError::TooLong);
+        if count > 3 {
+            hasher.write_u64(second);
         }
-        self.count = self.count.checked_add(1).ok_or(KeyError::TooManyParts)?;
-        // Its length before each part, and the number of parts at the end: no text of one part reads as
-        // two.
-        self.write(&length.to_le_bytes());
-        self.write(part);
-        Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn finish(mut self) -> Result<LimitKey, KeyError> {
-        if self.count == 0 {
-            return Err(KeyError::Empty);
-        }
-        self.write(&[self.count]);
-        let hash = if self.is_streaming {
-            self.hasher.finish128()
-        } else {
-            let bytes = self.buffer.get(..self.used).unwrap_or(&self.buffer);
-            self.hasher.hash(bytes)
-        };
-        Ok(LimitKey(hash.as_u128()))
-    }
-
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let end = self.used.saturating_add(bytes.len());
-        if !self.is_streaming
-            && let Some(place) = self.buffer.get_mut(self.used..end)
-        {
-            place.copy_from_slice(bytes);
-            self.used = end;
-            return;
-        }
-        self.stream(bytes);
-    }
-
-    #[cold]
-    fn stream(&mut self, bytes: &[u8]) {
-        if !self.is_streaming {
-            self.is_streaming = true;
-            let held = self.buffer.get(..self.used).unwrap_or(&self.buffer);
-            self.hasher.write(held);
-        }
-        self.hasher.write(bytes);
+        hasher.write_u64((first << 16) | u64::from(count));
+        let hash = hasher.finish128();
+        Ok(LimitKey([hash.h1, hash.h2]))
     }
 }
 
@@ -190,8 +140,8 @@ pub enum KeyError {
     /// See [`KeyHasher::MAX_PART_BYTES`].
     #[error("a part of the key is longer than 1024 bytes")]
     TooLong,
-    /// More than 254 parts.
-    #[error("a key has at most 254 parts")]
+    /// See [`KeyHasher::MAX_PARTS`].
+    #[error("a key has at most six parts")]
     TooManyParts,
 }
 
@@ -231,7 +181,10 @@ mod tests {
         assert_eq!(key(&hasher, &[]), Err(KeyError::Empty));
         assert_eq!(key(&hasher, &[""]), Err(KeyError::Empty));
         assert_eq!(key(&hasher, &["org", ""]), Err(KeyError::Empty));
-        assert_eq!(key(&hasher, &[&"x".repeat(1 << 20)]), Err(KeyError::TooLong));
+        assert_eq!(
+            key(&hasher, &[&"x".repeat(1 << 20)]),
+            Err(KeyError::TooLong)
+        );
         assert_eq!(key(&hasher, &[&"x".repeat(1025)]), Err(KeyError::TooLong));
         assert!(key(&hasher, &[&"x".repeat(1024)]).is_ok());
     }
@@ -246,30 +199,63 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_every_length_are_framed_alike() {
-        // Around the length up to which they are hashed in one go, and beyond.
+    fn no_list_of_parts_has_the_key_of_another() {
+        // All ways to cut one text into parts.
         let hasher = KeyHasher::shared([7; 16]);
-        for length in 1..300 {
-            let text = "x".repeat(length);
-            let split = "x".repeat(length - 1);
-            let whole = key(&hasher, &[&text, "y"]).unwrap();
-            assert_eq!(whole, key(&hasher, &[&text, "y"]).unwrap());
-            let mut expected = SipHasher13::new_with_key(&[7; 16]);
-            expected.write(&u16::try_from(length).unwrap().to_le_bytes());
-            expected.write(text.as_bytes());
-            expected.write(&[1, 0, b'y', 2]);
-            assert_eq!(whole.to_bits(), expected.finish128().as_u128(), "{length}");
-            if length > 1 {
-                assert_ne!(whole, key(&hasher, &[&split, "xy"]).unwrap());
+        let text = b"abcdefghijkl";
+        let mut seen = std::collections::HashSet::new();
+        let mut lists = 0;
+        for cuts in 0_u32..1 << (text.len() - 1) {
+            if cuts.count_ones() >= 6 {
+                continue;
             }
+            let mut parts = Vec::new();
+            let mut start = 0;
+            for end in 1..text.len() {
+                if cuts & (1 << (end - 1)) != 0 {
+                    parts.push(&text[start..end]);
+                    start = end;
+                }
+            }
+            parts.push(&text[start..]);
+            lists += 1;
+            seen.insert(hasher.key(parts).unwrap());
         }
-        let many = ["x"; 256];
-        assert_eq!(key(&hasher, &many), Err(KeyError::TooManyParts));
-        assert!(key(&hasher, &many[..254]).is_ok());
+        assert!(lists > 1000);
+        assert_eq!(seen.len(), lists);
+        // Nor one whose last part looks like the lengths that follow it.
+        let lengths = |count: u64| (1_u64 << 16 | count).to_le_bytes();
+        let key = |parts: &[&[u8]]| hasher.key(parts.iter().copied()).unwrap();
+        let one = [b"a", &lengths(1)[..]].concat();
+        assert_ne!(key(&[b"a"]), key(&[&one]));
+        assert_ne!(key(&[b"a", &lengths(1)]), key(&[&one]));
+    }
+
+    #[test]
+    fn seven_parts_are_too_many() {
+        let hasher = KeyHasher::random();
+        assert_eq!(key(&hasher, &["x"; 7]), Err(KeyError::TooManyParts));
+        assert!(key(&hasher, &["x"; 6]).is_ok());
+    }
+
+    #[test]
+    fn hashers_that_were_derived_agree_only_by_name_and_secret() {
+        let shared = KeyHasher::shared([7; 16]);
+        let of = |hasher: KeyHasher| key(&hasher, &["a"]).unwrap();
+        assert_eq!(of(shared.derive("x")), of(shared.derive("x")));
+        assert_ne!(of(shared.derive("x")), of(shared.derive("y")));
+        assert_ne!(of(shared.derive("x")), of(shared.clone()));
+        assert_ne!(
+            of(shared.derive("x")),
+            of(KeyHasher::shared([8; 16]).derive("x"))
+        );
     }
 
     #[test]
     fn the_hashers_key_is_not_shown() {
-        assert_eq!(format!("{:?}", KeyHasher::shared([7; 16])), "KeyHasher { .. }");
+        assert_eq!(
+            format!("{:?}", KeyHasher::shared([7; 16])),
+            "KeyHasher { .. }"
+        );
     }
 }

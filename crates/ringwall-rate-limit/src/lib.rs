@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod concurrency;
 mod decision;
 mod gcra;
 mod key;
 mod limiter;
-#[cfg(all(test, loom))]
+mod mirror;
+#[cfg(test)]
+#[cfg(loom)]
 mod model;
 mod policies;
 mod quota;
@@ -12,6 +15,7 @@ mod store;
 mod sync;
 mod table;
 
+pub use concurrency::{ConcurrencyLimit, ConcurrencyPermit, TooManyAtOnce};
 pub use decision::{Decision, LimitState, LimitStatus, MAX_DIMENSIONS, Verdict};
 pub use key::{KeyError, KeyHasher, LimitKey};
 pub use limiter::MemoryLimiter;

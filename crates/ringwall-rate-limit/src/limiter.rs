@@ -3,9 +3,10 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use arrayvec::ArrayVec;
 use ringwall_core::step::Step;
 
-use crate::decision::{Decision, LimitState, LimitStatus, MAX_DIMENSIONS};
+use crate::decision::{Decision, LimitState, LimitStatus, MAX_DIMENSIONS, Verdict};
 use crate::gcra::{self, Answer, MAX_NOW};
 use crate::policies::{Dimension, Policies};
 use crate::quota::nanos;
@@ -86,21 +87,38 @@ impl MemoryLimiter {
         dimensions: &[Dimension],
         cost: NonZeroU32,
     ) -> Result<Decision, LimitError> {
+        // A decision is made where it is returned: it is large enough for a move to be felt.
+        let mut answer = Ok(Decision::empty(cost));
+        if let Ok(decision) = &mut answer
+            && let Err(error) = self.decide(now, dimensions, cost, decision)
+        {
+            answer = Err(error);
+        }
+        answer
+    }
+
+    #[inline]
+    fn decide(
+        &self,
+        now: Duration,
+        dimensions: &[Dimension],
+        cost: NonZeroU32,
+        decision: &mut Decision,
+    ) -> Result<(), LimitError> {
         let now = time(now)?;
-        let mut decision = Decision::empty(cost);
-        let mut found = [None; MAX_DIMENSIONS];
-        self.look(now, dimensions, cost, &mut decision, &mut found)?;
+        let mut found = ArrayVec::new_const();
+        self.look(now, dimensions, cost, decision, &mut found)?;
         if !decision.is_allowed() {
-            self.set_right(now, &decision, &found);
-            return Ok(decision);
+            self.set_right(now, decision, &found);
+            return Ok(());
         }
         let mut refused = false;
-        for (status, found) in decision.statuses_mut().zip(found) {
+        for (status, found) in decision.statuses_mut().zip(&found) {
             if status.state != LimitState::Within {
                 // A limit that is tried out and says no is not charged.
                 continue;
             }
-            match self.reserve(now, status, cost, found) {
+            match self.reserve(now, status, cost, *found) {
                 Reserved::Taken { debt, is_shared } => {
                     status.charge_nanos(debt);
                     status.is_shared = is_shared;
@@ -128,9 +146,9 @@ impl MemoryLimiter {
                 self.give_back(now, status, cost);
                 status.uncharge(cost);
             }
+            decision.conclude();
         }
-        decision.conclude();
-        Ok(decision)
+        Ok(())
     }
 
     /// What [`check`](Self::check) would say now. Nothing is charged.
@@ -145,7 +163,7 @@ impl MemoryLimiter {
         cost: NonZeroU32,
     ) -> Result<Decision, LimitError> {
         let mut decision = Decision::empty(cost);
-        let mut found = [None; MAX_DIMENSIONS];
+        let mut found = ArrayVec::new_const();
         self.look(time(now)?, dimensions, cost, &mut decision, &mut found)?;
         Ok(decision.uncharged())
     }
@@ -169,27 +187,46 @@ impl MemoryLimiter {
         dimensions: &[Dimension],
         cost: NonZeroU32,
         decision: &mut Decision,
-        found: &mut [Option<Found<'a>>; MAX_DIMENSIONS],
+        found: &mut ArrayVec<Option<Found<'a>>, MAX_DIMENSIONS>,
     ) -> Result<(), LimitError> {
         if dimensions.is_empty() {
             return Err(LimitError::NoDimensions);
         }
-        let live = self.policies.live();
-        let mut places = found.iter_mut();
+        let (mut wait, mut is_never) = (None, false);
         for (n, dimension) in dimensions.iter().enumerate() {
-            if dimensions.iter().take(n).any(|earlier| earlier == dimension) {
+            if dimensions
+                .iter()
+                .take(n)
+                .any(|earlier| earlier == dimension)
+            {
                 continue;
             }
-            let (quota, enforcement) = live.limit(dimension).ok_or(LimitError::UnknownPolicy)?;
-            let place = places.next().ok_or(LimitError::TooManyDimensions)?;
-            *place = self.table.find(dimension.key);
+            let limit = self.policies.limit(dimension);
+            let (quota, enforcement) = limit.ok_or(LimitError::UnknownPolicy)?;
+            let place = self.table.find(dimension.key);
             let full_at = place.map_or(0, |found| found.full_at);
             let debt = gcra::debt(full_at, now, &quota);
             let mut status = LimitStatus::within(*dimension, quota, enforcement, debt);
-            status.note(gcra::judge(full_at, now, &quota, cost));
-            decision.push(status);
+            let answer = gcra::judge(full_at, now, &quota, cost);
+            status.note(answer);
+            if !status.is_shadow {
+                match answer {
+                    Answer::Take(_) => {}
+                    Answer::Wait(time, _) => wait = wait.max(Some(time)),
+                    Answer::Never => is_never = true,
+                }
+            }
+            if found.try_push(place).is_err() || !decision.push(status) {
+                return Err(LimitError::TooManyDimensions);
+            }
         }
-        decision.conclude();
+        decision.settle(match wait {
+            _ if is_never => Verdict::NeverAllowed,
+            None => Verdict::Allowed,
+            Some(wait) => Verdict::Denied {
+                retry_after: Duration::from_nanos(wait),
+            },
+        });
         Ok(())
     }
 
@@ -237,12 +274,7 @@ impl MemoryLimiter {
 
     /// Takes from the bucket of all keys that have no place.
     #[cold]
-    fn reserve_shared(
-        &self,
-        now: u64,
-        status: &LimitStatus,
-        cost: NonZeroU32,
-    ) -> Reserved {
+    fn reserve_shared(&self, now: u64, status: &LimitStatus, cost: NonZeroU32) -> Reserved {
         let quota = &status.quota;
         let Some(bucket) = self.shared.get(status.policy().place()) else {
             return Reserved::Not(Answer::Never, true);

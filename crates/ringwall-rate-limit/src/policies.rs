@@ -2,11 +2,13 @@
 
 use core::fmt;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
 use crate::key::{KeyError, KeyHasher, LimitKey};
+use crate::mirror::Mirror;
 use crate::quota::Quota;
 
 /// Whether a limit denies.
@@ -25,8 +27,6 @@ pub enum Enforcement {
 pub struct PolicyId(u16);
 
 impl PolicyId {
-    pub(crate) const BLANK: Self = Self(0);
-
     pub(crate) fn place(self) -> usize {
         usize::from(self.0)
     }
@@ -78,8 +78,13 @@ pub struct Policies(Arc<Shared>);
 
 struct Shared {
     names: Box<[Box<str>]>,
-    hasher: KeyHasher,
+    /// One for each limit, so that two limits never share a bucket.
+    hashers: Box<[KeyHasher]>,
     live: ArcSwap<Live>,
+    /// What `live` says of each limit, for every request.
+    mirrors: Box<[Mirror]>,
+    /// Whether a bucket has a quota of its own.
+    has_overrides: AtomicBool,
     /// Held while `live` is replaced, so that of two changes at once none is lost.
     changing: Mutex<()>,
 }
@@ -100,8 +105,7 @@ struct Limit {
 
 impl Live {
     /// `None` for a limit of other policies.
-    #[inline]
-    pub(crate) fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {
+    fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {
         let limit = self.limits.get(dimension.policy.place())?;
         if self.overrides.is_empty() {
             return Some((limit.quota, limit.enforcement));
@@ -113,7 +117,6 @@ impl Live {
 
 impl Policies {
     /// No limits yet.
-    #[must_use]
     pub fn builder() -> PoliciesBuilder {
         PoliciesBuilder {
             names: Vec::new(),
@@ -166,29 +169,23 @@ impl Policies {
     /// The quota that holds for a bucket: its own, or the limit's.
     #[must_use]
     pub fn quota_of(&self, dimension: &Dimension) -> Option<Quota> {
-        Some(self.0.live.load().limit(dimension)?.0)
+        Some(self.limit(dimension)?.0)
     }
 
     /// A bucket: the one of the limit `policy` for whatever `parts` name. Compute it once a request.
     ///
     /// # Errors
     ///
-    /// [`KeyError`], for what cannot be counted by.
+    /// [`KeyError`], for what cannot be counted by, and for a limit of other policies.
+    #[inline]
     pub fn dimension<'a>(
         &self,
         policy: PolicyId,
         parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Dimension, KeyError> {
-        let mut framed = self.0.hasher.begin();
-        // The name of a limit is no key by itself: a limit for everybody says so with a part of its own.
-        let mut parts = parts.into_iter();
-        let first = parts.next().ok_or(KeyError::Empty)?;
-        framed.part(self.name(policy).as_bytes())?;
-        framed.part(first)?;
-        for part in parts {
-            framed.part(part)?;
-        }
-        let key = framed.finish()?;
+        // One of other policies has no bucket here.
+        let hasher = self.0.hashers.get(policy.place()).ok_or(KeyError::Empty)?;
+        let key = hasher.key(parts)?;
         Ok(Dimension { policy, key })
     }
 
@@ -257,8 +254,15 @@ impl Policies {
         })
     }
 
-    pub(crate) fn live(&self) -> arc_swap::Guard<Arc<Live>> {
-        self.0.live.load()
+    /// What holds for a bucket now; `None` for a limit of other policies.
+    #[inline]
+    pub(crate) fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {
+        if !self.0.has_overrides.load(Ordering::Acquire)
+            && let Some(limit) = self.0.mirrors.get(dimension.policy.place())?.read()
+        {
+            return Some(limit);
+        }
+        self.0.live.load().limit(dimension)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -276,7 +280,13 @@ impl Policies {
             .unwrap_or_else(PoisonError::into_inner);
         let mut live = Live::clone(&self.0.live.load());
         let answer = change(&mut live)?;
+        let has_overrides = !live.overrides.is_empty();
+        for (mirror, limit) in self.0.mirrors.iter().zip(&live.limits) {
+            mirror.write(&limit.quota, limit.enforcement);
+        }
         self.0.live.store(Arc::new(live));
+        // Whoever sees this sees the overrides.
+        self.0.has_overrides.store(has_overrides, Ordering::Release);
         Ok(answer)
     }
 }
@@ -377,9 +387,16 @@ impl PoliciesBuilder {
     /// The limits.
     #[must_use]
     pub fn build(self) -> Policies {
+        let hasher = self.hasher.unwrap_or_else(KeyHasher::random);
         Policies(Arc::new(Shared {
+            hashers: self.names.iter().map(|name| hasher.derive(name)).collect(),
             names: self.names.into(),
-            hasher: self.hasher.unwrap_or_else(KeyHasher::random),
+            mirrors: self
+                .limits
+                .iter()
+                .map(|limit| Mirror::new(&limit.quota, limit.enforcement))
+                .collect(),
+            has_overrides: AtomicBool::new(false),
             live: ArcSwap::from_pointee(Live {
                 limits: self.limits,
                 overrides: HashMap::new(),

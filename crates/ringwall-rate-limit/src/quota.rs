@@ -32,14 +32,6 @@ impl Quota {
     /// nobody meant.
     pub const MAX_FILL_TIME: Duration = Duration::from_secs(10 * 366 * 86_400);
 
-    /// In the place of a quota that is not there: it allows nothing.
-    pub(crate) const BLANK: Self = Self {
-        count: 0,
-        burst: 0,
-        period: 0,
-        interval: 0,
-    };
-
     /// `count` tokens each `period`, all of them at once if need be: the burst is the count.
     ///
     /// # Errors
@@ -174,6 +166,25 @@ impl Quota {
         slower.burst(burst).unwrap_or(ceiling)
     }
 
+    pub(crate) const fn to_words(self) -> [u64; 3] {
+        let numbers = ((self.burst as u64) << 32) | self.count as u64;
+        [numbers, self.period, self.interval]
+    }
+
+    /// What [`to_words`](Self::to_words) gave.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the halves of a word, each of which is kept"
+    )]
+    pub(crate) const fn from_words([numbers, period, interval]: [u64; 3]) -> Self {
+        Self {
+            count: numbers as u32,
+            burst: (numbers >> 32) as u32,
+            period,
+            interval,
+        }
+    }
+
     pub(crate) const fn interval_nanos(&self) -> u64 {
         self.interval
     }
@@ -245,7 +256,10 @@ mod tests {
     fn what_cannot_be_counted_is_refused_when_the_quota_is_made() {
         assert_eq!(Quota::per_second(1_000_000_001), Err(QuotaError::TooFast));
         assert_eq!(Quota::per_second(u32::MAX), Err(QuotaError::TooFast));
-        assert_eq!(Quota::new(2, Duration::from_nanos(1)), Err(QuotaError::TooFast));
+        assert_eq!(
+            Quota::new(2, Duration::from_nanos(1)),
+            Err(QuotaError::TooFast)
+        );
         // 3 ns instead of 2.5.
         assert_eq!(Quota::per_second(400_000_000), Err(QuotaError::TooFast));
         assert!(Quota::per_second(1_000_000_000).is_ok());
@@ -269,8 +283,14 @@ mod tests {
     fn an_interval_is_rounded_so_that_never_more_is_allowed() {
         let quota = Quota::per_second(7).unwrap();
         assert_eq!(quota.interval(), Duration::from_nanos(142_857_143));
-        assert_eq!(Quota::per_minute(100).unwrap().interval(), Duration::from_millis(600));
-        assert_eq!(Quota::per_hour(3600).unwrap().interval(), Duration::from_secs(1));
+        assert_eq!(
+            Quota::per_minute(100).unwrap().interval(),
+            Duration::from_millis(600)
+        );
+        assert_eq!(
+            Quota::per_hour(3600).unwrap().interval(),
+            Duration::from_secs(1)
+        );
         let quota = Quota::per_second(20).unwrap().burst(40).unwrap();
         assert_eq!(quota.fill_time(), Duration::from_secs(2));
     }

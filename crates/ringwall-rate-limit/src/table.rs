@@ -6,10 +6,10 @@
 //! a full bucket again.
 //!
 //! Five slots make a line of 64 bytes, which is what a processor fetches at once. A key has two lines, chosen by
-//! its hash, and takes a slot of the one in which fewer buckets are at work; and a third in a small part of the
-//! table of its own, for the rare case that both are taken up. So a look-up fetches two lines from memory, at
-//! the same time, and a table with as many keys as it was made for has a place for every one of them
-//! (see the test).
+//! its hash within one page of memory, and takes a slot of the one in which fewer buckets are at work; and a
+//! third in a small part of the table of its own, for the rare case that both are taken up. So a look-up
+//! fetches two lines from memory, at the same time, and a table with as many keys as it was made for has a
+//! place for every one of them (see the test).
 //!
 //! # How threads keep out of each other's way
 //!
@@ -43,6 +43,14 @@ const SLOTS: usize = 1;
 /// 21.3 bytes for each.
 const KEYS_PER_1000_LINES: usize = 3050;
 
+/// A key goes into its first line while no more of the line's slots than these are taken, and only then into the
+/// emptier of its two: most keys are found in their first line, and there is still a place for every one.
+const FIRST_WHILE: usize = 2;
+
+/// Lines of a page of memory (4096 bytes). Both lines of a key are in one, so that the processor looks up one page
+/// and not two.
+const PAGE: usize = 64;
+
 /// One line in the part for the rare case for so many others.
 const LINES_PER_SPARE: usize = 64;
 
@@ -69,6 +77,14 @@ impl Line {
         }
     }
 
+    #[inline]
+    fn slot(&self, place: usize) -> Option<Slot<'_>> {
+        Some(Slot {
+            tag: self.tags.get(place)?,
+            full_at: self.full_at.get(place)?,
+        })
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
         self.tags
             .iter()
@@ -84,7 +100,16 @@ pub(crate) struct Slot<'a> {
     full_at: &'a AtomicU64,
 }
 
-impl Slot<'_> {
+impl<'a> Slot<'a> {
+    #[inline]
+    fn found(self, tag: u32) -> Option<Found<'a>> {
+        let full_at = self.read(tag)?;
+        Some(Found {
+            slot: self,
+            full_at,
+        })
+    }
+
     /// The time of the bucket, if it is still the one of this tag.
     #[inline]
     fn read(&self, tag: u32) -> Option<u64> {
@@ -145,6 +170,11 @@ impl Table {
             .saturating_mul(1000)
             .div_ceil(KEYS_PER_1000_LINES)
             .clamp(2, u32::MAX as usize);
+        let lines = if lines < PAGE {
+            lines
+        } else {
+            lines.next_multiple_of(PAGE)
+        };
         let spares = lines.div_ceil(LINES_PER_SPARE);
         // A lock is needed for as long as a line takes to be read; a few hundred keep the threads of a
         // large machine apart, and lie in the nearest cache.
@@ -164,7 +194,9 @@ impl Table {
     pub(crate) fn bytes(&self) -> usize {
         let lines = self.lines.len().saturating_add(self.spares.len());
         let locks = self.locks.len().saturating_mul(size_of::<Mutex<()>>());
-        lines.saturating_mul(size_of::<Line>()).saturating_add(locks)
+        lines
+            .saturating_mul(size_of::<Line>())
+            .saturating_add(locks)
     }
 
     /// How many buckets are not full at `now`. It reads the whole table.
@@ -208,16 +240,9 @@ impl Table {
 
     #[inline]
     fn places(&self, key: LimitKey) -> Option<Places<'_>> {
-        let [a, b, c, d] = words(key.to_bits());
+        let [a, b, c, d] = words(key.to_words());
         let first = reduce(a, self.lines.len());
-        let mut second = reduce(b, self.lines.len());
-        if second == first {
-            second = if first == 0 {
-                self.lines.len().saturating_sub(1)
-            } else {
-                first.saturating_sub(1)
-            };
-        }
+        let second = second_line(first, b, self.lines.len());
         Some(Places {
             // Zero is a slot that nobody ever had.
             tag: d.max(1),
@@ -229,17 +254,41 @@ impl Table {
     }
 }
 
+/// Another line than `first` of its page, or of the whole of a table that is smaller than one.
+#[inline]
+fn second_line(first: usize, word: u32, lines: usize) -> usize {
+    let (start, size) = if lines < PAGE {
+        (0, lines)
+    } else {
+        (first & !(PAGE.wrapping_sub(1)), PAGE)
+    };
+    let within = first.wrapping_sub(start);
+    // One to `size - 1` further, around the end.
+    let step = reduce(word, size.saturating_sub(1)).saturating_add(1);
+    let place = within.saturating_add(step);
+    let place = if place >= size {
+        place.saturating_sub(size)
+    } else {
+        place
+    };
+    start.saturating_add(place)
+}
+
 /// The most locks for entering keys.
 const MAX_LOCKS: usize = 512;
 
 /// The four 32-bit words of a hash.
-fn words(bits: u128) -> [u32; 4] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bits.to_le_bytes();
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the halves of each word, each of which is used"
+)]
+const fn words([low, high]: [u64; 2]) -> [u32; 4] {
     [
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-        u32::from_le_bytes([i, j, k, l]),
-        u32::from_le_bytes([m, n, o, p]),
+        low as u32,
+        (low >> 32) as u32,
+        high as u32,
+        (high >> 32) as u32,
     ]
 }
 
@@ -271,15 +320,32 @@ fn lock(mutex: &Mutex<()>) -> loom::sync::MutexGuard<'_, ()> {
 impl<'a> Places<'a> {
     #[inline]
     fn find(&self) -> Option<Found<'a>> {
-        find_in(self.first, self.tag)
-            .or_else(|| find_in(self.second, self.tag))
-            .or_else(|| find_in(self.spare, self.tag))
+        // Both lines come from memory at the same time, and not one after the other; and which of the slots it
+        // is decides no branch, for the processor could only guess it.
+        let mut matching =
+            matches(self.first, self.tag) | (matches(self.second, self.tag) << SLOTS);
+        while matching != 0 {
+            let place = usize::try_from(matching.trailing_zeros()).unwrap_or(0);
+            let (line, place) = if place < SLOTS {
+                (self.first, place)
+            } else {
+                (self.second, place.wrapping_sub(SLOTS))
+            };
+            let found = line.slot(place).and_then(|slot| slot.found(self.tag));
+            // Without the lowest of them. There is a second one only when another key has the tag too.
+            matching &= matching.wrapping_sub(1);
+            if found.is_some() {
+                return found;
+            }
+        }
+        self.spare.slots().find_map(|slot| slot.found(self.tag))
     }
 
     /// A slot whose bucket is full, with the time it showed: in the line that has more of them, for that leaves
     /// room where it will be needed; and of those the one that was full first.
     fn choose(&self, now: u64) -> Option<(Slot<'a>, u64)> {
-        let (one, other) = if at_work(self.first, now) <= at_work(self.second, now) {
+        let (in_first, in_second) = (at_work(self.first, now), at_work(self.second, now));
+        let (one, other) = if in_first <= FIRST_WHILE || in_first <= in_second {
             (self.first, self.second)
         } else {
             (self.second, self.first)
@@ -295,15 +361,14 @@ impl<'a> Places<'a> {
     }
 }
 
+/// A bit for each slot of the line that shows the tag.
 #[inline]
-fn find_in(line: &Line, tag: u32) -> Option<Found<'_>> {
-    line.slots().find_map(|slot| {
-        if slot.tag.load(Ordering::Relaxed) != tag {
-            return None;
-        }
-        let full_at = slot.read(tag)?;
-        Some(Found { slot, full_at })
-    })
+fn matches(line: &Line, tag: u32) -> u32 {
+    let mut bits = 0;
+    for (place, known) in line.tags.iter().enumerate() {
+        bits |= u32::from(known.load(Ordering::Relaxed) == tag) << place;
+    }
+    bits
 }
 
 impl fmt::Debug for Table {
@@ -314,7 +379,8 @@ impl fmt::Debug for Table {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
     use crate::key::KeyHasher;

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ringwall_rate_limit::{LimitStore as _, MemoryLimiter, Policies, Quota};
 
-use super::{bucket, cost, passed, take};
+use crate::support::{bucket, cost, passed, take};
 
 /// A million distinct keys; `RINGWALL_TEST_KEYS` says how many else.
 #[test]

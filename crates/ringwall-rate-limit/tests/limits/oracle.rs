@@ -2,17 +2,20 @@
 //!
 //! The oracle knows no theoretical arrival times. Its buckets owe an amount (of nanoseconds times tokens, as
 //! an integer of any length), and it reckons it anew whenever the time is told.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "numbers of a test, and an overflow is a failure of it"
+)]
 
 use core::time::Duration;
 use std::collections::HashMap;
 
 use num_bigint::BigInt;
 use ringwall_rate_limit::{
-    Decision, Dimension, LimitState, LimitStore as _, MemoryLimiter, Policies, PolicyId, Quota,
-    Verdict,
+    Decision, Dimension, LimitState, MemoryLimiter, Policies, PolicyId, Quota, Verdict,
 };
 
-use super::cost;
+use crate::support::cost;
 
 /// xorshift64*: the events are the same on every machine.
 struct Random(u64);
@@ -46,7 +49,12 @@ struct Oracle(HashMap<Dimension, Bucket>);
 
 fn interval(quota: &Quota) -> BigInt {
     BigInt::from(quota.period().as_nanos()) / quota.count()
-        + u32::from(quota.period().as_nanos() % u128::from(quota.count()) != 0)
+        + u32::from(
+            !quota
+                .period()
+                .as_nanos()
+                .is_multiple_of(quota.count().into()),
+        )
 }
 
 fn holds(quota: &Quota) -> BigInt {
@@ -74,7 +82,11 @@ impl Oracle {
         }
         let second = BigInt::from(1_000_000_000);
         let is_trace = &owed - &holds > second;
-        let counted = if is_trace { holds.clone() } else { owed.clone() };
+        let counted = if is_trace {
+            holds.clone()
+        } else {
+            owed.clone()
+        };
         let after = &counted + interval(quota) * tokens;
         if after <= holds {
             Said::Yes(after)
@@ -111,6 +123,9 @@ impl Oracle {
         }
     }
 }
+
+/// A decision that can be given back, and what it took.
+type Taken = (Decision, Vec<(Dimension, Quota)>, u32);
 
 enum Said {
     Yes(BigInt),
@@ -199,7 +214,7 @@ fn a_million_random_events_agree_with_whole_numbers_without_an_end() {
     let limiter = MemoryLimiter::new(policies.clone(), 10_000);
     let mut oracle = Oracle::default();
     let mut now = 1_000_000_000_000_u64;
-    let mut taken: Vec<(Decision, Vec<(Dimension, Quota)>, u32)> = Vec::new();
+    let mut taken: Vec<Taken> = Vec::new();
     let (mut allowed, mut denied, mut never, mut refunds, mut changes) = (0, 0, 0, 0, 0);
     for _ in 0..events {
         match random.below(100) {
@@ -270,7 +285,7 @@ fn a_million_random_events_agree_with_whole_numbers_without_an_end() {
                         allowed += 1;
                         taken.push((decision, dimensions, tokens));
                         if taken.len() > 50 {
-                            taken.swap_remove(0);
+                            drop(taken.swap_remove(0));
                         }
                     }
                     Verdict::Denied { .. } => denied += 1,

@@ -6,7 +6,7 @@ use std::sync::Barrier;
 
 use ringwall_rate_limit::{LimitStore as _, MemoryLimiter, Policies, Quota};
 
-use super::{bucket, cost, limiter, passed};
+use crate::support::{bucket, cost, limiter, passed};
 
 const THREADS: usize = 4;
 
@@ -81,7 +81,9 @@ fn places_that_change_hands_give_no_key_more_than_its_burst() {
     let policy = policies.find("test").unwrap();
     let limiter = MemoryLimiter::new(policies, 8);
     let time = AtomicU64::new(1);
-    let hot: Vec<_> = (0..4).map(|n| bucket(&limiter, policy, &format!("hot {n}"))).collect();
+    let hot: Vec<_> = (0..4)
+        .map(|n| bucket(&limiter, policy, &format!("hot {n}")))
+        .collect();
     let counts: Vec<_> = hot.iter().map(|_| AtomicU64::new(0)).collect();
     let step = 100_000;
     std::thread::scope(|scope| {

@@ -7,7 +7,7 @@ use ringwall_rate_limit::{
     PolicyError, Quota, QuotaError, Verdict,
 };
 
-use super::{bucket, cost, limiter, millis, passed, take, wait};
+use crate::support::{bucket, cost, limiter, millis, passed, take, wait};
 
 #[test]
 fn a_clock_that_goes_back_gives_nothing_away_and_locks_nobody_out() {
@@ -52,7 +52,10 @@ fn a_time_beyond_all_reckoning_denies() {
     for at in [Duration::MAX, Duration::from_secs(u64::MAX / 1_000_000_000)] {
         let answer = limiter.check(at, &[bucket], cost(1));
         assert!(matches!(answer, Err(LimitError::Time)), "{at:?}");
-        assert!(matches!(limiter.peek(at, &[bucket], cost(1)), Err(LimitError::Time)));
+        assert!(matches!(
+            limiter.peek(at, &[bucket], cost(1)),
+            Err(LimitError::Time)
+        ));
     }
     let latest = Duration::from_nanos((1 << 62) - 1);
     assert_eq!(passed(&limiter, latest, bucket, 100), 10);
@@ -61,7 +64,10 @@ fn a_time_beyond_all_reckoning_denies() {
 #[test]
 fn a_rate_a_burst_or_a_period_of_zero_cannot_be_made() {
     assert_eq!(Quota::per_minute(0), Err(QuotaError::NoCount));
-    assert_eq!(Quota::per_minute(1).unwrap().burst(0), Err(QuotaError::NoBurst));
+    assert_eq!(
+        Quota::per_minute(1).unwrap().burst(0),
+        Err(QuotaError::NoBurst)
+    );
     assert_eq!(Quota::new(1, Duration::ZERO), Err(QuotaError::NoPeriod));
 }
 
@@ -99,7 +105,9 @@ fn a_quota_that_is_lowered_far_below_what_is_owed_locks_out_for_its_own_time_alo
     assert_eq!(passed(&limiter, Duration::ZERO, bucket, 2000), 1000);
     // It would be full in an hour. From now on, a bucket of ten fills in a second.
     let policies = limiter.policies();
-    policies.set_quota(policy, Quota::per_second(10).unwrap()).unwrap();
+    policies
+        .set_quota(policy, Quota::per_second(10).unwrap())
+        .unwrap();
     let denied = take(&limiter, millis(1), bucket, 1);
     assert_eq!(wait(&denied), millis(100));
     assert_eq!(passed(&limiter, millis(101), bucket, 5), 1);
@@ -112,7 +120,9 @@ fn a_quota_that_is_raised_does_not_fill_the_bucket() {
     let bucket = bucket(&limiter, policy, "a");
     assert_eq!(passed(&limiter, Duration::ZERO, bucket, 100), 10);
     let policies = limiter.policies();
-    policies.set_quota(policy, Quota::per_second(1000).unwrap()).unwrap();
+    policies
+        .set_quota(policy, Quota::per_second(1000).unwrap())
+        .unwrap();
     assert_eq!(passed(&limiter, Duration::ZERO, bucket, 2000), 0);
     assert_eq!(passed(&limiter, millis(10), bucket, 2000), 10);
     assert_eq!(passed(&limiter, millis(2000), bucket, 2000), 1000);
@@ -125,7 +135,9 @@ fn what_a_bucket_owes_survives_a_change_there_and_back() {
     let bucket = bucket(&limiter, policy, "a");
     assert_eq!(passed(&limiter, Duration::ZERO, bucket, 6), 6);
     let policies = limiter.policies();
-    policies.set_quota(policy, Quota::per_second(100).unwrap()).unwrap();
+    policies
+        .set_quota(policy, Quota::per_second(100).unwrap())
+        .unwrap();
     policies.set_quota(policy, quota).unwrap();
     assert_eq!(passed(&limiter, Duration::ZERO, bucket, 100), 4);
 }
@@ -133,10 +145,19 @@ fn what_a_bucket_owes_survives_a_change_there_and_back() {
 #[test]
 fn two_parts_are_not_one_part_with_the_delimiter() {
     let (limiter, policy) = limiter(Quota::per_second(1).unwrap());
-    let parts: [&[&[u8]]; 4] = [&[b"a:b", b"c"], &[b"a", b"b:c"], &[b"a:b:c"], &[b"a", b"b", b"c"]];
+    let parts: [&[&[u8]]; 4] = [
+        &[b"a:b", b"c"],
+        &[b"a", b"b:c"],
+        &[b"a:b:c"],
+        &[b"a", b"b", b"c"],
+    ];
     for parts in parts {
         let bucket = limiter.policies().dimension(policy, parts.iter().copied());
-        assert_eq!(passed(&limiter, Duration::ZERO, bucket.unwrap(), 5), 1, "{parts:?}");
+        assert_eq!(
+            passed(&limiter, Duration::ZERO, bucket.unwrap(), 5),
+            1,
+            "{parts:?}"
+        );
     }
 }
 
@@ -160,7 +181,11 @@ fn nobody_and_a_megabyte_are_no_keys() {
     assert!(policies.dimension(policy, []).is_err());
     assert!(policies.dimension(policy, [&b""[..]]).is_err());
     assert!(policies.dimension(policy, [&b"a"[..], b""]).is_err());
-    assert!(policies.dimension(policy, [&vec![b'a'; 1 << 20][..]]).is_err());
+    assert!(
+        policies
+            .dimension(policy, [&vec![b'a'; 1 << 20][..]])
+            .is_err()
+    );
 }
 
 #[test]
@@ -200,7 +225,10 @@ fn a_limit_of_other_policies_is_an_error() {
     let dimension = others.dimension(foreign, [&b"a"[..]]).unwrap();
     let answer = mine.check(Duration::ZERO, &[dimension], cost(1));
     assert!(matches!(answer, Err(LimitError::UnknownPolicy)));
-    assert_eq!(mine.policies().set_quota(foreign, quota), Err(PolicyError::Unknown));
+    assert_eq!(
+        mine.policies().set_quota(foreign, quota),
+        Err(PolicyError::Unknown)
+    );
     assert_eq!(
         mine.policies().set_override(&dimension, Some(quota)),
         Err(PolicyError::Unknown)
@@ -212,8 +240,12 @@ fn a_request_that_one_limit_denies_takes_nothing_from_the_others() {
     // Envoy's rate limit service consumes the broad quota for requests that another limit denies
     // (envoyproxy/ratelimit#1060).
     let builder = Policies::builder();
-    let builder = builder.add("broad", Quota::per_second(100).unwrap()).unwrap();
-    let builder = builder.add("narrow", Quota::per_second(1).unwrap()).unwrap();
+    let builder = builder
+        .add("broad", Quota::per_second(100).unwrap())
+        .unwrap();
+    let builder = builder
+        .add("narrow", Quota::per_second(1).unwrap())
+        .unwrap();
     let limiter = MemoryLimiter::new(builder.build(), 100);
     let [broad, narrow] = ["broad", "narrow"].map(|name| {
         let policy = limiter.policies().find(name).unwrap();
@@ -221,10 +253,14 @@ fn a_request_that_one_limit_denies_takes_nothing_from_the_others() {
     });
     for order in [[broad, narrow], [narrow, broad]] {
         for n in 0..50 {
-            let decision = limiter.check(Duration::from_secs(10), &order, cost(1)).unwrap();
+            let decision = limiter
+                .check(Duration::from_secs(10), &order, cost(1))
+                .unwrap();
             let is_first = n == 0 && order == [broad, narrow];
             assert_eq!(decision.is_allowed(), is_first);
-            let status = decision.statuses().find(|status| status.dimension() == broad);
+            let status = decision
+                .statuses()
+                .find(|status| status.dimension() == broad);
             assert_eq!(status.unwrap().remaining(), 99);
             if !is_first {
                 let violated: Vec<_> = decision.violated().map(|status| status.policy()).collect();
@@ -284,15 +320,32 @@ fn a_limit_that_is_tried_out_says_what_it_would_deny_and_denies_nothing() {
     }
     assert_eq!(would, 8);
     // Alone it denies nothing either, and nothing is allowed by it that another denies.
-    assert!(limiter.check(Duration::ZERO, &[new], cost(1)).unwrap().is_allowed());
-    assert!(limiter.check(Duration::ZERO, &[new], cost(3)).unwrap().is_allowed());
+    assert!(
+        limiter
+            .check(Duration::ZERO, &[new], cost(1))
+            .unwrap()
+            .is_allowed()
+    );
+    assert!(
+        limiter
+            .check(Duration::ZERO, &[new], cost(3))
+            .unwrap()
+            .is_allowed()
+    );
     assert_eq!(passed(&limiter, Duration::ZERO, old, 200), 90);
     let decision = limiter.check(Duration::ZERO, &[new, old], cost(1)).unwrap();
     assert!(!decision.is_allowed());
     // In earnest from now on.
     let policies = limiter.policies();
-    policies.set_enforcement(new.policy(), Enforcement::Enforced).unwrap();
-    assert!(!limiter.check(Duration::ZERO, &[new], cost(1)).unwrap().is_allowed());
+    policies
+        .set_enforcement(new.policy(), Enforcement::Enforced)
+        .unwrap();
+    assert!(
+        !limiter
+            .check(Duration::ZERO, &[new], cost(1))
+            .unwrap()
+            .is_allowed()
+    );
 }
 
 #[test]
@@ -313,10 +366,16 @@ fn a_tenant_sets_its_own_quota_under_the_operators_ceiling_alone() {
     assert_eq!(policies.set_tenant_override(&project, asked), Ok(asked));
     assert_eq!(passed(&limiter, Duration::from_secs(60), project, 1000), 1);
     policies.set_override(&project, None).unwrap();
-    assert_eq!(passed(&limiter, Duration::from_secs(120), project, 1000), 40);
+    assert_eq!(
+        passed(&limiter, Duration::from_secs(120), project, 1000),
+        40
+    );
     // Without a ceiling tenants set nothing, and the operator anything.
     let other = bucket(&limiter, policies.find("other").unwrap(), "p");
-    assert_eq!(policies.set_tenant_override(&other, asked), Err(PolicyError::NoCeiling));
+    assert_eq!(
+        policies.set_tenant_override(&other, asked),
+        Err(PolicyError::NoCeiling)
+    );
     assert_eq!(policies.set_override(&other, Some(ceiling)), Ok(()));
     assert_eq!(passed(&limiter, Duration::ZERO, other, 1000), 100);
     // Nobody else's bucket noticed.
@@ -365,7 +424,12 @@ fn near_is_said_once_on_the_way_up() {
         decision.statuses().next().unwrap().crossed_into_near()
     };
     let all: Vec<_> = (0..12).map(|_| near(Duration::ZERO)).collect();
-    let times: Vec<_> = all.iter().enumerate().filter(|(_, near)| **near).map(|(n, _)| n).collect();
+    let times: Vec<_> = all
+        .iter()
+        .enumerate()
+        .filter(|(_, near)| **near)
+        .map(|(n, _)| n)
+        .collect();
     assert_eq!(times, [7]);
     // Half of it has come back.
     assert!(!near(millis(500)));
@@ -377,15 +441,21 @@ fn near_is_said_once_on_the_way_up() {
 #[test]
 fn the_tightest_limit_is_the_one_that_denies_or_of_which_the_least_is_left() {
     let builder = Policies::builder();
-    let builder = builder.add("large", Quota::per_second(100).unwrap()).unwrap();
-    let builder = builder.add("small", Quota::per_second(10).unwrap()).unwrap();
+    let builder = builder
+        .add("large", Quota::per_second(100).unwrap())
+        .unwrap();
+    let builder = builder
+        .add("small", Quota::per_second(10).unwrap())
+        .unwrap();
     let limiter = MemoryLimiter::new(builder.build(), 100);
     let [large, small] = ["large", "small"].map(|name| {
         let policy = limiter.policies().find(name).unwrap();
         bucket(&limiter, policy, "a")
     });
     let tightest = || {
-        let decision = limiter.check(Duration::ZERO, &[large, small], cost(1)).unwrap();
+        let decision = limiter
+            .check(Duration::ZERO, &[large, small], cost(1))
+            .unwrap();
         decision.tightest().map(|status| status.policy()).unwrap()
     };
     assert_eq!(tightest(), small.policy());
