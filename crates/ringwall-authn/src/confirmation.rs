@@ -88,7 +88,17 @@ fn digest(value: Value<'_>) -> Option<[u8; 32]> {
 
 /// What the sender of one request showed to hold. Nothing, unless a check says otherwise: its parts
 /// are made by [`DpopPolicy`](crate::DpopPolicy) and [`CertificateBinding`] alone.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// It is for one token of one request, and used up by it ([`BoundToken::confirmed_by`]):
+///
+/// ```compile_fail,E0382
+/// # use ringwall_authn::{BoundToken, Possession};
+/// # fn example(one: BoundToken, other: BoundToken, possession: Possession) {
+/// one.confirmed_by(possession).ok();
+/// other.confirmed_by(possession).ok(); // it was used up
+/// # }
+/// ```
+#[derive(Debug, Default)]
 pub struct Possession {
     key: Option<ProvenKey>,
     certificate: Option<ShownCertificate>,
@@ -120,7 +130,19 @@ impl Possession {
 }
 
 /// The client certificate behind a request, which a handshake verified.
-#[derive(Clone, Copy)]
+///
+/// It was trusted when it was shown, which may not be so later. There is one of it for each look at the
+/// connection:
+///
+/// ```compile_fail,E0382
+/// # fn take(possession: ringwall_authn::Possession) {}
+/// # fn example(shown: ringwall_authn::ShownCertificate) {
+/// use ringwall_authn::Possession;
+///
+/// take(Possession::nothing().certificate(shown));
+/// take(Possession::nothing().certificate(shown)); // it was given away
+/// # }
+/// ```
 pub struct ShownCertificate {
     digest: [u8; 32],
 }

@@ -5,6 +5,7 @@ pub mod conformance;
 mod kind;
 mod memory;
 mod revoker;
+mod steady;
 mod store;
 mod stored;
 mod synced;
@@ -18,8 +19,8 @@ pub use store::{
 };
 pub use stored::{StoredRevocation, UnreadableRevocation};
 pub use synced::{
-    DEFAULT_REVOCATION_CAPACITY, DEFAULT_REVOCATION_STALENESS, SyncedRevocations,
-    SyncedRevocationsBuilder,
+    DEFAULT_REVOCATION_CAPACITY, DEFAULT_REVOCATION_STALENESS, InvalidStaleness,
+    MAX_REVOCATION_STALENESS, SyncedRevocations, SyncedRevocationsBuilder,
 };
 
 use core::fmt;
@@ -43,7 +44,7 @@ pub struct TokenFacts<'a> {
     pub on_behalf_of: Option<&'a str>,
     /// `jti`, if the token has one.
     pub token_id: Option<&'a str>,
-    /// The id of the signing key, if the token names it.
+    /// The id of the key that verified its signature, if the key has one. A token need not name it.
     pub key_id: Option<&'a str>,
     /// `iat`, if the token has one.
     pub issued_at: Option<Timestamp>,

@@ -63,7 +63,10 @@ pub struct VerifiedToken {
     pub(crate) principal: VerifiedPrincipal,
     pub(crate) claims: Claims,
     pub(crate) times: Times,
+    /// The id of the key that verified it.
     pub(crate) key_id: Option<Box<str>>,
+    /// Whether the token itself names its key.
+    pub(crate) names_key: bool,
     pub(crate) confirmation: Option<Confirmation>,
     /// Under which policy and keys it was verified, so that a cache can tell when that no longer
     /// holds.
@@ -117,7 +120,8 @@ impl VerifiedToken {
         self.principal.authentication.credential_id.as_deref()
     }
 
-    /// The id of the key that signed it, if the token names it.
+    /// The id of the key that verified its signature, if the key has one: also for a token that names no
+    /// key, of an issuer that publishes one alone.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()

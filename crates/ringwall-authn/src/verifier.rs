@@ -10,7 +10,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::profile::Profile;
 use ringwall_core::step::Step;
 use ringwall_jose::json::{Document, Limits};
-use ringwall_jose::{CompactLimits, CompactParser, Health, KeySource, KeysUnavailable};
+use ringwall_jose::{CompactLimits, CompactParser, Health, KeyId, KeySource, KeysUnavailable};
 
 use crate::cache::{CacheUsage, TokenCache};
 use crate::confirmation::BoundToken;
@@ -397,8 +397,8 @@ impl TokenVerifier {
             TokenError::unavailable(Refusal::KeysUnavailable, error.retry_after)
         })?;
         let is_published = |id| keys.find(Some(id)).is_some();
-        if keys.generation() != verified.generation && !verified.key_id().is_some_and(is_published)
-        {
+        let named = verified.key_id().filter(|_| verified.names_key);
+        if keys.generation() != verified.generation && !named.is_some_and(is_published) {
             return Err(Refusal::KeyUnknown.into());
         }
         self.0.check_revocation(&TokenFacts::of(verified))
@@ -534,18 +534,22 @@ impl Inner {
             }
             Err(refusal) => return Err(refusal.into()),
         };
-        let facts = TokenFacts::new(policy.issuer(), &principal, jws.key_id(), times.issued_at);
+        // Of the key that verified it, and not of the one that it names: whoever stole the only key of an
+        // issuer would leave its name out.
+        let key_id = key.id().map(KeyId::as_str);
+        let facts = TokenFacts::new(policy.issuer(), &principal, key_id, times.issued_at);
         self.check_revocation(&facts)?;
         if self.cache.is_some() {
             document.shrink();
         }
-        let key_id = jws.key_id().map(Into::into);
+        let key_id = key_id.map(Into::into);
         let generation = keys.generation();
         let verified = VerifiedToken {
             principal: VerifiedPrincipal::attest(principal, Attest::i_have_verified_this()),
             claims: Claims::new(document),
             times,
             key_id,
+            names_key: jws.key_id().is_some(),
             confirmation,
             issuer: Arc::clone(&state),
             generation,

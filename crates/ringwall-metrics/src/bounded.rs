@@ -20,7 +20,8 @@ use crate::error::Error;
 /// tries, and the alert's own bound.
 pub const DEFAULT_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
-/// Sources that are remembered for each of the two minutes unless set otherwise: some 400 KB.
+/// Pairs of a kind and a source that are remembered for each of the two minutes unless set otherwise: some
+/// 400 KB.
 pub const DEFAULT_SOURCES: usize = 4096;
 
 /// The most that can be set: some 100 MB.
@@ -49,9 +50,14 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// - **How many.** At most the number in *any* 60 seconds. Minutes are counted in two generations, and
 ///   what passed in the one before counts still, so a source that never pauses gets the number every
 ///   other minute.
-/// - **How much memory.** Two generations of the sources that were set. When the table is full, events of
-///   sources that it does not know are left out, and counted: a botnet is told by its number.
-///   The table is in sixteen parts by a keyed hash, so it is full a little before all places are taken.
+/// - **How much memory.** Two generations of the places that were set. A place is for one kind of one
+///   source, so one source takes at most eleven of a generation, one for each kind above, whatever it does:
+///   of the 4,096 that there are unless set otherwise, 372 sources that cause every kind leave none. When the
+///   table is full, events of pairs that it does not know are left out, and counted, until the minute ends: a
+///   botnet is told by its number, and its owner can so keep the first events of others out of the log.
+///   Nothing that needs an identity is kept out, and metrics count all of it. Whoever may meet more sources
+///   sets more [`sources`](BoundedEventsBuilder::sources). The table is in sixteen parts by a keyed hash, so a
+///   part of it can be full a little before all places are taken.
 /// - **How long.** One of sixteen locks is held for one look-up, and never while the next sink works. For
 ///   events that are not bounded, there is no lock and no reading of a clock.
 ///
@@ -73,7 +79,7 @@ pub struct BoundedEvents {
     inner: Arc<dyn EventSink>,
     clock: Arc<dyn MonotonicClock>,
     per_minute: u32,
-    /// Sources per shard and generation.
+    /// Places per shard and generation.
     limit: usize,
     hash: RandomState,
     shards: Box<[Shard]>,
@@ -145,7 +151,7 @@ impl BoundedEvents {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// How many sources are remembered, in both generations. Takes each lock in turn.
+    /// How many pairs of a kind and a source are remembered, in both generations. Takes each lock in turn.
     #[must_use]
     pub fn sources(&self) -> usize {
         let count = |Shard(shard): &Shard| {
@@ -243,7 +249,8 @@ impl BoundedEventsBuilder {
         self
     }
 
-    /// How many sources are remembered for each of two minutes. [`DEFAULT_SOURCES`] unless set.
+    /// How many pairs of a kind and a source are remembered for each of two minutes: eleven places for each
+    /// source that causes every kind, and one for most. [`DEFAULT_SOURCES`] unless set.
     pub const fn sources(mut self, sources: usize) -> Self {
         self.sources = sources;
         self

@@ -16,8 +16,9 @@ use crate::{Error, Migrations, PostgresConfig};
 /// Some connections to one PostgreSQL. Clones are handles of the same ones.
 ///
 /// Each connection is looked at when it is made: a standby is not used, since it shows revocations late,
-/// and where the server, the database or the user says `synchronous_commit = off`, it is switched on, since
-/// what was answered has to be stored.
+/// and where the server, the database or the user says a `synchronous_commit` that is less than `on`, it is
+/// switched on, since what was answered has to be stored, and by a synchronous standby too, if there is one
+/// (`local` and `remote_write` would not wait for that).
 #[derive(Clone)]
 pub struct PostgresDatabase {
     pool: PgPool,
@@ -154,7 +155,7 @@ async fn look(connection: &mut PgConnection) -> Result<Result<(), Error>, sqlx::
         ))
     } else if encoding != "UTF8" {
         Err(Error::Unsafe("the encoding of the database is not UTF8"))
-    } else if commit == "off" {
+    } else if !["on", "remote_apply"].contains(&commit.as_str()) {
         Err(Error::Unsafe("it confirms what it has not stored"))
     } else {
         Ok(())
@@ -163,8 +164,8 @@ async fn look(connection: &mut PgConnection) -> Result<Result<(), Error>, sqlx::
 
 const LOOK: &str = "SELECT pg_is_in_recovery(), current_setting('server_encoding'),
     CASE current_setting('synchronous_commit')
-        WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
-        ELSE current_setting('synchronous_commit')
+        WHEN 'remote_apply' THEN 'remote_apply'
+        ELSE set_config('synchronous_commit', 'on', false)
     END";
 
 impl fmt::Debug for PostgresDatabase {
@@ -223,20 +224,27 @@ pub(crate) mod tests {
 
         let user = format!("{}_app", database.schema());
         let pool = database.pool.clone();
-        for statement in [
-            format!("CREATE ROLE {user} LOGIN PASSWORD 'word'"),
-            format!("ALTER ROLE {user} SET synchronous_commit = off"),
-        ] {
+        let run = async |statement: String| {
             let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
             statement.execute(&pool).await.expect("it is done");
-        }
+        };
+        run(format!("CREATE ROLE {user} LOGIN PASSWORD 'word'")).await;
         let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
         let mut url = url::Url::parse(&url).expect("a URL");
         url.set_username(&user).expect("a name");
         url.set_password(Some("word")).expect("a password");
-        let config = PostgresConfig::from_url(&SecretString::new(url.into())).expect("valid");
-        let config = config.timeout(Duration::from_secs(30));
-        let theirs = PostgresDatabase::open(config).await.expect("it opens");
-        assert_eq!(says(&theirs, "synchronous_commit").await, "on");
+        let url = SecretString::new(url.into());
+        for (set, used) in [
+            ("off", "on"),
+            ("local", "on"),
+            ("remote_write", "on"),
+            ("remote_apply", "remote_apply"),
+        ] {
+            run(format!("ALTER ROLE {user} SET synchronous_commit = {set}")).await;
+            let config = PostgresConfig::from_url(&url).expect("valid");
+            let config = config.timeout(Duration::from_secs(30));
+            let theirs = PostgresDatabase::open(config).await.expect("it opens");
+            assert_eq!(says(&theirs, "synchronous_commit").await, used, "{set}");
+        }
     }
 }

@@ -24,8 +24,17 @@ const PURGED_AT_ONCE: u32 = 4096;
 ///   its number until it is committed, so entries become visible in the order of their numbers; a sequence
 ///   would hand numbers out that are committed in another order. No purge touches the row.
 /// - **Durable**: what was answered survives a crash of the process and of the server, unless the server
-///   runs with `fsync = off`. After a failover to a standby that follows asynchronously, the latest may be
-///   missing; readers notice that when the log has gone back.
+///   runs with `fsync = off`.
+/// - **A failover** to a standby that follows asynchronously loses revocations that were answered: those that had
+///   not reached it. Processes that have read them keep them until they restart; others never see them. With the
+///   standby in `synchronous_standby_names` none is lost, as `synchronous_commit` is at least `on` for these
+///   connections: an append is answered when the standby has it on its disk. Without, revoke again what was
+///   revoked in the seconds before a failover.
+/// - **Readers after a failover.** Numbers follow the server's clock. What is appended to the new server lies behind
+///   every reader's place as long as its clock is not behind the old one's by more than the failover took: keep both
+///   in step (NTP). If it is, readers pass such entries over until they read the whole log again, which
+///   [`SyncedRevocations`](ringwall_authn::revocation::SyncedRevocations) does every ten minutes; a log
+///   whose end is before a reader's place is read again at once.
 /// - **Bounded in time** by [`PostgresConfig::timeout`](crate::PostgresConfig::timeout). A purge that does not
 ///   come to its end in this time has removed a part, and the next one goes on.
 #[derive(Clone, Debug)]
@@ -62,7 +71,8 @@ impl PostgresRevocations {
 }
 
 /// By the clock, so that a log that lost its latest entries (a copy was restored, a standby took over) gives
-/// no number a second time: a reader that has seen the lost entry would pass the new one over.
+/// no number a second time, if the clock goes on: a reader that has seen the lost entry would pass the new one
+/// over.
 const ADVANCE: &str = "UPDATE ringwall_revocations_head
     SET last = greatest(last + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) RETURNING last";
 const APPEND: &str = "INSERT INTO ringwall_revocations

@@ -33,12 +33,19 @@ const EXACT: i64 = 1 << 53;
 ///
 /// - **In order, atomic**: an append is one script, and so are a page and the end of the log; a server runs
 ///   one at a time.
-/// - **Numbers** are the server's microseconds, and one more than the last where its clock has not gone on. So a
-///   log that lost its latest entries in a failover gives no number a second time, and readers do not pass over what
-///   is appended then.
+/// - **Numbers** are the server's microseconds, and one more than the last where its clock has not gone on.
 /// - **Durability** is the server's: with `appendonly yes` and `appendfsync always`, what was answered survives
-///   its crash. Replication is asynchronous, so a failover may lose the latest: have `WAIT`ed for nothing,
-///   and revoke again after one. Nobody can see a `FLUSHALL` or a `DEL` of the keys.
+///   its crash. Nobody can see a `FLUSHALL` or a `DEL` of the keys.
+/// - **A failover loses revocations that were answered.** Replication is asynchronous, and no `WAIT` is sent: a
+///   replica that takes over may lack the latest. Processes that have read them keep them until they restart; others
+///   never see them. `min-replicas-to-write 1` with a small `min-replicas-max-lag` bounds how many, and does not
+///   exclude it. After a failover, revoke again what was revoked in the seconds before it. If none may be lost, keep
+///   the log in PostgreSQL with a synchronous standby.
+/// - **Readers after a failover.** What is appended to the new server lies behind every reader's place as long as
+///   its clock is not behind the old one's by more than the failover took: keep both in step (NTP). If it is, readers
+///   pass such entries over until they read the whole log again, which
+///   [`SyncedRevocations`](ringwall_authn::revocation::SyncedRevocations) does every ten minutes; a log whose
+///   end is before a reader's place is read again at once.
 /// - **Eviction.** A server whose policy is not `noeviction` is not used, also when the policy is changed
 ///   later (within five seconds). Nothing expires by the server's clock; [`purge`](RevocationStore::purge)
 ///   alone forgets.

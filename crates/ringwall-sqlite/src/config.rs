@@ -21,11 +21,15 @@ pub struct SqliteConfig {
     pub(crate) path: PathBuf,
     pub(crate) timeout: Duration,
     pub(crate) connections: u32,
+    pub(crate) group_writes: bool,
 }
 
 impl SqliteConfig {
     /// The database in the file at `path`, which is made where there is none: for its owner alone (mode
-    /// 0600). The folder has to be there.
+    /// 0600). The folder has to be there. On Unix, a file that others may write is refused, and one that
+    /// everybody may read is reported ([`SqliteDatabase::is_readable_by_everybody`]).
+    ///
+    /// [`SqliteDatabase::is_readable_by_everybody`]: crate::SqliteDatabase::is_readable_by_everybody
     ///
     /// SQLite keeps two more files beside it, `-wal` and `-shm`. All three belong on a local disk: the
     /// locks of network file systems are not to be trusted.
@@ -34,7 +38,17 @@ impl SqliteConfig {
             path: path.into(),
             timeout: TIMEOUT,
             connections: CONNECTIONS,
+            group_writes: false,
         }
+    }
+
+    /// Accepts a file that its group may write, for processes of several accounts: each of them can add an API
+    /// key of its own. Unless set, such a file is refused. One that everybody may write always is.
+    ///
+    /// A file that is made is for its owner alone, also with this. Its group is let in by whoever deploys.
+    pub const fn group_writes_permitted(mut self) -> Self {
+        self.group_writes = true;
+        self
     }
 
     /// How long a call may take, waiting for other writers included: two seconds unless set, a minute at

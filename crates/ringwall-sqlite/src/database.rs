@@ -15,6 +15,7 @@ use sqlx::{Sqlite, Transaction};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::TooSlow;
+use crate::permissions::{self, Readers};
 use crate::{Error, Migrations, SqliteConfig};
 
 /// Between two attempts to open a file that another process is opening.
@@ -39,6 +40,7 @@ pub struct SqliteDatabase {
     turn: Arc<Semaphore>,
     timeout: Duration,
     path: Arc<Path>,
+    readers: Readers,
 }
 
 /// A transaction that holds the file's lock, and the process's turn.
@@ -59,7 +61,8 @@ impl SqliteDatabase {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`], [`Error::Unavailable`]; [`Error::Corrupt`] when the file is no database.
+    /// [`Error::Configuration`], [`Error::Unavailable`]; [`Error::Corrupt`] when the file is no database;
+    /// [`Error::Exposed`] when others may write it or, in a folder that everybody may write, replace it.
     pub async fn open(config: SqliteConfig) -> Result<Self, Error> {
         config.check()?;
         let timeout = config.timeout;
@@ -69,13 +72,22 @@ impl SqliteDatabase {
     }
 
     async fn open_patiently(config: SqliteConfig) -> Result<Self, Error> {
-        let path = config.path.clone();
-        tokio::task::spawn_blocking(move || open_private(&path))
+        let (path, group_writes) = (config.path.clone(), config.group_writes);
+        let look = move || {
+            let file = open_private(&path).map_err(|error| Error::Unavailable(Box::new(error)))?;
+            permissions::check(&path, &file, group_writes)
+        };
+        let readers = tokio::task::spawn_blocking(look)
             .await
-            .map_err(|error| Error::Unavailable(Box::new(error)))?
-            .map_err(|error| Error::Unavailable(Box::new(error)))?;
+            .map_err(|error| Error::Unavailable(Box::new(error)))??;
+        if readers == Readers::All {
+            tracing::warn!(
+                event = "sqlite_file_readable",
+                "everybody on this machine may read the SQLite file"
+            );
+        }
         loop {
-            match Self::connect(&config).await {
+            match Self::connect(&config, readers).await {
                 // SQLite does not wait for its turn where two processes want to switch a new file to
                 // a write-ahead log.
                 Err(error) if is_busy(&error) => tokio::time::sleep(PAUSE).await,
@@ -84,7 +96,7 @@ impl SqliteDatabase {
         }
     }
 
-    async fn connect(config: &SqliteConfig) -> Result<Self, sqlx::Error> {
+    async fn connect(config: &SqliteConfig, readers: Readers) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::new()
             .filename(&config.path)
             // It was just made, with the right permissions. Should it be gone, it is not made without.
@@ -110,6 +122,7 @@ impl SqliteDatabase {
             turn: Arc::new(Semaphore::new(1)),
             timeout: config.timeout,
             path: config.path.as_path().into(),
+            readers,
         })
     }
 
@@ -123,6 +136,14 @@ impl SqliteDatabase {
     pub async fn answers(&self) -> bool {
         let answer = sqlx::query("SELECT 1").fetch_one(&self.pool);
         matches!(tokio::time::timeout(self.timeout, answer).await, Ok(Ok(_)))
+    }
+
+    /// Whether everybody on this machine who gets at its folder could read the file when it was opened: whom
+    /// keys belong to, and what was revoked, but no key. It is a `tracing` event too
+    /// (`sqlite_file_readable`). Always `false` where the system is no Unix.
+    #[must_use]
+    pub fn is_readable_by_everybody(&self) -> bool {
+        self.readers == Readers::All
     }
 
     /// Finishes what is being done and closes the file.

@@ -12,6 +12,9 @@ pub enum Error {
     /// A setting is out of its range.
     #[error("the configuration of SQLite cannot be used: {0}")]
     Configuration(&'static str),
+    /// Others on this machine may change the file, and with it who is let in.
+    #[error("the SQLite file is not used, since {0}")]
+    Exposed(&'static str),
     /// The file cannot be made, opened or read, or others kept it locked for too long.
     #[error("the SQLite file cannot be used at the moment")]
     Unavailable(#[source] Source),
@@ -55,6 +58,7 @@ impl Error {
         match self {
             Self::Unavailable(_) => true,
             Self::Configuration(_)
+            | Self::Exposed(_)
             | Self::NotMigrated { .. }
             | Self::TooNew { .. }
             | Self::Changed { .. }

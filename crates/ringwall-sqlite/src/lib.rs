@@ -8,6 +8,7 @@ mod error;
 #[cfg(any(feature = "api-keys", feature = "revocations"))]
 mod fault;
 mod migrations;
+mod permissions;
 #[cfg(feature = "revocations")]
 mod revocations;
 mod schema;

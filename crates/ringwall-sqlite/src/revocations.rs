@@ -58,7 +58,8 @@ impl SqliteRevocations {
 }
 
 /// By the clock, so that a log that lost its latest entries (a copy was restored, a standby took over) gives
-/// no number a second time: a reader that has seen the lost entry would pass the new one over.
+/// no number a second time, if the clock goes on: a reader that has seen the lost entry would pass the new one
+/// over.
 const ADVANCE: &str = "UPDATE ringwall_revocations_head
     SET last = max(last + 1, CAST(unixepoch('subsec') * 1000000 AS INTEGER)) RETURNING last";
 const APPEND: &str = "INSERT INTO ringwall_revocations

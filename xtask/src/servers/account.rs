@@ -1,5 +1,6 @@
 //! The account that servers run under: PostgreSQL refuses root's.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,7 +11,7 @@ const NAMES: [&str; 2] = ["postgres", "nobody"];
 
 /// An account to change to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     user: u32,
     group: u32,
 }
@@ -18,7 +19,7 @@ pub(super) struct Account {
 impl Account {
     /// The account for servers where this program is root; `None` where it is not, since others
     /// cannot change their account and need not.
-    pub(super) fn for_servers() -> Result<Option<Self>> {
+    pub(crate) fn for_servers() -> Result<Option<Self>> {
         if id(&["-u"]) != Some(0) {
             return Ok(None);
         }
@@ -50,22 +51,49 @@ impl Account {
         ]
     }
 
-    /// Gives a file or folder to the account.
+    /// Gives a file to the account: the one behind the handle, whatever stands at its path by now.
     #[cfg(unix)]
-    pub(super) fn owns(self, path: &Path) -> Result<()> {
-        std::os::unix::fs::chown(path, Some(self.user), Some(self.group))
+    pub(super) fn owns(self, file: &File, path: &Path) -> Result<()> {
+        std::os::unix::fs::fchown(file, Some(self.user), Some(self.group))
             .map_err(|error| io("give away", path, &error))
+    }
+
+    /// Gives a folder to the account. A link in its place would be given away itself, and not what it leads to.
+    #[cfg(unix)]
+    pub(super) fn owns_folder(self, path: &Path) -> Result<()> {
+        std::os::unix::fs::lchown(path, Some(self.user), Some(self.group))
+            .map_err(|error| io("give away", path, &error))
+    }
+
+    /// Lets the account pass through a folder that stays ours. It cannot look around there, nor put anything
+    /// into it.
+    #[cfg(unix)]
+    pub(super) fn enters(self, path: &Path) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::os::unix::fs::lchown(path, None, Some(self.group))
+            .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o710)))
+            .map_err(|error| io("open", path, &error))
     }
 
     #[cfg(not(unix))]
     pub(super) fn of(self, _command: &mut Command) {}
 
     #[cfg(not(unix))]
-    pub(super) fn owns(self, path: &Path) -> Result<()> {
+    pub(super) fn owns(self, _file: &File, path: &Path) -> Result<()> {
+        self.owns_folder(path)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn owns_folder(self, path: &Path) -> Result<()> {
         Err(format!(
             "cannot give {} away on this system",
             path.display()
         ))
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn enters(self, path: &Path) -> Result<()> {
+        self.owns_folder(path)
     }
 }
 

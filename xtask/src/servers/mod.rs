@@ -5,8 +5,8 @@
 //! starts one for itself: test programs include this module by its path, so it uses the standard
 //! library alone and nothing else of this program.
 
-mod account;
-mod folder;
+pub(crate) mod account;
+pub(crate) mod folder;
 pub(crate) mod postgres;
 mod process;
 pub(crate) mod redis;

@@ -62,7 +62,7 @@ fn start_once(programs: &Path, tls: Option<(&str, &str)>) -> Result<Server> {
     let folder = Folder::create("postgres", account)?;
     let port = free_port()?;
     let password = random_text();
-    let data = folder.path().join("data");
+    let data = folder.data().to_owned();
     let password_file = folder.write("password", &password, account)?;
     let mut initdb = Command::new(programs.join("initdb"));
     initdb

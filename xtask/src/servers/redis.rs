@@ -45,7 +45,7 @@ fn start_once(program: PathBuf, more: &[&str]) -> Result<Server> {
         format!("port {port}"),
         // Not on the command line, which everybody on the machine can read.
         format!("requirepass {password}"),
-        format!("dir \"{}\"", folder.path().display()),
+        format!("dir \"{}\"", folder.data().display()),
         "daemonize no".to_owned(),
         "save \"\"".to_owned(),
         "appendonly yes".to_owned(),

@@ -59,8 +59,11 @@ impl Databases {
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
+    use std::path::Path;
 
     use super::*;
+    use crate::servers::account::Account;
+    use crate::servers::folder::Folder;
 
     fn is_listening(server: &Server) -> bool {
         TcpStream::connect(("127.0.0.1", server.port())).is_ok()
@@ -111,5 +114,44 @@ mod tests {
     fn a_server_that_does_not_start_says_why() {
         let failure = servers::redis::start(&["no-such-setting yes"]).unwrap_err();
         assert!(failure.contains("no-such-setting"), "{failure}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn follows_no_link_where_it_writes() {
+        use std::os::unix::fs::MetadataExt as _;
+        let owner = Account::for_servers().expect("an account");
+        let folder = Folder::create("links", owner).expect("a folder");
+        let target = folder.path().join("of-the-system");
+        std::fs::write(&target, "as it was").expect("ours");
+        let before = std::fs::metadata(&target).expect("there");
+        std::os::unix::fs::symlink(&target, folder.path().join("password")).expect("ours");
+        assert!(folder.write("password", "hunter2", owner).is_err());
+        assert_eq!(
+            std::fs::read_to_string(&target).expect("there"),
+            "as it was"
+        );
+        let after = std::fs::metadata(&target).expect("there");
+        assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_server_can_write_only_where_we_do_not() {
+        use std::os::unix::fs::MetadataExt as _;
+        let owner = Account::for_servers().expect("an account");
+        let folder = Folder::create("owners", owner).expect("a folder");
+        let file = folder.write("conf", "text", owner).expect("written");
+        let of = |path: &Path| std::fs::symlink_metadata(path).expect("there");
+        let (outer, data) = (of(folder.path()), of(folder.data()));
+        assert_eq!(data.mode() & 0o777, 0o700);
+        assert_eq!(of(&file).mode() & 0o777, 0o600);
+        assert_eq!(of(&file).uid(), data.uid());
+        if owner.is_some() {
+            assert_eq!((outer.uid(), outer.mode() & 0o777), (0, 0o710));
+            assert_ne!(data.uid(), 0);
+        } else {
+            assert_eq!((outer.uid(), outer.mode() & 0o777), (data.uid(), 0o700));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use super::digest::SecretHasher;
 use super::error::{ApiKeyError, ApiKeyRefusal};
 use super::record::{ApiKeyRecord, ApiKeyState};
 use super::scopes::ScopeCatalogue;
-use super::store::{ApiKeyStore, ApiKeyStoreError};
+use super::store::{ApiKeyStore, ApiKeyStoreAnswer, ApiKeyStoreError};
 use super::text::{ApiKeyId, ApiKeyPrefix, ApiKeyTextError, Presented};
 use super::uses::Uses;
 
@@ -84,7 +84,12 @@ pub(crate) struct Inner {
     /// Those of keys that were there when they were read last: nobody can make those up.
     renewals: Arc<AtomicUsize>,
     max_lookups: usize,
+    /// How often something was taken back, counted when it is gone from the cache.
+    pub(crate) taken_back: AtomicU64,
 }
+
+/// How often the store is asked for one key when something is taken back while it answers.
+const MAX_READINGS: usize = 4;
 
 /// Collects the options of [`ApiKeys`].
 #[must_use = "a builder does nothing until `build`"]
@@ -194,6 +199,7 @@ impl ApiKeysBuilder {
             lookups: Arc::new(AtomicUsize::new(0)),
             renewals: Arc::new(AtomicUsize::new(0)),
             max_lookups: self.max_lookups,
+            taken_back: AtomicU64::new(0),
         }))
     }
 }
@@ -365,6 +371,7 @@ impl ApiKeys {
     {
         let inner = &self.0;
         let read_at = inner.monotonic.elapsed();
+        let taken_back = inner.taken_back.load(Ordering::SeqCst);
         let (ticket, was_there) = match inner.cache.get(id, read_at) {
             Found::Key(key) => return Step::Done(judge(inner, Some(&key))),
             Found::None => return Step::Done(judge(inner, None)),
@@ -390,18 +397,62 @@ impl ApiKeys {
             }
             Step::Wait(answer) => {
                 let (keys, judge) = (self.clone(), owned());
+                let reading = Reading {
+                    ticket,
+                    read_at,
+                    taken_back,
+                };
                 Step::wait(async move {
-                    let answer = answer.await;
+                    let found = keys.0.settled(&id, Step::Wait(answer), reading).await;
                     drop(place);
-                    let found = keys.0.found(ticket, &id, answer, read_at)?;
-                    judge(&keys.0, found.as_deref())
+                    judge(&keys.0, found?.as_deref())
                 })
             }
         }
     }
 }
 
+/// What the state was before the store was asked.
+struct Reading {
+    ticket: Ticket,
+    read_at: Duration,
+    taken_back: u64,
+}
+
 impl Inner {
+    /// What the store says of a key. When something was taken back while it answered, it is asked again: what
+    /// it read before may be accepted no more once [`ApiKeys::revoke`] has answered.
+    async fn settled(
+        &self,
+        id: &ApiKeyId,
+        mut answer: ApiKeyStoreAnswer<Option<ApiKeyRecord>>,
+        mut reading: Reading,
+    ) -> Result<Option<Arc<CachedKey>>, ApiKeyError> {
+        for left in (0..MAX_READINGS).rev() {
+            let found = self.found(reading.ticket, id, answer.await, reading.read_at)?;
+            let taken_back = self.taken_back.load(Ordering::SeqCst);
+            if taken_back == reading.taken_back {
+                return Ok(found);
+            }
+            if left == 0 {
+                break;
+            }
+            let read_at = self.monotonic.elapsed();
+            let ticket = match self.cache.get(id.as_str(), read_at) {
+                Found::Key(key) => return Ok(Some(key)),
+                Found::None => return Ok(None),
+                Found::Nothing { ticket, .. } => ticket,
+            };
+            reading = Reading {
+                ticket,
+                read_at,
+                taken_back,
+            };
+            answer = self.store.find(id);
+        }
+        Err(ApiKeyRefusal::TooManyLookups.into())
+    }
+
     /// Keeps what the store answered.
     fn found(
         &self,

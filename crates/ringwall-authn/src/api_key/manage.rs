@@ -1,6 +1,7 @@
 //! Making keys, and ending them.
 
 use core::num::NonZeroU16;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -111,6 +112,8 @@ impl Drop for Forget<'_> {
             Which::One(id) => self.inner.cache.forget(id.as_str()),
             Which::Those(whose) => self.inner.cache.forget_those(|key| whose.includes(key)),
         }
+        // Behind it: whoever sees the number finds nothing of before in the cache.
+        self.inner.taken_back.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -261,8 +264,9 @@ impl ApiKeys {
         Ok(CreatedApiKey { key, record })
     }
 
-    /// Takes a key back. Requests that this [`ApiKeys`] judges refuse it from then on; other processes
-    /// do within their staleness.
+    /// Takes a key back. When this has answered, this [`ApiKeys`] accepts it no more, also for a request that
+    /// came before and whose look-up in the store is still going on; other processes refuse it within their
+    /// staleness. A request that was accepted before goes on.
     ///
     /// # Errors
     ///

@@ -20,6 +20,21 @@ use crate::certificate::CertificatePolicyError;
 ///
 /// The names in the certificate mean nothing here: the token says who its holder is. A connection
 /// whose certificate is no longer trusted shows nothing any more.
+///
+/// # Answers that go on
+///
+/// The certificate is looked at when a request comes. An answer that goes on (server-sent events, a gRPC
+/// stream) is asked about again and again whether its **token** still holds
+/// ([`TokenAuthenticator::recheck`](crate::TokenAuthenticator::recheck)), and not about the certificate:
+///
+/// | socket peer | when the certificate ends, or loses its root |
+/// |---|---|
+/// | the client itself | its connection is ended by whoever serves it, the answer with it, where that watches trust as the listeners of the adapters do |
+/// | a trusted proxy | nothing, until the token ends or is revoked: the connection is the proxy's, and the client's certificate was in the header of that one request |
+///
+/// So behind a proxy a stream lives for as long as its token, and at most for the clock skew longer. Where that
+/// is too long, give out tokens that live for minutes, bound the duration of streams at the proxy (Envoy:
+/// `max_stream_duration`), and revoke the token together with the certificate.
 #[derive(Clone, Debug)]
 pub struct CertificateBinding {
     direct: bool,

@@ -37,6 +37,12 @@ const PURPOSE: &[u8] = b"ringwall dpop nonce v1";
 /// and in the next one: between one and two steps long, 150 to 300 seconds unless set. Nothing is
 /// stored, and all servers with the same secret accept each other's. It is no defence against repetition
 /// (one nonce is good for any number of proofs), which is the replay store's.
+///
+/// Servers' clocks may be as far apart as the policy's
+/// [`max_lead`](crate::DpopPolicyBuilder::max_lead) says: one whose clock is behind accepts the nonce of a
+/// step that begins within that time, which another one has given out already. Nobody can have a nonce of the
+/// future but from a server, so this lets no proof be made further in advance than by the clock of the server
+/// that is ahead.
 #[derive(Clone)]
 pub struct DpopNonces {
     key: hmac::Key,
@@ -94,15 +100,21 @@ impl DpopNonces {
         base64url::encode(self.code(self.index(now)))
     }
 
-    /// Whether the nonce was given out in this step or the one before.
-    pub(super) fn accepts(&self, nonce: &str, now: Timestamp) -> bool {
+    /// Whether the nonce was given out in this step or the one before, or is by now by a server whose clock
+    /// is ahead by `lead` at most. With the shortest step and [the greatest lead](super::MAX_PROOF_LEAD) that
+    /// are permitted, eight codes are compared.
+    pub(super) fn accepts(&self, nonce: &str, now: Timestamp, lead: Duration) -> bool {
         let mut buffer = [0; NONCE_BYTES];
         let Some(nonce) = base64url::decode_into(nonce, &mut buffer) else {
             return false;
         };
         let index = self.index(now);
-        let is_of = |index| constant_time_eq(nonce, &self.code(index));
-        is_of(index) || is_of(index.saturating_sub(1))
+        let ahead = self.index(now.checked_add(lead).unwrap_or(now));
+        // This step's first, which most have.
+        let mut steps = [index, index.saturating_sub(1)]
+            .into_iter()
+            .chain(index.saturating_add(1)..=ahead);
+        steps.any(|index| constant_time_eq(nonce, &self.code(index)))
     }
 
     fn index(&self, now: Timestamp) -> i64 {
@@ -137,6 +149,8 @@ mod tests {
 
     const SECRET: &[u8; 32] = b"hunter2-hunter2-hunter2-hunter2-";
 
+    const NONE: Duration = Duration::ZERO;
+
     fn nonces(secret: &[u8]) -> DpopNonces {
         DpopNonces::shared(&SecretBytes::new(secret.to_vec())).unwrap()
     }
@@ -161,25 +175,54 @@ mod tests {
             (1800, false),
             (-1500, false),
         ] {
-            assert_eq!(nonces.accepts(&nonce, at(seconds)), accepted, "{seconds}");
+            assert_eq!(
+                nonces.accepts(&nonce, at(seconds), NONE),
+                accepted,
+                "{seconds}"
+            );
         }
         // Before the epoch a step is as long as after it.
         let early = nonces.issue(at(-1));
         assert_eq!(nonces.issue(at(-150)), early);
-        assert!(nonces.accepts(&early, at(149)) && !nonces.accepts(&early, at(150)));
+        assert!(nonces.accepts(&early, at(149), NONE) && !nonces.accepts(&early, at(150), NONE));
     }
 
     #[test]
     fn servers_that_share_the_secret_and_the_step_accept_each_others() {
         let nonce = nonces(SECRET).issue(at(0));
-        assert!(nonces(SECRET).accepts(&nonce, at(10)));
-        assert!(!nonces(b"another secret of 32 bytes or mo").accepts(&nonce, at(10)));
+        assert!(nonces(SECRET).accepts(&nonce, at(10), NONE));
+        assert!(!nonces(b"another secret of 32 bytes or mo").accepts(&nonce, at(10), NONE));
         let slower = nonces(SECRET).step(Duration::from_secs(600)).unwrap();
-        assert!(!slower.accepts(&nonces(SECRET).issue(at(300)), at(300)));
+        assert!(!slower.accepts(&nonces(SECRET).issue(at(300)), at(300), NONE));
         let own = DpopNonces::of_this_process().unwrap();
         let other = DpopNonces::of_this_process().unwrap();
-        assert!(own.accepts(&own.issue(at(0)), at(0)));
-        assert!(!other.accepts(&own.issue(at(0)), at(0)));
+        assert!(own.accepts(&own.issue(at(0)), at(0), NONE));
+        assert!(!other.accepts(&own.issue(at(0)), at(0), NONE));
+    }
+
+    #[test]
+    fn a_server_whose_clock_is_behind_accepts_what_another_has_just_given_out() {
+        let (ahead, behind) = (nonces(SECRET), nonces(SECRET));
+        let lead = Duration::from_secs(5);
+        let nonce = ahead.issue(at(1500));
+        for (seconds, accepted) in [
+            (1494, false),
+            (1495, true),
+            (1499, true),
+            (1500, true),
+            (1799, true),
+            (1800, false),
+        ] {
+            let answer = behind.accepts(&nonce, at(seconds), lead);
+            assert_eq!(answer, accepted, "{seconds}");
+        }
+        // A lead of several steps reaches several steps, and no further.
+        let quick = nonces(SECRET).step(Duration::from_secs(10)).unwrap();
+        let lead = Duration::from_secs(60);
+        for (seconds, accepted) in [(1009, true), (1060, true), (1069, true), (1070, false)] {
+            let nonce = quick.issue(at(seconds));
+            assert_eq!(quick.accepts(&nonce, at(1009), lead), accepted, "{seconds}");
+        }
     }
 
     #[test]
@@ -190,7 +233,7 @@ mod tests {
             let mut other = nonce.clone().into_bytes();
             other[place] = if other[place] == b'A' { b'B' } else { b'A' };
             let other = String::from_utf8(other).unwrap();
-            assert!(!nonces.accepts(&other, at(0)), "{place}");
+            assert!(!nonces.accepts(&other, at(0), NONE), "{place}");
         }
         for other in [
             "",
@@ -199,7 +242,7 @@ mod tests {
             &format!("{nonce}AAAA"),
             &format!("{nonce}="),
         ] {
-            assert!(!nonces.accepts(other, at(0)), "{other}");
+            assert!(!nonces.accepts(other, at(0), NONE), "{other}");
         }
     }
 

@@ -119,7 +119,8 @@ impl DpopPolicyBuilder {
         self
     }
 
-    /// How far ahead the clock of the proof's maker may be: 5 s unless set, at most 60 s.
+    /// How far ahead the clock of the proof's maker may be: 5 s unless set, at most 60 s. Servers that share
+    /// [nonces](Self::nonces) or a store may be as far apart.
     pub const fn max_lead(mut self, lead: Duration) -> Self {
         self.lead = lead;
         self

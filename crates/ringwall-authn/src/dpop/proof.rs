@@ -50,7 +50,19 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The key whose possession a proof showed, for one request and one token. Only a
 /// [`DpopPolicy`] makes it.
-#[derive(Clone, Copy)]
+///
+/// It is what came of one check, and there is one of it: it can be given away, and not kept for the next
+/// request.
+///
+/// ```compile_fail,E0382
+/// # fn take(possession: ringwall_authn::Possession) {}
+/// # fn example(key: ringwall_authn::ProvenKey) {
+/// use ringwall_authn::Possession;
+///
+/// take(Possession::nothing().key(key));
+/// take(Possession::nothing().key(key)); // it was given away
+/// # }
+/// ```
 pub struct ProvenKey {
     thumbprint: [u8; 32],
 }
@@ -126,7 +138,7 @@ impl<'t> Proof<'t> {
             .and_then(timestamp)
             .ok_or(ProofFault::IssuedAtMalformed)?;
         if let Some(nonces) = policy.nonces()
-            && !text("nonce").is_some_and(|nonce| nonces.accepts(nonce, now))
+            && !text("nonce").is_some_and(|nonce| nonces.accepts(nonce, now, policy.lead()))
         {
             return Err(ProofFault::NonceMissing);
         }

@@ -31,7 +31,7 @@ pub enum Revoked {
         /// `iat` of the last token that is concerned.
         issued_until: Timestamp,
     },
-    /// The tokens that name a signing key of their issuer.
+    /// The tokens that a signing key of their issuer verifies.
     SigningKey {
         /// `iss`.
         issuer: Box<str>,

@@ -1,12 +1,14 @@
 //! Revocations of this process.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use ringwall_core::clock::Timestamp;
+use ringwall_core::clock::{MonotonicClock, SystemClock, Timestamp};
 
 use super::kind::{Revocation, Revoked};
+use super::steady::SteadyClock;
 use super::{Revocations, RevocationsUnavailable, TokenFacts};
 
 /// There is no room for another revocation. The oldest are not dropped to make some: that would
@@ -20,9 +22,14 @@ pub struct RevocationsFull;
 /// Each lasts until the last token it can concern has expired; those that are over make room for
 /// new ones. [`SyncedRevocations`](super::SyncedRevocations) keeps them across restarts and between
 /// processes.
+///
+/// A wall clock that jumps ahead makes nothing over: time is believed to go on as fast as the
+/// [monotonic clock](Self::monotonic_clock) does, and a clock that stays ahead is believed after one to two
+/// days. A clock that is ahead from the first call on cannot be noticed.
 pub struct MemoryRevocations {
     state: RwLock<State>,
     capacity: usize,
+    monotonic: Arc<dyn MonotonicClock>,
 }
 
 #[derive(Default)]
@@ -34,6 +41,9 @@ struct State {
     count: usize,
     /// Not after the end of any entry; `None` without one.
     earliest: Option<Timestamp>,
+    /// How often some were dropped.
+    drops: u64,
+    steady: SteadyClock,
 }
 
 /// Until when issued tokens are revoked, and the end of the longest of them.
@@ -64,7 +74,15 @@ impl MemoryRevocations {
         Self {
             state: RwLock::default(),
             capacity,
+            monotonic: Arc::new(SystemClock::new()),
         }
+    }
+
+    /// The clock that a jump of the wall clock is noticed by; the machine's unless set.
+    #[must_use]
+    pub fn monotonic_clock(mut self, clock: Arc<dyn MonotonicClock>) -> Self {
+        self.monotonic = clock;
+        self
     }
 
     /// Revokes one token, which expires at `expires_at`.
@@ -79,19 +97,7 @@ impl MemoryRevocations {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        let is_known = |state: &State| {
-            let of_issuer = state.issuers.get(issuer);
-            of_issuer.is_some_and(|of_issuer| of_issuer.tokens.contains_key(token_id))
-        };
-        let mut state = self.room_for_one(now, expires_at, is_known)?;
-        let tokens = &mut state.issuers.entry(issuer.into()).or_default().tokens;
-        let until = tokens
-            .get(token_id)
-            .map_or(expires_at, |known| expires_at.max(*known));
-        if tokens.insert(token_id.into(), until).is_none() {
-            state.count = state.count.saturating_add(1);
-        }
-        Ok(())
+        self.enter_token(issuer, token_id, expires_at, Some(now))
     }
 
     /// Revokes all tokens of a subject that were issued at or before `issued_until`, and those
@@ -113,16 +119,7 @@ impl MemoryRevocations {
         last_expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        let is_known = |state: &State| {
-            let of_issuer = state.issuers.get(issuer);
-            of_issuer.is_some_and(|of_issuer| of_issuer.subjects.contains_key(subject))
-        };
-        let mut state = self.room_for_one(now, last_expiry, is_known)?;
-        let subjects = &mut state.issuers.entry(issuer.into()).or_default().subjects;
-        if is_new(subjects, subject, issued_until, last_expiry) {
-            state.count = state.count.saturating_add(1);
-        }
-        Ok(())
+        self.enter_subject(issuer, subject, (issued_until, last_expiry), Some(now))
     }
 
     /// Revokes all tokens of an organisation, whoever issued them, that were issued at or before
@@ -139,17 +136,13 @@ impl MemoryRevocations {
         last_expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
-        let mut state =
-            self.room_for_one(now, last_expiry, |state| state.orgs.contains_key(org))?;
-        if is_new(&mut state.orgs, org, issued_until, last_expiry) {
-            state.count = state.count.saturating_add(1);
-        }
-        Ok(())
+        self.enter_org(org, (issued_until, last_expiry), Some(now))
     }
 
-    /// Revokes all tokens that name this signing key of their issuer, for a key that was stolen: its
-    /// issuer may publish it for a while still, and what is cached of its keys lives longer yet. A token
-    /// that names no key is not concerned. `last_expiry` is when the longest-lived of them ends.
+    /// Revokes all tokens that this signing key of their issuer verifies, whether they name it or not, for a
+    /// key that was stolen: its issuer may publish it for a while still, and what is cached of its keys lives
+    /// longer yet. A key that is published without an id cannot be named. `last_expiry` is when the
+    /// longest-lived of the tokens ends.
     ///
     /// # Errors
     ///
@@ -161,11 +154,118 @@ impl MemoryRevocations {
         last_expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), RevocationsFull> {
+        self.enter_key(issuer, key_id, last_expiry, Some(now))
+    }
+
+    /// Does what the revocation says. One that is known already needs no room and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationsFull`].
+    pub fn apply(&self, revocation: &Revocation, now: Timestamp) -> Result<(), RevocationsFull> {
+        self.apply_at(revocation, Some(now))
+    }
+
+    /// The same, where the wall clock may be unavailable: then nothing is over.
+    pub(super) fn apply_at(
+        &self,
+        revocation: &Revocation,
+        now: Option<Timestamp>,
+    ) -> Result<(), RevocationsFull> {
+        let last_expiry = revocation.last_expiry();
+        match revocation.revoked() {
+            Revoked::Token { issuer, token_id } => {
+                self.enter_token(issuer, token_id, last_expiry, now)
+            }
+            Revoked::Subject {
+                issuer,
+                subject,
+                issued_until,
+            } => self.enter_subject(issuer, subject, (*issued_until, last_expiry), now),
+            Revoked::SigningKey { issuer, key_id } => {
+                self.enter_key(issuer, key_id, last_expiry, now)
+            }
+            Revoked::Org { org, issued_until } => {
+                self.enter_org(org, (*issued_until, last_expiry), now)
+            }
+        }
+    }
+
+    fn enter_token(
+        &self,
+        issuer: &str,
+        token_id: &str,
+        expires_at: Timestamp,
+        now: Option<Timestamp>,
+    ) -> Result<(), RevocationsFull> {
+        let is_known = |state: &State| {
+            let of_issuer = state.issuers.get(issuer);
+            of_issuer.is_some_and(|of_issuer| of_issuer.tokens.contains_key(token_id))
+        };
+        let Some(mut state) = self.room_for_one(now, expires_at, is_known)? else {
+            return Ok(());
+        };
+        let tokens = &mut state.issuers.entry(issuer.into()).or_default().tokens;
+        let until = tokens
+            .get(token_id)
+            .map_or(expires_at, |known| expires_at.max(*known));
+        if tokens.insert(token_id.into(), until).is_none() {
+            state.count = state.count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn enter_subject(
+        &self,
+        issuer: &str,
+        subject: &str,
+        (issued_until, last_expiry): IssuedBefore,
+        now: Option<Timestamp>,
+    ) -> Result<(), RevocationsFull> {
+        let is_known = |state: &State| {
+            let of_issuer = state.issuers.get(issuer);
+            of_issuer.is_some_and(|of_issuer| of_issuer.subjects.contains_key(subject))
+        };
+        let Some(mut state) = self.room_for_one(now, last_expiry, is_known)? else {
+            return Ok(());
+        };
+        let subjects = &mut state.issuers.entry(issuer.into()).or_default().subjects;
+        if is_new(subjects, subject, issued_until, last_expiry) {
+            state.count = state.count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn enter_org(
+        &self,
+        org: &str,
+        (issued_until, last_expiry): IssuedBefore,
+        now: Option<Timestamp>,
+    ) -> Result<(), RevocationsFull> {
+        let is_known = |state: &State| state.orgs.contains_key(org);
+        let Some(mut state) = self.room_for_one(now, last_expiry, is_known)? else {
+            return Ok(());
+        };
+        if is_new(&mut state.orgs, org, issued_until, last_expiry) {
+            state.count = state.count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn enter_key(
+        &self,
+        issuer: &str,
+        key_id: &str,
+        last_expiry: Timestamp,
+        now: Option<Timestamp>,
+    ) -> Result<(), RevocationsFull> {
         let is_known = |state: &State| {
             let of_issuer = state.issuers.get(issuer);
             of_issuer.is_some_and(|of_issuer| of_issuer.keys.contains_key(key_id))
         };
-        let mut state = self.room_for_one(now, last_expiry, is_known)?;
+        let Some(mut state) = self.room_for_one(now, last_expiry, is_known)? else {
+            return Ok(());
+        };
         let keys = &mut state.issuers.entry(issuer.into()).or_default().keys;
         let last = keys
             .get(key_id)
@@ -176,55 +276,58 @@ impl MemoryRevocations {
         Ok(())
     }
 
-    /// Does what the revocation says. One that is known already needs no room and changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`RevocationsFull`].
-    pub fn apply(&self, revocation: &Revocation, now: Timestamp) -> Result<(), RevocationsFull> {
-        let last_expiry = revocation.last_expiry();
-        match revocation.revoked() {
-            Revoked::Token { issuer, token_id } => {
-                self.revoke_token(issuer, token_id, last_expiry, now)
-            }
-            Revoked::Subject {
-                issuer,
-                subject,
-                issued_until,
-            } => self.revoke_subject(issuer, subject, *issued_until, last_expiry, now),
-            Revoked::SigningKey { issuer, key_id } => {
-                self.revoke_key(issuer, key_id, last_expiry, now)
-            }
-            Revoked::Org { org, issued_until } => {
-                self.revoke_org(org, *issued_until, last_expiry, now)
-            }
-        }
+    /// Looks at the clocks. Answers until when a token has to have ended for its revocation to be over, and
+    /// for how long the clocks have been looked at.
+    pub(super) fn look(&self, now: Timestamp) -> (Timestamp, Duration) {
+        let elapsed = self.monotonic.elapsed();
+        let mut state = self.write();
+        let over = state.look(now, elapsed);
+        (over, state.steady.watched(elapsed))
     }
 
-    /// The state, with room for one more revocation. One that is known needs none.
+    /// How often some were dropped to make room. Without any, those that are over are dropped first.
+    pub(super) fn drops(&self, now: Option<Timestamp>) -> u64 {
+        let elapsed = self.monotonic.elapsed();
+        let mut state = self.write();
+        if state.count >= self.capacity
+            && let Some(now) = now
+        {
+            let over = state.look(now, elapsed);
+            state.make_room(over);
+        }
+        state.drops
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        // Plain maps: after a panic elsewhere they are still whole.
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, with room for one more revocation. One that is known needs none; and for one that is over
+    /// none is made, so there is `None`.
     fn room_for_one(
         &self,
-        now: Timestamp,
+        now: Option<Timestamp>,
         end: Timestamp,
         is_known: impl Fn(&State) -> bool,
-    ) -> Result<RwLockWriteGuard<'_, State>, RevocationsFull> {
-        // Plain maps: after a panic elsewhere they are still whole.
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Option<RwLockWriteGuard<'_, State>>, RevocationsFull> {
+        let elapsed = self.monotonic.elapsed();
+        let mut state = self.write();
+        // Also with room: a jump is noticed by the looks before it.
+        let over = now.map(|now| state.look(now, elapsed));
         if state.count >= self.capacity && !is_known(&state) {
-            // Past the expiry and the longest skew, the token is refused without us.
-            let over = now
-                .checked_sub(crate::policy::MAX_CLOCK_SKEW)
-                .unwrap_or(now);
-            // All entries are looked at, and nobody can ask meanwhile: only where it brings something.
-            if state.earliest.is_some_and(|earliest| earliest < over) {
-                state.drop_before(over);
+            if over.is_some_and(|over| end < over) {
+                return Ok(None);
+            }
+            if let Some(over) = over {
+                state.make_room(over);
             }
             if state.count >= self.capacity {
                 return Err(RevocationsFull);
             }
         }
         state.earliest = Some(state.earliest.map_or(end, |earliest| earliest.min(end)));
-        Ok(state)
+        Ok(Some(state))
     }
 }
 
@@ -242,6 +345,21 @@ fn is_new(
 }
 
 impl State {
+    /// What ended before the answer concerns no token any more, whatever the wall clock says.
+    fn look(&mut self, now: Timestamp, elapsed: Duration) -> Timestamp {
+        let now = self.steady.look(now, elapsed);
+        // Past the expiry and the longest skew, the token is refused without us.
+        now.checked_sub(crate::policy::MAX_CLOCK_SKEW)
+            .unwrap_or(now)
+    }
+
+    fn make_room(&mut self, over: Timestamp) {
+        // All entries are looked at, and nobody can ask meanwhile: only where it brings something.
+        if self.earliest.is_some_and(|earliest| earliest < over) {
+            self.drop_before(over);
+        }
+    }
+
     fn drop_before(&mut self, over: Timestamp) {
         let mut count: usize = 0;
         let mut earliest: Option<Timestamp> = None;
@@ -264,6 +382,9 @@ impl State {
         });
         self.orgs.retain(|_, (_, last_expiry)| stays(*last_expiry));
         count = count.saturating_add(self.orgs.len());
+        if count < self.count {
+            self.drops = self.drops.saturating_add(1);
+        }
         self.count = count;
         self.earliest = earliest;
     }
@@ -307,258 +428,4 @@ impl Revocations for MemoryRevocations {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_unix_seconds(seconds).expect("in range")
-    }
-
-    fn facts<'a>(
-        subject: &'a str,
-        token_id: Option<&'a str>,
-        issued_at: Option<i64>,
-    ) -> TokenFacts<'a> {
-        TokenFacts {
-            issuer: "https://issuer.example",
-            subject,
-            on_behalf_of: None,
-            token_id,
-            key_id: None,
-            issued_at: issued_at.map(at),
-            tenant: None,
-        }
-    }
-
-    #[test]
-    fn revokes_one_token_of_one_issuer() {
-        let revocations = MemoryRevocations::new(8);
-        revocations
-            .revoke_token("https://issuer.example", "t1", at(100), at(0))
-            .unwrap();
-        assert_eq!(
-            revocations.is_revoked(&facts("u", Some("t1"), None)),
-            Ok(true)
-        );
-        assert_eq!(
-            revocations.is_revoked(&facts("u", Some("t2"), None)),
-            Ok(false)
-        );
-        assert_eq!(revocations.is_revoked(&facts("u", None, None)), Ok(false));
-        let other = TokenFacts {
-            issuer: "https://other.example",
-            ..facts("u", Some("t1"), None)
-        };
-        assert_eq!(revocations.is_revoked(&other), Ok(false));
-    }
-
-    #[test]
-    fn revokes_what_a_subject_was_given_so_far_and_nothing_later() {
-        let revocations = MemoryRevocations::new(8);
-        revocations
-            .revoke_subject("https://issuer.example", "u", at(50), at(500), at(50))
-            .unwrap();
-        revocations
-            .revoke_subject("https://issuer.example", "u", at(40), at(400), at(51))
-            .unwrap();
-        for (issued_at, revoked) in [
-            (Some(49), true),
-            (Some(50), true),
-            (Some(51), false),
-            (None, true),
-        ] {
-            assert_eq!(
-                revocations.is_revoked(&facts("u", None, issued_at)),
-                Ok(revoked),
-                "{issued_at:?}"
-            );
-        }
-        assert_eq!(revocations.is_revoked(&facts("v", None, None)), Ok(false));
-    }
-
-    #[test]
-    fn revokes_what_others_do_on_behalf_of_a_subject() {
-        let revocations = MemoryRevocations::new(8);
-        revocations
-            .revoke_subject("https://issuer.example", "u", at(50), at(500), at(50))
-            .unwrap();
-        for (issued_at, revoked) in [(Some(50), true), (Some(51), false), (None, true)] {
-            let delegated = TokenFacts {
-                on_behalf_of: Some("u"),
-                ..facts("agent", None, issued_at)
-            };
-            assert_eq!(revocations.is_revoked(&delegated), Ok(revoked));
-        }
-        assert_eq!(
-            revocations.is_revoked(&facts("agent", None, None)),
-            Ok(false)
-        );
-    }
-
-    #[test]
-    fn a_later_call_never_takes_an_earlier_one_back_and_needs_no_room() {
-        let revocations = MemoryRevocations::new(2);
-        revocations.revoke_token("i", "a", at(5000), at(0)).unwrap();
-        revocations
-            .revoke_subject("i", "u", at(10), at(5000), at(0))
-            .unwrap();
-        revocations.revoke_token("i", "a", at(100), at(0)).unwrap();
-        revocations
-            .revoke_subject("i", "u", at(20), at(100), at(0))
-            .unwrap();
-        // Both are still live long after the shorter expiry, so there is no room for a third.
-        assert_eq!(
-            revocations.revoke_token("i", "b", at(5000), at(1000)),
-            Err(RevocationsFull)
-        );
-        assert_eq!(
-            revocations.revoke_subject("i", "v", at(10), at(5000), at(1000)),
-            Err(RevocationsFull)
-        );
-        let of = |token_id, issued_at| TokenFacts {
-            issuer: "i",
-            ..facts("u", token_id, Some(issued_at))
-        };
-        assert_eq!(revocations.is_revoked(&of(Some("a"), 21)), Ok(true));
-        assert_eq!(revocations.is_revoked(&of(None, 20)), Ok(true));
-        assert_eq!(revocations.is_revoked(&of(None, 21)), Ok(false));
-    }
-
-    #[test]
-    fn revokes_an_organisation_whoever_issued_the_token() {
-        let revocations = MemoryRevocations::new(8);
-        revocations
-            .revoke_org("acme", at(50), at(500), at(50))
-            .unwrap();
-        let tenant = |org| ringwall_core::principal::Tenant {
-            org: ringwall_core::principal::OrgId::new(org).unwrap(),
-            project: Some(ringwall_core::principal::ProjectId::new("p").unwrap()),
-        };
-        let (acme, other) = (tenant("acme"), tenant("other"));
-        for (tenant, issued_at, revoked) in [
-            (Some(&acme), Some(50), true),
-            (Some(&acme), Some(51), false),
-            (Some(&acme), None, true),
-            (Some(&other), Some(50), false),
-            (None, Some(50), false),
-        ] {
-            for issuer in ["https://one.example", "https://two.example"] {
-                let facts = TokenFacts {
-                    issuer,
-                    tenant,
-                    ..facts("u", None, issued_at)
-                };
-                assert_eq!(revocations.is_revoked(&facts), Ok(revoked), "{facts:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn revokes_what_a_stolen_key_signed_and_nothing_of_another_issuer() {
-        let revocations = MemoryRevocations::new(8);
-        let issuer = "https://issuer.example";
-        revocations
-            .revoke_key(issuer, "k1", at(500), at(50))
-            .unwrap();
-        let signed_by = |key_id| TokenFacts {
-            key_id,
-            ..facts("u", Some("t"), Some(60))
-        };
-        assert_eq!(revocations.is_revoked(&signed_by(Some("k1"))), Ok(true));
-        assert_eq!(revocations.is_revoked(&signed_by(Some("k2"))), Ok(false));
-        assert_eq!(revocations.is_revoked(&signed_by(None)), Ok(false));
-        let other = TokenFacts {
-            issuer: "https://other.example",
-            ..signed_by(Some("k1"))
-        };
-        assert_eq!(revocations.is_revoked(&other), Ok(false));
-    }
-
-    #[test]
-    fn organisations_and_keys_count_and_end_too() {
-        let revocations = MemoryRevocations::new(2);
-        revocations
-            .revoke_org("acme", at(10), at(100), at(0))
-            .unwrap();
-        revocations.revoke_key("i", "k", at(100), at(0)).unwrap();
-        assert_eq!(
-            revocations.revoke_org("acme", at(20), at(100), at(0)),
-            Ok(())
-        );
-        assert_eq!(revocations.revoke_key("i", "k", at(100), at(0)), Ok(()));
-        assert_eq!(
-            revocations.revoke_org("b", at(10), at(900), at(0)),
-            Err(RevocationsFull)
-        );
-        assert_eq!(
-            revocations.revoke_key("i", "l", at(900), at(0)),
-            Err(RevocationsFull)
-        );
-        assert_eq!(
-            revocations.revoke_org("b", at(10), at(900), at(401)),
-            Ok(())
-        );
-        assert_eq!(revocations.revoke_key("i", "l", at(900), at(401)), Ok(()));
-        assert_eq!(
-            revocations.revoke_token("i", "t", at(900), at(401)),
-            Err(RevocationsFull)
-        );
-    }
-
-    #[test]
-    fn a_full_one_is_searched_only_when_something_can_be_over() {
-        let revocations = MemoryRevocations::new(2);
-        let earliest = || revocations.state.read().unwrap().earliest;
-        revocations.revoke_token("i", "a", at(100), at(0)).unwrap();
-        revocations
-            .revoke_org("acme", at(0), at(5000), at(0))
-            .unwrap();
-        assert_eq!(earliest(), Some(at(100)));
-        // It ends later than was thought.
-        revocations.revoke_token("i", "a", at(9000), at(0)).unwrap();
-        for (now, answer, then) in [
-            (399, Err(RevocationsFull), 100),
-            (400, Err(RevocationsFull), 100),
-            // The search finds out.
-            (401, Err(RevocationsFull), 5000),
-            (5300, Err(RevocationsFull), 5000),
-            (5301, Ok(()), 8000),
-        ] {
-            let revoked = revocations.revoke_token("i", "b", at(8000), at(now));
-            assert_eq!(revoked, answer, "{now}");
-            assert_eq!(earliest(), Some(at(then)), "{now}");
-        }
-    }
-
-    #[test]
-    fn is_bounded_and_never_drops_a_live_revocation() {
-        let revocations = MemoryRevocations::new(2);
-        revocations.revoke_token("i", "a", at(100), at(0)).unwrap();
-        revocations.revoke_token("i", "b", at(5000), at(0)).unwrap();
-        assert_eq!(
-            revocations.revoke_token("i", "c", at(100), at(399)),
-            Err(RevocationsFull)
-        );
-        // 300 s after its expiry the first is over, whatever the skew.
-        assert_eq!(
-            revocations.revoke_token("i", "c", at(5000), at(401)),
-            Ok(())
-        );
-        assert_eq!(
-            revocations.revoke_token("j", "c", at(9000), at(5301)),
-            Ok(())
-        );
-        assert_eq!(
-            revocations.state.read().unwrap().issuers.len(),
-            1,
-            "an issuer without revocations takes no room"
-        );
-        let revocations = MemoryRevocations::new(2);
-        revocations.revoke_token("i", "b", at(5000), at(0)).unwrap();
-        revocations.revoke_token("i", "c", at(5000), at(0)).unwrap();
-        assert_eq!(
-            revocations.revoke_token("i", "d", at(5000), at(401)),
-            Err(RevocationsFull)
-        );
-    }
-}
+mod tests;

@@ -1,25 +1,26 @@
 //! Revocations in memory that follow a durable log.
 
+mod builder;
+
+pub use builder::{
+    DEFAULT_REVOCATION_CAPACITY, DEFAULT_REVOCATION_STALENESS, InvalidStaleness,
+    MAX_REVOCATION_STALENESS, SyncedRevocationsBuilder,
+};
+
 use core::fmt;
 use core::future::Future;
 use core::num::NonZeroU16;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ringwall_core::clock::{MonotonicClock, SystemClock, Timestamp, WallClock};
-use ringwall_core::event::{DiscardEvents, EventKind, EventSink, SecurityEvent};
+use ringwall_core::clock::{MonotonicClock, Timestamp, WallClock};
+use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
 
 use super::kind::Revocation;
 use super::memory::MemoryRevocations;
 use super::store::{RevocationCursor, RevocationStore, RevocationStoreError};
 use super::{Revocations, RevocationsUnavailable, TokenFacts};
-
-/// How many revocations are held in memory unless set.
-pub const DEFAULT_REVOCATION_CAPACITY: usize = 1_000_000;
-
-/// For how long the log may be out of reach before no token is accepted any more, unless set.
-pub const DEFAULT_REVOCATION_STALENESS: Duration = Duration::from_secs(60);
 
 /// How often the log is read again from its start: a copy of it that was restored holds entries that a
 /// cursor of before has passed already.
@@ -31,6 +32,10 @@ const PAGES_AGAIN: usize = 32;
 
 const PAGE: NonZeroU16 = NonZeroU16::new(1000).unwrap();
 
+/// For how long the clocks have to be watched before anything is forgotten in the log: a wall clock that is
+/// ahead when a process starts is usually set right in the first minutes.
+const WATCHED: Duration = Duration::from_secs(600);
+
 /// How long to wait when the revocations are not known.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -39,9 +44,15 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 ///
 /// - Until the log was read for the first time, and whenever the last good read is older than the
 ///   staleness, nothing can be said, and tokens are answered 503. So a restart forgets nothing.
-/// - A revocation through this is in force here at once; other processes have it with their next
-///   [`sync`](Self::sync).
-/// - When there is no room for another one, nothing can be said either: none is ever dropped.
+/// - A revocation through this is in force here at once, before [`revoke`](Self::revoke) answers; other
+///   processes have it with their next [`sync`](Self::sync). It is the last that is asked about a token,
+///   behind whatever has to be waited for, so a request is accepted in spite of it only if its answer was
+///   settled before: that one goes on, as one that came a moment earlier does.
+/// - When there is no room for another one, nothing can be said either: none is ever dropped. As soon as enough
+///   of those that are held are over, [`sync`](Self::sync) reads the log again from its start, and with all of
+///   it in memory tokens are accepted again.
+/// - A wall clock that jumps ahead makes no revocation over, neither here ([`MemoryRevocations`]) nor in the log
+///   ([`purge`](Self::purge)).
 ///
 /// Cloning shares everything. Somebody has to call [`sync`](Self::sync) again and again, which
 /// [`keep_in_step`](Self::keep_in_step) does in a task of yours.
@@ -54,7 +65,12 @@ struct Inner {
     staleness: Duration,
     /// Nanoseconds on the monotonic clock, plus one, of the last good read; zero before the first.
     read_at: AtomicU64,
-    is_full: AtomicBool,
+    /// How many revocations found no room.
+    missed: AtomicU64,
+    /// How many of those the log was read again for, from its start and with room for all of it.
+    regained: AtomicU64,
+    /// How often the memory had dropped some when that was tried last.
+    drops: AtomicU64,
     place: Mutex<Place>,
     clock: Arc<dyn WallClock>,
     monotonic: Arc<dyn MonotonicClock>,
@@ -74,94 +90,11 @@ struct Place {
 struct Again {
     cursor: RevocationCursor,
     began: Duration,
-}
-
-/// Collects the options of [`SyncedRevocations`].
-#[must_use = "a builder does nothing until `build`"]
-pub struct SyncedRevocationsBuilder {
-    store: Arc<dyn RevocationStore>,
-    capacity: usize,
-    staleness: Duration,
-    clock: Arc<dyn WallClock>,
-    monotonic: Arc<dyn MonotonicClock>,
-    events: Arc<dyn EventSink>,
-}
-
-impl SyncedRevocationsBuilder {
-    /// How many are held in memory; [`DEFAULT_REVOCATION_CAPACITY`] unless set.
-    pub const fn capacity(mut self, capacity: usize) -> Self {
-        self.capacity = capacity;
-        self
-    }
-
-    /// For how long the log may be out of reach before nothing can be said any more;
-    /// [`DEFAULT_REVOCATION_STALENESS`] unless set. It also bounds how late another process's
-    /// revocation can come.
-    pub const fn staleness(mut self, staleness: Duration) -> Self {
-        self.staleness = staleness;
-        self
-    }
-
-    /// The wall clock; the machine's unless set.
-    pub fn clock(mut self, clock: Arc<dyn WallClock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The clock that staleness is measured by; the machine's unless set.
-    pub fn monotonic_clock(mut self, clock: Arc<dyn MonotonicClock>) -> Self {
-        self.monotonic = clock;
-        self
-    }
-
-    /// Where it is reported when tokens are revoked, or the log cannot be read; nowhere unless set.
-    pub fn events(mut self, events: Arc<dyn EventSink>) -> Self {
-        self.events = events;
-        self
-    }
-
-    /// The revocations, of which nothing is known until [`SyncedRevocations::sync`] was called.
-    #[must_use]
-    pub fn build(self) -> SyncedRevocations {
-        SyncedRevocations(Arc::new(Inner {
-            memory: MemoryRevocations::new(self.capacity),
-            store: self.store,
-            staleness: self.staleness,
-            read_at: AtomicU64::new(0),
-            is_full: AtomicBool::new(false),
-            place: Mutex::new(Place {
-                cursor: RevocationCursor::START,
-                whole_at: None,
-                again: None,
-            }),
-            clock: self.clock,
-            monotonic: self.monotonic,
-            events: self.events,
-        }))
-    }
-}
-
-impl fmt::Debug for SyncedRevocationsBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SyncedRevocationsBuilder")
-            .field("store", &self.store)
-            .finish_non_exhaustive()
-    }
+    /// How many revocations had found no room when it began.
+    missed: u64,
 }
 
 impl SyncedRevocations {
-    /// Revocations that follow `store`.
-    pub fn builder(store: Arc<dyn RevocationStore>) -> SyncedRevocationsBuilder {
-        SyncedRevocationsBuilder {
-            store,
-            capacity: DEFAULT_REVOCATION_CAPACITY,
-            staleness: DEFAULT_REVOCATION_STALENESS,
-            clock: Arc::new(SystemClock::new()),
-            monotonic: Arc::new(SystemClock::new()),
-            events: Arc::new(DiscardEvents),
-        }
-    }
-
     /// Reads what is new in the log. Two calls at once do no harm.
     ///
     /// # Errors
@@ -181,6 +114,10 @@ impl SyncedRevocations {
     async fn read(&self) -> Result<(), RevocationStoreError> {
         let inner = &*self.0;
         let started = inner.monotonic.elapsed();
+        if let Ok(now) = inner.clock.now() {
+            // Also when there is nothing new: a jump is noticed by the looks before it.
+            inner.memory.look(now);
+        }
         let place = inner.place();
         let mut whole = place.whole_at.is_none();
         let mut cursor = if whole {
@@ -222,15 +159,8 @@ impl SyncedRevocations {
     /// Goes on with reading the log from its start, when that is due.
     async fn read_again(&self, now: Duration) -> Result<(), RevocationStoreError> {
         let inner = &*self.0;
-        let place = inner.place();
-        let is_due = |at: Duration| now.saturating_sub(at) >= WHOLE;
-        let mut again = match place.again {
-            Some(again) => again,
-            None if place.whole_at.is_none_or(is_due) => Again {
-                cursor: RevocationCursor::START,
-                began: now,
-            },
-            None => return Ok(()),
+        let Some(mut again) = inner.next_again(now) else {
+            return Ok(());
         };
         for _ in 0..PAGES_AGAIN {
             let page = inner.store.read(again.cursor, PAGE).await?;
@@ -255,12 +185,18 @@ impl SyncedRevocations {
     ///
     /// # Errors
     ///
-    /// The store's: other processes, and this one after a restart, may not know it. Repeat it.
+    /// The store's: other processes, and this one after a restart or when it had no room, may not know it.
+    /// Repeat it.
     pub async fn revoke(&self, revocation: &Revocation) -> Result<(), RevocationStoreError> {
         let inner = &*self.0;
-        inner.apply(revocation, inner.clock.now().ok());
+        let is_held = inner.apply(revocation, inner.clock.now().ok());
         inner.report(EventKind::TokensRevoked, "tokens were revoked");
-        inner.store.append(revocation).await
+        let answer = inner.store.append(revocation).await;
+        if !is_held {
+            // Somebody may have read the log, and found room, before this was in it.
+            inner.apply(revocation, inner.clock.now().ok());
+        }
+        answer
     }
 
     /// Calls [`sync`](Self::sync), waits with `pause`, and so on, until the future is dropped. Failures
@@ -283,7 +219,12 @@ impl SyncedRevocations {
         }
     }
 
-    /// Forgets, in the log, what is over. Once an hour will do, in one process.
+    /// Forgets, in the log, what is over, and answers how many there were. Once an hour will do, in one
+    /// process.
+    ///
+    /// In the first ten minutes after the first [`sync`](Self::sync) nothing is forgotten: what is over is
+    /// judged by a wall clock that was watched for a while. A jump of it is not believed before it has lasted
+    /// for one to two days.
     ///
     /// # Errors
     ///
@@ -292,10 +233,10 @@ impl SyncedRevocations {
         let Ok(now) = self.0.clock.now() else {
             return Ok(0);
         };
-        // Past the expiry and the longest skew, a token is refused without us.
-        let over = now
-            .checked_sub(crate::policy::MAX_CLOCK_SKEW)
-            .unwrap_or(now);
+        let (over, watched) = self.0.memory.look(now);
+        if watched < WATCHED {
+            return Ok(0);
+        }
         self.0.store.purge(over).await
     }
 
@@ -321,24 +262,57 @@ impl Inner {
         }
     }
 
+    /// How the log goes on being read from its start; `None` when that is not due.
+    fn next_again(&self, now: Duration) -> Option<Again> {
+        let is_full = self.is_full();
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.again.is_none() {
+            let is_due = |at: Duration| now.saturating_sub(at) >= WHOLE;
+            let begins = if is_full {
+                // What found no room is in the log, and a reading that goes through while nothing finds none has
+                // all of it. It is worth the while as often as room was made.
+                let drops = self.memory.drops(self.clock.now().ok());
+                self.drops.swap(drops, Ordering::SeqCst) != drops
+            } else {
+                place.whole_at.is_none_or(is_due)
+            };
+            // Kept before the first page is there: a store that fails now is asked again.
+            place.again = begins.then(|| Again {
+                cursor: RevocationCursor::START,
+                began: now,
+                missed: self.missed.load(Ordering::SeqCst),
+            });
+        }
+        place.again
+    }
+
     fn went_again(&self, again: Again, is_over: bool) {
         let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
         if is_over {
             place.whole_at = Some(again.began);
+            self.regained.fetch_max(again.missed, Ordering::SeqCst);
         }
         place.again = (!is_over).then_some(again);
     }
 
-    fn apply(&self, revocation: &Revocation, now: Option<Timestamp>) {
-        // Without a clock nothing is over, so nothing makes room.
-        let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
-        if self.memory.apply(revocation, now).is_err() && !self.is_full.swap(true, Ordering::SeqCst)
-        {
-            self.report(
-                EventKind::RevocationUnavailable,
-                "there is no room for another revocation: no token is accepted until a restart with more",
-            );
+    /// Whether it is held now.
+    fn apply(&self, revocation: &Revocation, now: Option<Timestamp>) -> bool {
+        let is_held = self.memory.apply_at(revocation, now).is_ok();
+        if !is_held {
+            let missed = self.missed.fetch_add(1, Ordering::SeqCst);
+            if missed == self.regained.load(Ordering::SeqCst) {
+                self.report(
+                    EventKind::RevocationUnavailable,
+                    "there is no room for another revocation: no token is accepted until there is",
+                );
+            }
         }
+        is_held
+    }
+
+    /// Whether something that was revoked is not held.
+    fn is_full(&self) -> bool {
+        self.missed.load(Ordering::SeqCst) != self.regained.load(Ordering::SeqCst)
     }
 
     fn check(&self) -> Result<(), RevocationsUnavailable> {
@@ -350,7 +324,7 @@ impl Inner {
             None => return unavailable,
         };
         let age = self.monotonic.elapsed().saturating_sub(read_at);
-        if age > self.staleness || self.is_full.load(Ordering::SeqCst) {
+        if age > self.staleness || self.is_full() {
             return unavailable;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringwall_authn::api_key::ApiKeyRefusal;
+use ringwall_authn::api_key::{ApiKeyRefusal, ApiKeysOf};
 use ringwall_authn::{MemoryApiKeys, SecretHasher};
 
 use super::scripted_store::ScriptedStore;
@@ -92,11 +92,35 @@ async fn a_key_that_was_read_before_its_revocation_does_not_enter_after_it() {
         .revoke(&tenant("acme"), created.key.id())
         .await
         .unwrap();
-    permits.add_permits(1);
-    // It began before the revocation, so either answer would do for it.
-    slow.await.unwrap();
+    permits.add_permits(2);
+    assert!(!slow.await.unwrap(), "the store is asked again");
     permits.add_permits(1);
     assert_eq!(bench.verify(&text).await, Err(ApiKeyRefusal::Revoked));
+}
+
+#[tokio::test]
+async fn a_look_up_that_others_revoke_around_ends_in_no_decision_and_not_in_a_loop() {
+    let store = Arc::new(ScriptedStore::default());
+    let bench = bench_with(store.clone(), |builder| builder);
+    let created = bench.create(request()).await;
+    let text = created.key.text().expose().to_owned();
+    let permits = store.hold();
+    let keys = bench.keys.clone();
+    let slow = tokio::spawn(async move {
+        let answer = keys.verify(text.as_bytes(), ANYWHERE).await;
+        answer.map(drop).map_err(|error| error.refusal())
+    });
+    let nobodys = ApiKeysOf::Org(OrgId::new("nobody").unwrap());
+    for finds in 1..=4 {
+        while store.finds() < finds {
+            assert!(!slow.is_finished(), "it asks again");
+            tokio::task::yield_now().await;
+        }
+        bench.keys.revoke_all(&nobodys).await.unwrap();
+        permits.add_permits(1);
+    }
+    assert_eq!(slow.await.unwrap(), Err(ApiKeyRefusal::TooManyLookups));
+    assert_eq!(store.finds(), 4);
 }
 
 #[tokio::test]

@@ -331,6 +331,30 @@ async fn our_own_revocations_concern_kept_answers_and_streams() {
 }
 
 #[tokio::test]
+async fn an_answer_without_iat_falls_under_every_revocation_until_a_time() {
+    for is_undated in [false, true] {
+        let revocations = Arc::new(MemoryRevocations::new(8));
+        let asked: Arc<dyn Revocations> = revocations.clone();
+        let site = Site::with(|builder| builder.revocations(asked));
+        let answer = if is_undated { without("iat") } else { good() };
+        *site.issuer.answer.lock().unwrap() = Some(answer.to_string());
+        assert_eq!(site.status("token").await, 200);
+        revocations
+            .revoke_subject(
+                ISSUER,
+                "Z5O3upPC88QrAjx00dis",
+                at(NOW - 3600),
+                at(NOW + 3600),
+                at(NOW),
+            )
+            .unwrap();
+        let expected = if is_undated { 401 } else { 200 };
+        assert_eq!(site.status("token").await, expected, "kept");
+        assert_eq!(site.status("other").await, expected, "asked");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_the_answer() {
     let site = Site::new();
     let principal = site.ask("token").await.unwrap();

@@ -1,6 +1,9 @@
 //! Revocations that survive a restart and reach every process.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod clocks;
+mod room;
+
 use core::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,11 +13,10 @@ use ringwall_authn::api_key::{ApiKeyUse, MemoryApiKeys};
 use ringwall_authn::revocation::{
     MemoryRevocationStore, Revocation, RevocationCursor, RevocationPage, RevocationStore,
     RevocationStoreAnswer, RevocationStoreError, Revocations, Revoked, SyncedRevocations,
-    TokenFacts,
+    SyncedRevocationsBuilder, TokenFacts,
 };
 use ringwall_authn::{ApiKeyRequest, ApiKeys, Revoker, SecretHasher};
 use ringwall_core::clock::{ManualClock, Timestamp};
-use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::principal::{OrgId, Subject, Tenant};
 use ringwall_core::request::HeaderValues;
 use ringwall_core::step::Step;
@@ -39,11 +41,15 @@ fn facts(token_id: &str) -> TokenFacts<'_> {
 }
 
 fn token(id: &str) -> Revocation {
+    token_until(id, NOW + 600)
+}
+
+fn token_until(id: &str, end: i64) -> Revocation {
     let revoked = Revoked::Token {
         issuer: ISSUER.into(),
         token_id: id.into(),
     };
-    Revocation::new(revoked, at(NOW + 600)).unwrap()
+    Revocation::new(revoked, at(end)).unwrap()
 }
 
 /// A store that can be out of reach, or be another one from now on.
@@ -52,11 +58,26 @@ struct Scripted {
     inner: std::sync::Mutex<Arc<MemoryRevocationStore>>,
     failing: AtomicBool,
     reads: AtomicI64,
+    /// Reads from the start fail.
+    forgets_its_start: AtomicBool,
+    /// Appends wait for this, if it is there.
+    held: std::sync::Mutex<Option<Arc<tokio::sync::Semaphore>>>,
 }
 
 impl Scripted {
     fn inner(&self) -> Arc<MemoryRevocationStore> {
         self.inner.lock().unwrap().clone()
+    }
+
+    /// From now on appends wait, and nothing is in the log before.
+    fn hold(&self) {
+        *self.held.lock().unwrap() = Some(Arc::new(tokio::sync::Semaphore::new(0)));
+    }
+
+    fn release(&self) {
+        if let Some(held) = self.held.lock().unwrap().take() {
+            held.add_permits(1000);
+        }
     }
 
     fn check<T>(&self, answer: RevocationStoreAnswer<T>) -> RevocationStoreAnswer<T> {
@@ -70,7 +91,14 @@ impl Scripted {
 
 impl RevocationStore for Scripted {
     fn append(&self, revocation: &Revocation) -> RevocationStoreAnswer<()> {
-        self.check(self.inner().append(revocation))
+        let Some(held) = self.held.lock().unwrap().clone() else {
+            return self.check(self.inner().append(revocation));
+        };
+        let (log, revocation) = (self.inner(), revocation.clone());
+        Step::wait(async move {
+            held.acquire().await.unwrap().forget();
+            log.append(&revocation).await
+        })
     }
 
     fn read(
@@ -79,6 +107,9 @@ impl RevocationStore for Scripted {
         limit: NonZeroU16,
     ) -> RevocationStoreAnswer<RevocationPage> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        if after == RevocationCursor::START && self.forgets_its_start.load(Ordering::SeqCst) {
+            return Step::Done(Err(RevocationStoreError::corrupt(None)));
+        }
         self.check(self.inner().read(after, limit))
     }
 
@@ -101,10 +132,13 @@ impl Bench {
     }
 
     fn process(&self) -> SyncedRevocations {
+        self.builder().build()
+    }
+
+    fn builder(&self) -> SyncedRevocationsBuilder {
         SyncedRevocations::builder(self.store.clone())
             .clock(self.clock.clone())
             .monotonic_clock(self.clock.clone())
-            .build()
     }
 }
 
@@ -260,43 +294,6 @@ async fn a_long_log_is_read_again_in_parts_behind_what_is_new() {
     assert_eq!(process.is_revoked(&facts("late")), Ok(true));
     assert_eq!(reads().await, 1 + 9, "it goes on where it was");
     assert_eq!(reads().await, 1);
-}
-
-#[tokio::test]
-async fn without_room_nothing_is_accepted_and_nothing_dropped() {
-    let bench = Bench::new();
-    let events = Arc::new(MemoryEvents::new(100));
-    let process = SyncedRevocations::builder(bench.store.clone())
-        .capacity(2)
-        .clock(bench.clock.clone())
-        .monotonic_clock(bench.clock.clone())
-        .events(events.clone())
-        .build();
-    process.sync().await.unwrap();
-    for id in ["a", "b", "c", "d"] {
-        process.revoke(&token(id)).await.unwrap();
-    }
-    assert_eq!(process.is_revoked(&facts("a")), Ok(true));
-    assert!(process.is_revoked(&facts("c")).is_err());
-    assert!(process.is_revoked(&facts("other")).is_err());
-    assert_eq!(
-        events.count(EventKind::RevocationUnavailable),
-        1,
-        "it is said once"
-    );
-    assert_eq!(events.count(EventKind::TokensRevoked), 4);
-}
-
-#[tokio::test]
-async fn a_purge_forgets_only_what_can_concern_no_token() {
-    let bench = Bench::new();
-    let process = bench.process();
-    process.revoke(&token("t")).await.unwrap();
-    // The token ends after 600 seconds, and clocks may differ by 300.
-    bench.clock.advance(Duration::from_secs(900));
-    assert_eq!(process.purge().await.unwrap(), 0);
-    bench.clock.advance(Duration::from_secs(1));
-    assert_eq!(process.purge().await.unwrap(), 1);
 }
 
 #[tokio::test]

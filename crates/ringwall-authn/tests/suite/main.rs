@@ -35,6 +35,8 @@ mod recheck;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod revoking;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod threats_claims;

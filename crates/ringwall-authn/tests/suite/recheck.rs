@@ -88,9 +88,12 @@ fn a_token_that_names_no_key_ends_with_any_change_of_the_keys() {
     let token = accepted(&site.verifier, &site.key.token_with_header(&header));
     let now = now().unix_seconds();
     assert_eq!(site.refusal(&token, now), None);
-    site.keys
-        .replace(key_set(&[&Key::new("k2", Algorithm::EdDsa)]));
-    assert_eq!(site.refusal(&token, now), Some(Refusal::KeyUnknown));
+    let other = Key::new("k2", Algorithm::EdDsa);
+    // Also when its own is still there: a request with it would be refused, since there are two.
+    for keys in [&[&other][..], &[&site.key, &other]] {
+        site.keys.replace(key_set(keys));
+        assert_eq!(site.refusal(&token, now), Some(Refusal::KeyUnknown));
+    }
 }
 
 #[test]

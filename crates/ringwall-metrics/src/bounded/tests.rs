@@ -321,6 +321,35 @@ fn play(history: &[(u64, u8)], most: u32) -> (Setting, [Vec<Duration>; 4]) {
     (setting, passed)
 }
 
+#[test]
+fn one_source_takes_a_place_for_each_bounded_kind_and_no_more() {
+    let setting = Setting::new(5, 4096);
+    let one: IpAddr = "192.0.2.1".parse().expect("an address");
+    for _ in 0..100 {
+        for kind in EventKind::ALL {
+            setting.emit(*kind, one);
+        }
+    }
+    let bounded = EventKind::ALL.iter().filter(|kind| is_bounded(**kind));
+    assert_eq!((setting.bounded.sources(), bounded.count()), (11, 11));
+    // As many as the documentation says fill the table, and others are left out then.
+    for n in 0..1000_u32 {
+        for kind in EventKind::ALL {
+            setting.emit(*kind, Ipv4Addr::from_bits(0x0a00_0000 | n));
+        }
+    }
+    assert_eq!(setting.bounded.sources(), 4096);
+    for (kind, passes) in [
+        (EventKind::HandshakeFailed, 0),
+        // It needs an identity.
+        (EventKind::ApiKeyRevoked, 1),
+    ] {
+        let before = setting.kept.count(kind);
+        setting.emit(kind, Ipv4Addr::new(198, 51, 100, 7));
+        assert_eq!(setting.kept.count(kind), before + passes, "{kind:?}");
+    }
+}
+
 /// Whether the last and the first of some times are a minute or more apart.
 fn spans_a_minute(window: &[Duration]) -> bool {
     match window {

@@ -10,6 +10,10 @@ mod failures;
 #[cfg(all(feature = "api-keys", feature = "revocations"))]
 mod migrations;
 #[cfg(test)]
+#[cfg(unix)]
+#[cfg(all(feature = "api-keys", feature = "revocations"))]
+mod permissions;
+#[cfg(test)]
 #[cfg(all(feature = "api-keys", feature = "revocations"))]
 mod setting;
 

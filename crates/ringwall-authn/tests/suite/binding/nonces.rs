@@ -81,6 +81,22 @@ fn a_nonce_that_is_over_or_somebody_elses_is_replaced() {
 }
 
 #[test]
+fn a_server_whose_clock_is_behind_takes_what_another_one_has_just_given_out() {
+    let client = Key::new("client", Algorithm::Es256);
+    for (behind, lead, accepted) in [(5, 5, true), (6, 5, false), (1, 0, false), (60, 60, true)] {
+        let lead = Duration::from_secs(lead);
+        let service = Service::with_policy(|policy| policy.nonces(nonces()).max_lead(lead));
+        let token = service.issuer.token(&bound_to(&client));
+        service.clock.set(at(NOW - behind));
+        let proof = Draft::new(&client, &token)
+            .claim("iat", NOW - behind)
+            .claim("nonce", nonces().issue(at(NOW)));
+        let answer = service.send(&Request::dpop(&token, &proof.sign(&client)));
+        assert_eq!(answer.is_ok(), accepted, "{behind} {lead:?}");
+    }
+}
+
+#[test]
 fn every_refusal_of_a_token_tells_the_nonce_and_a_bare_challenge_does_not() {
     let service = service();
     let client = Key::new("client", Algorithm::Es256);

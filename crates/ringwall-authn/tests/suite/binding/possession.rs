@@ -94,9 +94,9 @@ fn another_certificate_is_not_the_one_and_a_key_replaces_none() {
     let refused = refusal_of(&verifier, &token, shown(&other));
     assert_eq!(refused, Some(Refusal::PossessionMismatch));
     let only_key = Possession::nothing().key(proven(&client, &token));
+    let shown = format!("{:?} {only_key:?}", shown(&peer));
     let refused = refusal_of(&verifier, &token, only_key);
     assert_eq!(refused, Some(Refusal::SenderConstrained));
-    let shown = format!("{:?} {:?}", shown(&peer), only_key);
     assert!(!shown.contains(&peer.digest()), "{shown}");
 }
 

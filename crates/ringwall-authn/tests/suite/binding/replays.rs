@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ringwall_authn::jose::Algorithm;
-use ringwall_authn::{DpopPolicy, ProofFault, TokenAuthenticator};
+use ringwall_authn::{
+    DpopPolicy, MemoryRevocations, ProofFault, Refusal, TokenAuthenticator, TokenVerifier,
+};
 use ringwall_core::clock::ManualClock;
 use ringwall_core::event::{EventKind, MemoryEvents};
 use ringwall_core::step::Step;
@@ -223,4 +225,60 @@ fn a_clock_that_fails_while_a_key_is_looked_for_is_no_decision() {
     let denial = waited(step, || clock.fail(true)).unwrap_err();
     assert_eq!(status(&denial), 503);
     assert_eq!(store.calls(), 0);
+}
+
+/// The token was good when it was verified. Then the store of used proofs took its time.
+#[test]
+fn a_token_that_is_revoked_or_ends_while_the_store_is_waited_for_is_refused() {
+    type Meanwhile = fn(&MemoryRevocations, &ManualClock);
+    let cases: [(Meanwhile, Option<(u16, &str)>); 5] = [
+        (|_, _| {}, None),
+        (|_, clock| clock.advance(Duration::from_secs(659)), None),
+        (
+            |_, clock| clock.advance(Duration::from_secs(660)),
+            Some((401, Refusal::Expired.as_str())),
+        ),
+        (
+            |revocations, _| {
+                let done = revocations.revoke_token(ISSUER, "token-1", at(NOW + 600), now());
+                done.unwrap();
+            },
+            Some((401, Refusal::Revoked.as_str())),
+        ),
+        (
+            |_, clock| clock.fail(true),
+            Some((503, Refusal::ClockUnavailable.as_str())),
+        ),
+    ];
+    for (meanwhile, expected) in cases {
+        let issuer = Key::new("k1", Algorithm::EdDsa);
+        let revocations = Arc::new(MemoryRevocations::new(8));
+        let verifier = TokenVerifier::builder()
+            .issuer(policy(&[&issuer]).build().unwrap())
+            .revocations(Arc::<MemoryRevocations>::clone(&revocations))
+            .build();
+        let policy = DpopPolicy::builder(Arc::new(Later::default()));
+        let policy = policy.public_origin("https://api.example").build();
+        let clock = Arc::new(ManualClock::new(now()));
+        let events = Arc::new(MemoryEvents::new(8));
+        let authenticator = TokenAuthenticator::builder(verifier.unwrap())
+            .clock(Arc::<ManualClock>::clone(&clock))
+            .events(Arc::<MemoryEvents>::clone(&events))
+            .dpop(policy.unwrap())
+            .build();
+        let client = Key::new("client", Algorithm::Es256);
+        let token = issuer.token(&bound_to(&client));
+        let proof = Draft::new(&client, &token).sign(&client);
+        let step = authenticator.authenticate(&Request::dpop(&token, &proof).view());
+        let answer = waited(step, || meanwhile(&revocations, &clock));
+        let answer = answer.map(drop).map_err(|denial| status(&denial));
+        assert_eq!(answer.err(), expected.map(|(status, _)| status));
+        let last = events.snapshot().pop().unwrap();
+        if let Some((_, cause)) = expected {
+            assert_eq!(last.cause, cause);
+            assert_eq!(events.count(EventKind::AuthenticationSucceeded), 0);
+        } else {
+            assert_eq!(last.kind, EventKind::AuthenticationSucceeded);
+        }
+    }
 }

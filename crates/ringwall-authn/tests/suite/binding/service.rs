@@ -69,6 +69,17 @@ impl ReplayStore for Slow {
     }
 }
 
+/// Answers when it is asked a second time, at once then.
+#[derive(Debug, Default)]
+pub(crate) struct Later(pub(crate) Arc<Store>);
+
+impl ReplayStore for Later {
+    fn claim(&self, request: ClaimRequest) -> Step<Result<Claim, ReplayUnavailable>> {
+        let store = Arc::clone(&self.0);
+        Step::wait(async move { store.claim(request).await })
+    }
+}
+
 /// Cannot tell.
 #[derive(Debug)]
 pub(crate) struct Down;
