@@ -7,7 +7,7 @@
 use crate::{
     advisories, bench, cargo_deny, deps,
     failure::{Failure, Result},
-    features, fuzz, manifest,
+    features, fuzz, loom, manifest,
     project::Project,
     setup,
     steps::{Step, Steps},
@@ -27,6 +27,7 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         ("format", Box::new(|| format(project))),
         ("clippy", Box::new(|| clippy(project))),
         ("test", Box::new(|| testing::run(project.clone(), &[]))),
+        ("loom", Box::new(|| loom::run(project))),
         ("docs", Box::new(|| docs(project))),
         (
             "features",

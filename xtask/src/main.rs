@@ -16,6 +16,7 @@ mod features;
 mod floors;
 mod fuzz;
 mod imports;
+mod loom;
 mod manifest;
 mod metadata;
 mod program;
@@ -51,6 +52,7 @@ usage: cargo xtask COMMAND
   demo [ARGS...]          start the example back end and drive it through every control
   bench [AREA] [--smoke]  measure against peers; all areas unless one is named
   fuzz [TARGET] [SECONDS] fuzz one target or all, 60 seconds each unless given
+  loom                    lock-free code, in every order of its steps
   soak [MINUTES]          the long forms; results go to docs/soak/";
 
 fn main() -> ExitCode {
@@ -74,6 +76,10 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
         "deps" => deps::run(&Project::find()?, rest)?,
         "demo" => return demo(&Project::find()?, rest),
         "bench" => bench::run(&Project::find()?, rest)?,
+        "loom" => {
+            no_more(rest)?;
+            loom::run(&Project::find()?)?;
+        }
         "fuzz" => fuzz::run(&Project::find()?, rest)?,
         "soak" => soak::run(Project::find()?, rest)?,
         "help" | "--help" | "-h" => println!("{USAGE}"),
