@@ -6,6 +6,8 @@ mod flood;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod threads;

@@ -1,0 +1,106 @@
+//! What holds for every quota and every order of requests.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "numbers of a test, and an overflow is a failure of it"
+)]
+
+use core::time::Duration;
+
+use proptest::prelude::*;
+use ringwall_rate_limit::{LimitStore as _, MemoryLimiter, Policies, Quota};
+
+use crate::support::{bucket, cost, limiter, take};
+
+fn quota() -> impl Strategy<Value = Quota> {
+    let period = prop_oneof![1_u64..1_000_000, 1_000_000_u64..10_000_000_000_000];
+    (1_u32..5000, period, 1_u32..5000).prop_filter_map("not a quota", |(count, period, burst)| {
+        let quota = Quota::new(count, Duration::from_nanos(period)).ok()?;
+        quota.burst(burst).ok()
+    })
+}
+
+proptest! {
+    /// Between any two requests that pass, no more is taken than the burst, and what came meanwhile.
+    #[test]
+    fn no_time_holds_more_than_the_burst_and_the_rate(
+        quota in quota(),
+        requests in prop::collection::vec((0_u32..400, 1_u32..20), 1..120),
+    ) {
+        let (limiter, policy) = limiter(quota);
+        let bucket = bucket(&limiter, policy, "a");
+        let (mut now, mut passed) = (Duration::from_secs(1), Vec::new());
+        for (wait, tokens) in requests {
+            // In hundredths of an interval, so that waits are of the size that matters.
+            now += quota.interval().mul_f64(f64::from(wait) / 100.0);
+            if take(&limiter, now, bucket, tokens).is_allowed() {
+                passed.push((now, u128::from(tokens)));
+            }
+        }
+        for (n, (first, _)) in passed.iter().enumerate() {
+            let mut sum = 0;
+            for (last, tokens) in &passed[n..] {
+                sum += tokens * quota.interval().as_nanos();
+                prop_assert!(sum <= quota.fill_time().as_nanos() + (*last - *first).as_nanos());
+            }
+        }
+    }
+
+    /// Whoever waits as long as they were told passes, and whoever waits a nanosecond less does not.
+    #[test]
+    fn a_wait_is_as_long_as_it_has_to_be(
+        quota in quota(),
+        taken in 0_u32..5000,
+        tokens in 1_u32..5000,
+    ) {
+        let (limiter, policy) = limiter(quota);
+        let bucket = bucket(&limiter, policy, "a");
+        let now = Duration::from_secs(1);
+        let tokens = tokens.min(quota.burst_size());
+        if taken > 0 {
+            drop(take(&limiter, now, bucket, taken.min(quota.burst_size())));
+        }
+        let decision = limiter.peek(now, &[bucket], cost(tokens)).unwrap();
+        let wait = decision.statuses().next().unwrap().retry_after();
+        prop_assert_eq!(decision.is_allowed(), wait.is_zero());
+        if !wait.is_zero() {
+            let early = now + wait - Duration::from_nanos(1);
+            prop_assert!(!limiter.peek(early, &[bucket], cost(tokens)).unwrap().is_allowed());
+        }
+        prop_assert!(take(&limiter, now + wait, bucket, tokens).is_allowed());
+    }
+
+    /// Of several limits the decision is that of each alone, and a denied request leaves no trace in any.
+    #[test]
+    fn several_limits_deny_when_one_of_them_does(
+        quotas in prop::collection::vec(quota(), 1..=6),
+        requests in prop::collection::vec((0_u64..1_000_000_000, 1_u32..50), 1..40),
+    ) {
+        let mut builder = Policies::builder();
+        for (n, quota) in quotas.iter().enumerate() {
+            builder = builder.add(&format!("p{n}"), *quota).unwrap();
+        }
+        let all = MemoryLimiter::new(builder.build(), 100);
+        let buckets: Vec<_> = all.policies().ids().map(|id| bucket(&all, id, "a")).collect();
+        let alone: Vec<_> = quotas.iter().map(|quota| limiter(*quota)).collect();
+        let mut now = Duration::from_secs(1);
+        for (wait, tokens) in requests {
+            now += Duration::from_nanos(wait);
+            let each: Vec<_> = alone
+                .iter()
+                .map(|(limiter, policy)| {
+                    let bucket = bucket(limiter, *policy, "a");
+                    limiter.peek(now, &[bucket], cost(tokens)).unwrap().is_allowed()
+                })
+                .collect();
+            let is_allowed = each.iter().all(|allowed| *allowed);
+            let decision = all.check(now, &buckets, cost(tokens)).unwrap();
+            prop_assert_eq!(decision.is_allowed(), is_allowed);
+            if is_allowed {
+                for (limiter, policy) in &alone {
+                    let bucket = bucket(limiter, *policy, "a");
+                    prop_assert!(take(limiter, now, bucket, tokens).is_allowed());
+                }
+            }
+        }
+    }
+}
