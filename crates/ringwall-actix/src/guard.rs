@@ -24,6 +24,7 @@ use crate::extract::Misuse;
 use crate::payload::{self, Lift};
 use crate::refusal::{mistake, refusal};
 use crate::rejection::Refused;
+use crate::renewal::renew;
 use crate::view::{enter, strip};
 
 /// A factory of services as actix-web's router keeps them.
@@ -154,13 +155,20 @@ impl Passage {
     where
         B: MessageBody + 'static,
     {
-        let answer = answer.map(|response| self.amend(response.map_into_boxed_body()));
+        let answer = answer.map(|response| {
+            let mut response = self.amend(response.map_into_boxed_body());
+            if let Some(renewal) = self.admitted.nonce_renewal() {
+                renew(response.headers_mut(), &renewal);
+            }
+            response
+        });
         let status = match &answer {
             Ok(response) => {
                 self.report(response.response().error());
                 response.status()
             }
-            // actix renders it, further outside.
+            // Of a middleware between door and handler. actix renders it, further outside, and it tells no
+            // nonce: handlers and extractors answer by themselves.
             Err(error) => {
                 self.report(Some(error));
                 error.error_response().status()

@@ -14,6 +14,7 @@ mod handler;
 mod payload;
 mod refusal;
 mod rejection;
+mod renewal;
 mod routes;
 #[cfg(feature = "tls")]
 mod serve;

@@ -9,7 +9,7 @@ use ringwall_gate::{Admitted, Door, Entry};
 use ringwall_transport::Peer;
 
 /// Header fields as the gate looks them up.
-struct Headers<'a>(&'a HeaderMap);
+pub(crate) struct Headers<'a>(pub(crate) &'a HeaderMap);
 
 impl HeaderLookup for Headers<'_> {
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {

@@ -15,8 +15,8 @@ use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::denial::Denial;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Door, Entry, Exit, Lease};
-use ringwall_tower::{Leased, Seen, refusal, strip};
+use ringwall_gate::{Admitted, Door, Entry, Exit, Lease, NonceRenewal};
+use ringwall_tower::{Leased, Seen, refusal, renew, strip};
 
 use crate::origin::origin;
 
@@ -54,9 +54,8 @@ where
         };
         let state = match step {
             Step::Done(Ok((admitted, exit))) => State::Running {
-                lease: admitted.lease(),
+                pass: Some(Pass::new(&admitted, exit)),
                 future: self.handler.call(admit(request, admitted), state),
-                exit: Some(exit),
             },
             Step::Done(Err(denial)) => State::Answered {
                 response: Some(refuse(&denial, request.method())),
@@ -132,8 +131,7 @@ pin_project! {
         Running {
             #[pin]
             future: H::Future,
-            exit: Option<Exit>,
-            lease: Option<Lease>,
+            pass: Option<Pass>,
         },
         Settling {
             step: StepFuture<()>,
@@ -142,6 +140,23 @@ pin_project! {
         Answered {
             response: Option<Response>,
         },
+    }
+}
+
+/// What a request carries while its handler runs.
+struct Pass {
+    exit: Exit,
+    lease: Option<Lease>,
+    renewal: Option<NonceRenewal>,
+}
+
+impl Pass {
+    fn new(admitted: &Admitted, exit: Exit) -> Self {
+        Self {
+            exit,
+            lease: admitted.lease(),
+            renewal: admitted.nonce_renewal(),
+        }
     }
 }
 
@@ -174,28 +189,34 @@ where
                     };
                     match entry {
                         Ok((admitted, exit)) => State::Running {
-                            lease: admitted.lease(),
+                            pass: Some(Pass::new(&admitted, exit)),
                             future: handler.call(admit(request, admitted), state),
-                            exit: Some(exit),
                         },
                         Err(denial) => State::Answered {
                             response: Some(refuse(&denial, request.method())),
                         },
                     }
                 }
-                StateProject::Running {
-                    future,
-                    exit,
-                    lease,
-                } => {
-                    let response = bound(ready!(future.poll(context)), lease.take());
-                    let status = response.status().as_u16();
-                    match exit.take().map(|exit| exit.finish(status, None)) {
-                        Some(Step::Wait(step)) => State::Settling {
+                StateProject::Running { future, pass } => {
+                    let mut response = ready!(future.poll(context));
+                    let Some(Pass {
+                        exit,
+                        lease,
+                        renewal,
+                    }) = pass.take()
+                    else {
+                        return Poll::Pending;
+                    };
+                    if let Some(renewal) = renewal {
+                        renew(response.headers_mut(), &renewal);
+                    }
+                    let response = bound(response, lease);
+                    match exit.finish(response.status().as_u16(), None) {
+                        Step::Wait(step) => State::Settling {
                             step: Step::Wait(step).into_future(),
                             response: Some(response),
                         },
-                        Some(Step::Done(())) | None => State::Answered {
+                        Step::Done(()) => State::Answered {
                             response: Some(response),
                         },
                     }

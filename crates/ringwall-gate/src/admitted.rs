@@ -12,6 +12,7 @@ use crate::door::Door;
 use crate::field_names::FieldNames;
 use crate::lease::Lease;
 use crate::policy::Access;
+use crate::renewal::NonceRenewal;
 
 /// Who came through a door.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +189,19 @@ impl Admitted {
                 authenticated.clone(),
                 Arc::clone(authenticator),
             )),
+        }
+    }
+
+    /// What tells the caller the nonce of its next DPoP proof, together with the answer. `None` for callers
+    /// who showed no proof. Adapters keep it while the handler runs, for what it tells is of the time of
+    /// the answer.
+    #[must_use]
+    pub fn nonce_renewal(&self) -> Option<NonceRenewal> {
+        match &self.attempt {
+            Attempt::NotAsked | Attempt::Anonymous => None,
+            Attempt::Verified(authenticated, authenticator) => {
+                NonceRenewal::new(&self.door, authenticated, authenticator)
+            }
         }
     }
 

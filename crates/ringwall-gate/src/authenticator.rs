@@ -59,6 +59,13 @@ pub trait Authenticator: Send + Sync + core::fmt::Debug {
         challenge
     }
 
+    /// The nonce that the next DPoP proof of a caller whom it accepted has to contain (RFC 9449 §8.2). `None`
+    /// when it demands none, and unless said otherwise. Asked for callers with a token that is bound to a
+    /// key alone.
+    fn dpop_nonce(&self, _accepted: &Authenticated, _now: Timestamp) -> Option<String> {
+        None
+    }
+
     /// The header fields, in lower case, that this authenticator believes because a trusted proxy set
     /// them. The gate takes them out of the requests of everybody else before a handler can see them,
     /// and refuses other spellings of their names. Asked once, when the gate is built.
@@ -80,6 +87,10 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
     fn offer(&self, challenge: Challenge) -> Challenge {
         (**self).offer(challenge)
+    }
+
+    fn dpop_nonce(&self, accepted: &Authenticated, now: Timestamp) -> Option<String> {
+        (**self).dpop_nonce(accepted, now)
     }
 
     fn proxy_headers(&self) -> Vec<Box<str>> {
@@ -121,11 +132,18 @@ impl Authenticated {
 
     /// The scheme of the challenges that this caller understands.
     pub(crate) fn scheme(&self) -> ChallengeScheme {
-        let confirmation = self.token().and_then(|token| token.confirmation());
-        match confirmation.and_then(Confirmation::key_thumbprint) {
-            Some(_) => ChallengeScheme::Dpop,
-            None => ChallengeScheme::Bearer,
+        match self.is_bound_to_key() {
+            true => ChallengeScheme::Dpop,
+            false => ChallengeScheme::Bearer,
         }
+    }
+
+    /// Whether the caller showed a proof of a key (RFC 9449).
+    pub(crate) fn is_bound_to_key(&self) -> bool {
+        let confirmation = self.token().and_then(|token| token.confirmation());
+        confirmation
+            .and_then(Confirmation::key_thumbprint)
+            .is_some()
     }
 
     /// The claims of that token.
@@ -179,6 +197,10 @@ impl Authenticator for TokenAuthenticator {
 
     fn offer(&self, challenge: Challenge) -> Challenge {
         Self::offer(self, challenge)
+    }
+
+    fn dpop_nonce(&self, _accepted: &Authenticated, now: Timestamp) -> Option<String> {
+        Self::dpop_nonce(self, now)
     }
 
     /// A token proves itself by its signature, whoever carries it; the certificate that it may be bound

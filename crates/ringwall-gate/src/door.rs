@@ -20,6 +20,7 @@ use crate::form;
 use crate::gate::{Gate, RETRY_AFTER};
 use crate::policy::{Access, AuditScope, RoutePolicy};
 use crate::refusal::Refusal;
+use crate::renewal::NonceRenewal;
 use crate::requirement::{AuthenticationRequirement, Shortfall};
 
 /// What a door answers: the proof for the handler and the way out, or the refusal.
@@ -265,13 +266,16 @@ impl Door {
                     return self.refuse(arrival, Some(principal), Refusal::clock());
                 }
                 Err(Shortfall::Login(cause)) => {
+                    let renewal = NonceRenewal::new(self, &authenticated, authenticator);
                     let refusal = Refusal::step_up(self, requirement, &authenticated, cause);
+                    let refusal = refusal.with_nonce(renewal);
                     return self.refuse(arrival, Some(principal), refusal);
                 }
             }
         }
         if !self.admits(principal) {
-            let refusal = Refusal::insufficient(self, &authenticated);
+            let renewal = NonceRenewal::new(self, &authenticated, authenticator);
+            let refusal = Refusal::insufficient(self, &authenticated).with_nonce(renewal);
             return self.refuse(arrival, Some(principal), refusal);
         }
         let authenticator = Arc::clone(authenticator);

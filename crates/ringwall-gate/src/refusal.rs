@@ -6,6 +6,7 @@ use ringwall_core::event::EventKind;
 use crate::authenticator::Authenticated;
 use crate::door::Door;
 use crate::gate::RETRY_AFTER;
+use crate::renewal::NonceRenewal;
 use crate::requirement::AuthenticationRequirement;
 
 /// A refusal, with what the caller hears and what the operator hears.
@@ -103,6 +104,29 @@ impl Refusal {
             event: None,
             cause,
         }
+    }
+
+    /// Tells the caller with the challenge, if there is one, what the next DPoP proof has to contain.
+    pub(crate) fn with_nonce(mut self, renewal: Option<NonceRenewal>) -> Self {
+        let challenge = match &mut self.denial {
+            Denial::Unauthenticated { challenge } => Some(challenge),
+            Denial::Malformed { challenge } | Denial::Forbidden { challenge } => challenge.as_mut(),
+            Denial::NotFound
+            | Denial::MethodNotAllowed { .. }
+            | Denial::ApprovalRequired { .. }
+            | Denial::Conflict
+            | Denial::Gone
+            | Denial::PreconditionFailed
+            | Denial::PayloadTooLarge { .. }
+            | Denial::PlainHttp { .. }
+            | Denial::RateLimited { .. }
+            | Denial::Unavailable { .. } => None,
+        };
+        let nonce = renewal.and_then(|renewal| renewal.nonce());
+        if let (Some(challenge), Some(nonce)) = (challenge, nonce) {
+            **challenge = (**challenge).clone().dpop_nonce(&nonce);
+        }
+        self
     }
 
     pub(crate) fn missing(door: &Door) -> Self {

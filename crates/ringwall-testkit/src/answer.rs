@@ -145,14 +145,13 @@ impl Answer {
         }
     }
 
-    /// The challenge. `None` when there is none, several, or one that Ringwall does not write.
+    /// The `Bearer` challenge, also where a `DPoP` one stands beside it. `None` when there is none, several, or
+    /// one that Ringwall does not write.
     #[must_use]
     pub fn challenge(&self) -> Option<BearerChallenge> {
-        let mut values = self.headers().get_all(WWW_AUTHENTICATE).iter();
-        match (values.next(), values.next()) {
-            (Some(value), None) => BearerChallenge::read(value.to_str().ok()?),
-            (_, _) => None,
-        }
+        let values = self.headers().get_all(WWW_AUTHENTICATE).iter();
+        let lines: Option<Vec<&str>> = values.map(|value| value.to_str().ok()).collect();
+        BearerChallenge::read(lines?)
     }
 
     /// Fails unless the HTTP status is this one.

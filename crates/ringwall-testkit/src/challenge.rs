@@ -18,19 +18,67 @@ pub struct BearerChallenge {
     pub resource_metadata: Option<String>,
 }
 
+/// One challenge, of either scheme.
+#[derive(Default)]
+struct Challenge<'a> {
+    said: BearerChallenge,
+    /// The algorithms of proofs (RFC 9449 §7.1).
+    algorithms: Option<&'a str>,
+}
+
 impl BearerChallenge {
-    /// Reads one challenge whose every parameter is quoted, as Ringwall writes them. `None` for anything
-    /// else: a challenge that is read generously proves nothing.
-    pub(crate) fn read(value: &str) -> Option<Self> {
-        let mut challenge = Self::default();
-        let mut rest = value.strip_prefix("Bearer ")?;
+    /// Reads the `Bearer` challenge of the lines of one answer, beside a `DPoP` one in the same line or in
+    /// another (RFC 9110 §11.6.1), as Ringwall writes them: each scheme once, every parameter quoted. `None` for
+    /// anything else, also in the challenge beside it: a challenge that is read generously proves nothing.
+    pub(crate) fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut bearer = None;
+        let mut dpop = None;
+        for line in lines {
+            let mut rest = line;
+            loop {
+                let (slot, parameters) = match rest.split_once(' ')? {
+                    ("Bearer", parameters) => (&mut bearer, parameters),
+                    ("DPoP", parameters) => (&mut dpop, parameters),
+                    (_, _) => return None,
+                };
+                let (challenge, next) = Self::read_one(parameters)?;
+                if slot.replace(challenge).is_some() {
+                    return None;
+                }
+                match next {
+                    Some(next) => rest = next,
+                    None => break,
+                }
+            }
+        }
+        // What only proofs have, a bearer token does not.
+        let has_algorithms = |challenge: &Challenge<'_>| challenge.algorithms.is_some();
+        let Challenge { said, .. } = bearer.filter(|bearer| !has_algorithms(bearer))?;
+        Some(said)
+    }
+
+    /// The parameters of one challenge, and the challenge after it.
+    fn read_one(parameters: &str) -> Option<(Challenge<'_>, Option<&str>)> {
+        let mut challenge = Challenge::default();
+        let mut rest = parameters;
         loop {
             let (name, after) = rest.split_once("=\"")?;
             let (text, after) = after.split_once('"')?;
-            challenge.set(name, text)?;
-            match after.strip_prefix(", ") {
-                Some(next) => rest = next,
-                None => return after.is_empty().then_some(challenge),
+            match name {
+                "algs" => {
+                    let is_first = challenge.algorithms.replace(text).is_none();
+                    is_first.then_some(())?;
+                }
+                _ => challenge.said.set(name, text)?,
+            }
+            if after.is_empty() {
+                return Some((challenge, None));
+            }
+            rest = after.strip_prefix(", ")?;
+            // The name of a parameter has no space in it, and the name of a scheme is followed by one.
+            let end = rest.find([' ', '='])?;
+            if rest.get(end..)?.starts_with(' ') {
+                return Some((challenge, Some(rest)));
             }
         }
     }
@@ -84,7 +132,7 @@ mod tests {
             .acr_values("gold silver")
             .max_age(Duration::from_secs(300))
             .resource_metadata("https://api.test/.well-known/oauth-protected-resource");
-        let read = BearerChallenge::read(&written.to_string()).unwrap();
+        let read = BearerChallenge::read([&*written.to_string()]).unwrap();
         assert_eq!(read.realm.as_deref(), Some("a realm"));
         assert!(read.is_error("insufficient_user_authentication"));
         assert_eq!(read.scope, ["a", "b"]);
@@ -95,6 +143,52 @@ mod tests {
                 .unwrap()
                 .starts_with("https://api.test/")
         );
+    }
+
+    #[test]
+    fn reads_the_bearer_challenge_beside_that_of_proofs() {
+        use ringwall_core::denial::{BearerError, Challenge, ChallengeScheme};
+        let both = Challenge::new("a realm").dpop("ES256 EdDSA", false);
+        let error = both.clone().error(BearerError::InvalidToken).scope("a b");
+        for (written, is_error) in [
+            (both, false),
+            (error.clone(), true),
+            // What went wrong is said in the challenge of the scheme that was used.
+            (error.scheme(ChallengeScheme::Dpop), false),
+        ] {
+            let line = written.to_string();
+            assert!(line.contains("Bearer ") && line.contains("DPoP "), "{line}");
+            let read = BearerChallenge::read([&*line]).unwrap();
+            assert_eq!(read.realm.as_deref(), Some("a realm"), "{line}");
+            assert_eq!(read.is_error("invalid_token"), is_error, "{line}");
+            assert_eq!(read.scope.len(), if is_error { 2 } else { 0 }, "{line}");
+        }
+        let alone = Challenge::new("a realm").dpop("ES256", true).to_string();
+        assert_eq!(BearerChallenge::read([&*alone]), None);
+    }
+
+    #[test]
+    fn reads_the_challenges_of_several_lines_and_each_scheme_once() {
+        let bearer = "Bearer realm=\"a\", error=\"invalid_token\"";
+        let dpop = "DPoP realm=\"a\", algs=\"ES256\"";
+        for lines in [&[bearer, dpop][..], &[dpop, bearer], &[bearer]] {
+            let read = BearerChallenge::read(lines.iter().copied()).unwrap();
+            assert!(read.is_error("invalid_token"), "{lines:?}");
+        }
+        let both = format!("{bearer}, {dpop}");
+        for lines in [
+            &[][..],
+            &[dpop],
+            &[bearer, bearer],
+            &[bearer, dpop, dpop],
+            &[&both, dpop],
+            &[&both, bearer],
+            &[bearer, ""],
+            &[bearer, "Basic realm=\"a\""],
+        ] {
+            let read = BearerChallenge::read(lines.iter().copied());
+            assert_eq!(read, None, "{lines:?}");
+        }
     }
 
     #[test]
@@ -112,8 +206,21 @@ mod tests {
             "Bearer max_age=\"soon\"",
             "Bearer other=\"a\"",
             "Bearer realm=\"a\"; error=\"b\"",
+            "Bearer realm=\"a\", algs=\"ES256\"",
+            "Bearer realm=\"a\", Bearer realm=\"b\"",
+            "Bearer realm=\"a\", Basic realm=\"b\"",
+            "Bearer realm=\"a\", DPoP",
+            "Bearer realm=\"a\", DPoP ",
+            "Bearer realm=\"a\", DPoP realm=b",
+            "Bearer realm=\"a\", DPoP realm=\"b\", DPoP realm=\"c\"",
+            "Bearer realm=\"a\", DPoP algs=\"ES256\", algs=\"EdDSA\"",
+            "Bearer realm=\"a\",DPoP realm=\"b\"",
+            "Bearer realm=\"a\", , DPoP realm=\"b\"",
+            "DPoP realm=\"a\", algs=\"ES256\"",
+            "DPoP realm=\"a\", other=\"b\", Bearer realm=\"a\"",
+            "DPoP realm=\"a\", Bearer",
         ] {
-            assert_eq!(BearerChallenge::read(text), None, "{text}");
+            assert_eq!(BearerChallenge::read([text]), None, "{text}");
         }
     }
 }

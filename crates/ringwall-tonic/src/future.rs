@@ -11,10 +11,11 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit};
+use ringwall_gate::{Admitted, Entry, Exit, NonceRenewal};
 use tower_service::Service;
 
 use crate::protocol::{Asked, UNKNOWN, code_in};
+use crate::refusal::renew;
 use crate::request_body::{BoxError, RequestBody};
 use crate::response_body::GuardedBody;
 use crate::watch::Tenure;
@@ -66,6 +67,7 @@ struct Waiting<S, B> {
 struct Pass {
     exit: Exit,
     tenure: Option<Arc<Tenure>>,
+    renewal: Option<NonceRenewal>,
 }
 
 impl<S, B, R> GuardedFuture<S, B, R>
@@ -115,16 +117,24 @@ where
     fn decided(entry: Entry, service: &mut S, request: Request<B>, asked: Asked) -> Self {
         match (entry, asked.turn_away()) {
             (Err(denial), _) => Self::answered(asked.refuse(&denial), Step::Done(())),
-            (Ok((_, exit)), Some(answer)) => {
+            (Ok((admitted, exit)), Some(mut answer)) => {
+                if let Some(renewal) = admitted.nonce_renewal() {
+                    renew(answer.response.headers_mut(), &renewal);
+                }
                 let status = answer.response.status().as_u16();
                 Self::answered(answer.response, exit.finish(status, answer.grpc))
             }
             (Ok((admitted, exit)), None) => {
                 let tenure = Tenure::of(&admitted);
+                let renewal = admitted.nonce_renewal();
                 let request = admit(request, admitted, tenure.clone());
                 Self::Running {
                     future: service.call(request),
-                    pass: Some(Pass { exit, tenure }),
+                    pass: Some(Pass {
+                        exit,
+                        tenure,
+                        renewal,
+                    }),
                 }
             }
         }
@@ -139,10 +149,17 @@ where
 
     /// After the service has answered. An answer without a body is the end of the call
     /// (`Trailers-Only`), so it is recorded before it is sent.
-    fn sending(response: Response<R>, pass: Pass) -> Self {
+    fn sending(mut response: Response<R>, pass: Pass) -> Self {
         let status = response.status().as_u16();
         let code = code_in(response.headers());
-        let Pass { exit, tenure } = pass;
+        let Pass {
+            exit,
+            tenure,
+            renewal,
+        } = pass;
+        if let Some(renewal) = renewal {
+            renew(response.headers_mut(), &renewal);
+        }
         if response.body().is_end_stream() {
             return Self::Settling {
                 step: exit

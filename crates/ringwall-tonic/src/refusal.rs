@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use ringwall_core::denial::Denial;
+use ringwall_gate::NonceRenewal;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt as _};
@@ -17,6 +19,7 @@ pub const APPROVAL_REQUIRED: &str = "APPROVAL_REQUIRED";
 /// | in HTTP | here |
 /// |---|---|
 /// | `WWW-Authenticate` | metadata `www-authenticate` |
+/// | `DPoP-Nonce` | metadata `dpop-nonce` |
 /// | `Retry-After` | metadata `retry-after`, and a `google.rpc.RetryInfo` in the details |
 /// | the id of an approval | a `google.rpc.PreconditionFailure` of type [`APPROVAL_REQUIRED`] |
 /// | the limit of a body | in the message |
@@ -91,13 +94,27 @@ fn too_large(limit: u64) -> String {
 fn metadata(denial: &Denial) -> MetadataMap {
     let mut metadata = MetadataMap::new();
     denial.headers(|name, value| {
-        if matches!(name, "www-authenticate" | "retry-after")
+        if matches!(name, "www-authenticate" | DPOP_NONCE | "retry-after")
             && let Ok(value) = AsciiMetadataValue::try_from(value)
         {
             metadata.append(name, value);
         }
     });
     metadata
+}
+
+/// The metadata of the nonce of a client's next DPoP proof (RFC 9449 §8.1).
+const DPOP_NONCE: &str = "dpop-nonce";
+
+/// Puts the nonce of the caller's next DPoP proof into the header fields of an answer, in place of one that
+/// the service set. No cache keeps the answer to a `POST` that does not say so (RFC 9110 §9.3.3), as every call
+/// of gRPC is.
+pub(crate) fn renew(headers: &mut HeaderMap, renewal: &NonceRenewal) {
+    if let Some(nonce) = renewal.nonce()
+        && let Ok(nonce) = HeaderValue::try_from(nonce)
+    {
+        headers.insert(DPOP_NONCE, nonce);
+    }
 }
 
 fn details(denial: &Denial) -> Option<ErrorDetails> {

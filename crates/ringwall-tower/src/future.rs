@@ -11,11 +11,12 @@ use http_body::Body;
 use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit, Lease};
+use ringwall_gate::{Admitted, Entry, Exit, Lease, NonceRenewal};
 use tower_service::Service;
 
 use crate::body::GateBody;
 use crate::layer::Refuse;
+use crate::renewal::renew;
 use crate::view::strip;
 
 pin_project! {
@@ -46,8 +47,7 @@ pin_project! {
         Running {
             #[pin]
             future: S::Future,
-            exit: Option<Exit>,
-            lease: Option<Lease>,
+            pass: Option<Pass>,
         },
         Settling {
             step: StepFuture<()>,
@@ -57,6 +57,23 @@ pin_project! {
         Refused {
             response: Option<Response<Bytes>>,
         },
+    }
+}
+
+/// What a request carries while its service runs.
+pub(crate) struct Pass {
+    exit: Exit,
+    lease: Option<Lease>,
+    renewal: Option<NonceRenewal>,
+}
+
+impl Pass {
+    pub(crate) fn new(admitted: &Admitted, exit: Exit) -> Self {
+        Self {
+            exit,
+            lease: admitted.lease(),
+            renewal: admitted.nonce_renewal(),
+        }
     }
 }
 
@@ -80,12 +97,11 @@ impl<S, B, R> GateFuture<S, B, R>
 where
     S: Service<Request<Limited<B>>, Response = Response<R>>,
 {
-    pub(crate) const fn running(future: S::Future, exit: Exit, lease: Option<Lease>) -> Self {
+    pub(crate) const fn running(future: S::Future, pass: Pass) -> Self {
         Self {
             state: State::Running {
                 future,
-                exit: Some(exit),
-                lease,
+                pass: Some(pass),
             },
         }
     }
@@ -144,33 +160,35 @@ where
                     };
                     match entry {
                         Ok((admitted, exit)) => State::Running {
-                            lease: admitted.lease(),
+                            pass: Some(Pass::new(&admitted, exit)),
                             future: service.call(admit(request, admitted)),
-                            exit: Some(exit),
                         },
                         Err(denial) => State::Refused {
                             response: Some(refuse(&denial, head)),
                         },
                     }
                 }
-                StateProject::Running {
-                    future,
-                    exit,
-                    lease,
-                } => {
+                StateProject::Running { future, pass } => {
                     // On an error the exit is dropped with this future: no answer, so cancelled.
-                    let response = ready!(future.poll(context))?;
-                    let lease = lease.take();
-                    match exit
-                        .take()
-                        .map(|exit| exit.finish(response.status().as_u16(), None))
-                    {
-                        Some(Step::Wait(step)) => State::Settling {
+                    let mut response = ready!(future.poll(context))?;
+                    let Some(Pass {
+                        exit,
+                        lease,
+                        renewal,
+                    }) = pass.take()
+                    else {
+                        return Poll::Pending;
+                    };
+                    if let Some(renewal) = renewal {
+                        renew(response.headers_mut(), &renewal);
+                    }
+                    match exit.finish(response.status().as_u16(), None) {
+                        Step::Wait(step) => State::Settling {
                             step: Step::Wait(step).into_future(),
                             response: Some(response),
                             lease,
                         },
-                        Some(Step::Done(())) | None => {
+                        Step::Done(()) => {
                             state.set(State::Refused { response: None });
                             let response = response.map(|body| GateBody::service(body, lease));
                             return Poll::Ready(Ok(response));

@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::GateBody;
-use crate::future::GateFuture;
+use crate::future::{GateFuture, Pass};
 use crate::refusal::refusal;
 use crate::view::{Origin, OriginOf, Seen};
 
@@ -112,9 +112,9 @@ where
         let step = door.enter(&Seen::new(&request, origin(request.extensions())).view());
         match step {
             Step::Done(Ok((admitted, exit))) => {
-                let lease = admitted.lease();
+                let pass = Pass::new(&admitted, exit);
                 let request = crate::future::admit(request, admitted);
-                GateFuture::running(self.inner.call(request), exit, lease)
+                GateFuture::running(self.inner.call(request), pass)
             }
             Step::Done(Err(denial)) => GateFuture::refused(refuse(&denial, head)),
             Step::Wait(future) => {

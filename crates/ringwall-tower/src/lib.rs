@@ -6,6 +6,7 @@ mod future;
 mod layer;
 mod leased;
 mod refusal;
+mod renewal;
 mod view;
 
 pub use body::{BoxError, GateBody};
@@ -17,5 +18,6 @@ pub use future::GateFuture;
 pub use layer::{GateLayer, GateService, Refuse};
 pub use leased::{CredentialOver, LeaseWatch, Leased};
 pub use refusal::refusal;
+pub use renewal::renew;
 pub use ringwall_transport::Peer;
 pub use view::{Headers, Origin, OriginOf, Seen, strip};

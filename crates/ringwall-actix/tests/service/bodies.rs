@@ -1,7 +1,9 @@
 //! Bodies that are longer than a route permits.
 
+use actix_web::body::to_bytes;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::StatusCode;
+use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{Bytes, Data, Form, FormConfig, Json, JsonConfig, Payload, PayloadConfig};
 use actix_web::{App, HttpResponse};
 use ringwall_actix::{Guarded, GuardedApp, get, post};
@@ -237,5 +239,37 @@ async fn what_follows_a_switch_of_protocols_is_no_body() {
         let mut echoed = [0; 100];
         stream.read_exact(&mut echoed).await.expect("echoed");
         assert_eq!(echoed, [7; 100]);
+    }
+}
+
+/// Without a socket: what actix-http does with the rest of such a connection is its own affair, and the
+/// bound does not hang on it.
+#[tokio::test]
+async fn no_other_answer_than_a_switch_of_protocols_ends_the_bound_of_an_upgrade() {
+    let bench = Bench::new();
+    let echo = async |payload: Payload| HttpResponse::Ok().streaming(payload);
+    let switch = async |payload: Payload| {
+        HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS).streaming(payload)
+    };
+    let app = GuardedApp::new(bench.gate.clone())
+        .route("/echo", post(echo).body_limit(10))
+        .route("/switch", post(switch).body_limit(10));
+    let guarded = app.build().expect("an app");
+    let app = init_service(App::new().configure(guarded.configure())).await;
+    for (path, length, whole) in [
+        ("/echo", 10, true),
+        ("/echo", 11, false),
+        ("/switch", 11, true),
+    ] {
+        let request = TestRequest::post()
+            .uri(path)
+            .insert_header(("authorization", "Bearer reader"))
+            .insert_header(("upgrade", "websocket"))
+            .set_payload("x".repeat(length))
+            .insert_header(("content-length", "5"));
+        let answer = call_service(&app, request.to_request()).await;
+        let body = to_bytes(answer.into_body()).await;
+        let echoed = body.ok().map(|body| body.len());
+        assert_eq!(echoed, whole.then_some(length), "{path} {length}");
     }
 }

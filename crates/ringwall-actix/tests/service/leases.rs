@@ -1,13 +1,17 @@
 //! Answers that go on, and the end of the credential that opened them.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::body::{BoxBody, MessageBody as _};
+use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Bytes;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
-use ringwall_actix::{GuardedApp, get};
+use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse};
+use ringwall_actix::{Guarded, GuardedApp, get};
 use ringwall_core::attest::Attest;
 use ringwall_core::clock::{ManualClock, Timestamp};
 use ringwall_core::denial::Denial;
@@ -85,6 +89,16 @@ async fn short() -> HttpResponse {
     HttpResponse::Ok().streaming(Polled(chunk))
 }
 
+/// A chunk, the end, and another chunk for whoever asks for what comes after the end.
+async fn careless() -> HttpResponse {
+    let mut parts = [Some("part"), None, Some("part")].into_iter();
+    let chunk = move |_: &mut Context<'_>| {
+        let part = parts.next().flatten();
+        Poll::Ready(part.map(|part| Bytes::from_static(part.as_bytes())))
+    };
+    HttpResponse::Ok().streaming(Polled(chunk))
+}
+
 /// The proof of a request for which no credential could end.
 fn public(gate: &Gate) -> Admitted {
     let headers: [(&str, &str); 0] = [];
@@ -106,7 +120,8 @@ fn public(gate: &Gate) -> Admitted {
     }
 }
 
-async fn stand() -> Stand {
+/// The app, what revokes its credential, and its events.
+fn build() -> (Guarded, Arc<AtomicBool>, Arc<MemoryEvents>) {
     let start = Timestamp::from_unix_seconds(1_800_000_000).expect("in range");
     let is_revoked = Arc::new(AtomicBool::new(false));
     let events = Arc::new(MemoryEvents::new(64));
@@ -132,11 +147,17 @@ async fn stand() -> Stand {
         .route("/forgets", get(forgets))
         .route("/ticks", get(ticks))
         .route("/short", get(short))
+        .route("/careless", get(careless))
         .route("/known", get(async || "known"))
         .public_route("/public", get(short))
         .route("/optional", get(short).optional());
+    (app.build().expect("an app"), is_revoked, events)
+}
+
+async fn stand() -> Stand {
+    let (guarded, is_revoked, events) = build();
     Stand {
-        site: serve(app.build().expect("an app")).await,
+        site: serve(guarded).await,
         is_revoked,
         events,
     }
@@ -213,6 +234,45 @@ async fn a_stream_under_a_good_credential_is_whole() {
     let answer = stand.site.get_as("reader", "/short").await;
     assert_eq!(answer.body.matches("part").count(), 2);
     assert!(answer.body.ends_with("0\r\n\r\n"), "{}", answer.body);
+}
+
+/// actix-http asks a body that has failed for nothing more; whoever wraps it may.
+#[tokio::test]
+async fn nothing_of_a_stream_comes_after_its_end_even_when_it_is_asked_for() {
+    let (guarded, is_revoked, events) = build();
+    let app = init_service(App::new().configure(guarded.configure())).await;
+    let open = async |path: &str| {
+        let request = TestRequest::with_uri(path).insert_header(("authorization", "Bearer reader"));
+        let answer = call_service(&app, request.to_request()).await;
+        assert_eq!(answer.status(), 200);
+        answer.into_body()
+    };
+    let mut whole = open("/careless").await;
+    let mut failed = open("/ticks").await;
+    assert_eq!(next(&mut whole).await, Some(Ok(Bytes::from("part"))));
+    assert_eq!(next(&mut whole).await, None);
+    is_revoked.store(true, Ordering::SeqCst);
+    let over = "the credential of the caller no longer holds".to_owned();
+    let mut seen = next(&mut failed).await;
+    while let Some(Ok(_)) = seen {
+        seen = next(&mut failed).await;
+    }
+    assert_eq!(seen, Some(Err(over)));
+    // Neither goes on when the credential is good again, nor is it looked at.
+    is_revoked.store(false, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(next(&mut failed).await, None);
+        assert_eq!(next(&mut whole).await, None);
+    }
+    assert_eq!(events.count(EventKind::StreamEnded), 1);
+}
+
+async fn next(body: &mut BoxBody) -> Option<Result<Bytes, String>> {
+    let chunk = poll_fn(|context| Pin::new(&mut *body).poll_next(context));
+    let chunk = tokio::time::timeout(Duration::from_secs(20), chunk).await;
+    chunk
+        .expect("an answer in time")
+        .map(|chunk| chunk.map_err(|error| error.to_string()))
 }
 
 fn count(bytes: &[u8]) -> usize {

@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod crowds;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod site;
 #[cfg(test)]
 mod trust;

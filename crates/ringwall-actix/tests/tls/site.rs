@@ -25,6 +25,7 @@ use ringwall_gate::{
     Admitted, AuditScope, Authenticated, Authenticator, Gate, HttpsOnly, Presented,
 };
 use ringwall_transport::{ClientTrust, HandshakeAcceptor, ServerTls};
+use tokio::sync::Notify;
 
 use crate::authority::Authority;
 use crate::client::PATIENCE;
@@ -83,7 +84,17 @@ pub(crate) struct Site {
     pub(crate) tls: ServerTls,
     pub(crate) acceptor: HandshakeAcceptor,
     pub(crate) is_revoked: Arc<AtomicBool>,
+    pub(crate) patient: Arc<Patient>,
     pub(crate) server: ServerHandle,
+}
+
+/// What becomes of the handler that takes its time.
+#[derive(Debug, Default)]
+pub(crate) struct Patient {
+    pub(crate) started: Notify,
+    pub(crate) dropped: Notify,
+    /// Lets it answer.
+    pub(crate) done: Notify,
 }
 
 async fn whoami(admitted: ReqData<Admitted>) -> String {
@@ -116,6 +127,20 @@ async fn ticks() -> HttpResponse {
 async fn idle() -> &'static str {
     tokio::time::sleep(Duration::from_secs(600)).await;
     ""
+}
+
+/// Answers when it is told to, and tells when it is dropped.
+async fn wait(patient: Arc<Patient>) -> &'static str {
+    struct Told(Arc<Patient>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.dropped.notify_one();
+        }
+    }
+    let patient = Told(patient);
+    patient.0.started.notify_one();
+    patient.0.done.notified().await;
+    "done"
 }
 
 struct Ticks<F>(F);
@@ -153,7 +178,10 @@ impl Site {
             .https_only(HttpsOnly::refuse())
             .build()
             .expect("a gate");
+        let patient = Arc::new(Patient::default());
+        let waiting = patient.clone();
         let app = GuardedApp::new(gate)
+            .route("/wait", get(move || wait(waiting.clone())))
             .route("/whoami", get(whoami))
             .route("/count", post(count).body_limit(10))
             .route("/drain", post(drain).body_limit(10))
@@ -180,6 +208,7 @@ impl Site {
             tls,
             acceptor,
             is_revoked,
+            patient,
             server: handle,
         }
     }

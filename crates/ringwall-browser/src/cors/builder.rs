@@ -37,6 +37,10 @@ const DEFAULT_HEADERS: [&str; 4] = [
     "x-provider-key",
 ];
 
+const DPOP_HEADERS: [&str; 2] = ["authorization", "dpop"];
+
+const DPOP_EXPOSED: [&str; 2] = ["dpop-nonce", "www-authenticate"];
+
 /// Collects what a [`CorsPolicy`] permits.
 #[derive(Clone, Debug)]
 #[must_use = "a policy does nothing until it is built and used"]
@@ -159,6 +163,14 @@ impl CorsPolicyBuilder {
     pub fn exposed_headers(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
         add_names(&mut self.exposed, &mut self.error, names);
         self
+    }
+
+    /// Adds what pages need that prove with each request that they hold the key of their token (DPoP,
+    /// RFC 9449): they send `DPoP` beside `Authorization`, and read `DPoP-Nonce` and `WWW-Authenticate`,
+    /// by which they learn the nonce of the next proof (§8.1) and that it was missing.
+    pub fn with_dpop(self) -> Self {
+        self.request_headers(DPOP_HEADERS)
+            .exposed_headers(DPOP_EXPOSED)
     }
 
     /// How long browsers remember a preflight, in whole seconds, up to a day. 10 minutes unless set.

@@ -214,6 +214,9 @@ fn cors(policy: &Value) -> CorsPolicy {
     if flag(&policy["defaults"]) {
         builder = builder.with_defaults();
     }
+    if flag(&policy["dpop"]) {
+        builder = builder.with_dpop();
+    }
     if flag(&policy["development"]) {
         builder = builder.profile(Profile::Development);
     }

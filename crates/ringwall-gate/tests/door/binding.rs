@@ -7,13 +7,13 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use ringwall_authn::jose::{Algorithm, Curve, PublicKey, StaticKeys, base64url};
 use ringwall_authn::transport::{IdentityHeader, TrustedProxies};
 use ringwall_authn::{
-    CertificateBinding, DpopPolicy, IssuerPolicy, SigningKey, TokenAuthenticator, TokenIssuer,
-    TokenRequest, TokenVerifier,
+    CertificateBinding, DpopNonces, DpopPolicy, DpopPolicyBuilder, IssuerPolicy, SigningKey,
+    TokenAuthenticator, TokenIssuer, TokenRequest, TokenVerifier,
 };
 use ringwall_core::clock::{ManualClock, Timestamp};
 use ringwall_core::principal::{Scope, Subject};
 use ringwall_core::request::RequestView;
-use ringwall_gate::{Access, Entry, Gate, RoutePolicy};
+use ringwall_gate::{Access, Admitted, Entry, Gate, RoutePolicy};
 use ringwall_replay::MemoryReplay;
 
 use crate::support::done;
@@ -41,13 +41,18 @@ impl Client {
     }
 
     fn prove(&self, token: &str, id: &str) -> String {
+        self.prove_with(token, id, "")
+    }
+
+    /// With further claims, each after a comma.
+    fn prove_with(&self, token: &str, id: &str, more: &str) -> String {
         let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
         let header = format!(
             r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#,
             self.public.required_members()
         );
         let claims = format!(
-            r#"{{"jti":"{id}","htm":"POST","htu":"https://api.example/cases","iat":{NOW},"ath":"{}"}}"#,
+            r#"{{"jti":"{id}","htm":"POST","htu":"https://api.example/cases","iat":{NOW},"ath":"{}"{more}}}"#,
             base64url::encode(digest)
         );
         let signed = format!(
@@ -64,10 +69,15 @@ impl Client {
 struct Site {
     gate: Gate,
     issuer: TokenIssuer,
+    clock: Arc<ManualClock>,
 }
 
 impl Site {
     fn new() -> Self {
+        Self::with(|proofs| proofs)
+    }
+
+    fn with(change: impl FnOnce(DpopPolicyBuilder) -> DpopPolicyBuilder) -> Self {
         let pkcs8 = SigningKey::generate_pkcs8(Algorithm::EdDsa).expect("a key");
         let key = SigningKey::from_pkcs8(Algorithm::EdDsa, &pkcs8).expect("a key");
         let issuer = TokenIssuer::new("https://issuer.example", key);
@@ -76,8 +86,8 @@ impl Site {
         let verifier = TokenVerifier::builder().issuer(policy.build().expect("a policy"));
         let start = Timestamp::from_unix_seconds(NOW - 3600).expect("in range");
         let proofs = DpopPolicy::builder(Arc::new(MemoryReplay::strict(start)))
-            .public_origin("https://api.example")
-            .build();
+            .public_origin("https://api.example");
+        let proofs = change(proofs).build();
         let proxies = TrustedProxies::builder().network("10.0.0.2").build();
         let header = IdentityHeader::forwarded_client_cert();
         let certificates = CertificateBinding::builder()
@@ -93,13 +103,14 @@ impl Site {
             .certificate_bound(certificates.expect("a binding"))
             .build();
         let gate = Gate::builder("test")
-            .authenticator(tokens)
+            .authenticator(Arc::new(tokens))
             .without_audit()
-            .clock(clock)
+            .clock(Arc::<ManualClock>::clone(&clock))
             .build();
         Self {
             gate: gate.expect("a gate"),
             issuer,
+            clock,
         }
     }
 
@@ -198,4 +209,63 @@ fn the_field_of_the_proxy_is_taken_out_of_everybody_elses_requests() {
         ("x_forwarded_client_cert", "Hash=00"),
     ];
     assert_eq!(refused(site.enter("cases:read", &spelt)).0, 400);
+}
+
+/// The header fields that an answer gets which says this of caches.
+fn told(admitted: &Admitted, said: &[(&str, &str)]) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    if let Some(renewal) = admitted.nonce_renewal() {
+        renewal.headers(&said, |name, value| fields.push((name, value)));
+    }
+    fields
+}
+
+#[test]
+fn an_answer_tells_the_nonce_of_the_time_when_it_is_given() {
+    let nonces = DpopNonces::of_this_process().expect("random bytes");
+    let at = |seconds| Timestamp::from_unix_seconds(seconds).expect("in range");
+    let (now, later) = (nonces.issue(at(NOW)), nonces.issue(at(NOW + 150)));
+    let site = Site::with(|proofs| proofs.nonces(nonces));
+    let client = Client::new();
+    let token = site.token(&client);
+    let authorization = format!("DPoP {token}");
+    let proof = client.prove_with(&token, "1", &format!(r#","nonce":"{now}""#));
+    let headers = [("authorization", &*authorization), ("dpop", &*proof)];
+    let (admitted, _exit) = site.enter("cases:read", &headers).expect("admitted");
+    let unsaid = |nonce: &str| {
+        let no_store = ("cache-control", "no-store".to_owned());
+        vec![("dpop-nonce", nonce.to_owned()), no_store]
+    };
+    assert_eq!(told(&admitted, &[]), unsaid(&now));
+    assert_eq!(told(&admitted, &[("cache-control", "max-age=9")]), []);
+    let no_store = told(&admitted, &[("cache-control", "no-store")]);
+    assert_eq!(no_store, [("dpop-nonce", now)]);
+    site.clock.set(at(NOW + 150));
+    assert_eq!(told(&admitted, &[]), unsaid(&later));
+    site.clock.fail(true);
+    assert_eq!(told(&admitted, &[]), []);
+}
+
+#[test]
+fn nobody_is_told_a_nonce_who_showed_no_proof_or_is_asked_for_none() {
+    let (site, client) = (Site::new(), Client::new());
+    let token = site.token(&client);
+    let authorization = format!("DPoP {token}");
+    let proof = client.prove(&token, "1");
+    let headers = [("authorization", &*authorization), ("dpop", &*proof)];
+    let (admitted, _exit) = site.enter("cases:read", &headers).expect("admitted");
+    assert_eq!(admitted.nonce_renewal().expect("a proof").nonce(), None);
+    assert_eq!(told(&admitted, &[]), []);
+
+    let nonces = DpopNonces::of_this_process().expect("random bytes");
+    let site = Site::with(|proofs| proofs.nonces(nonces));
+    let request = TokenRequest::new(Subject::new("ada").expect("a subject"), "api")
+        .scopes([Scope::new("cases:read").expect("a scope")]);
+    let now = Timestamp::from_unix_seconds(NOW).expect("in range");
+    let issued = site.issuer.issue(&request, now).expect("a token");
+    let bearer = format!("Bearer {}", issued.token.expose());
+    let (admitted, _exit) = site
+        .enter("cases:read", &[("authorization", &bearer)])
+        .expect("admitted");
+    assert!(admitted.nonce_renewal().is_none());
 }

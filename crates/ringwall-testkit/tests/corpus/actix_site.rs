@@ -15,7 +15,7 @@ use ringwall_actix::{
 use ringwall_gate::{Admitted, AuditScope, Gate};
 use tokio_stream::StreamExt as _;
 
-use crate::echo::{DENIAL, denial, echo, parts};
+use crate::echo::{DENIAL, denial, echo, parts, said};
 use crate::gates::{Bench, LARGE, step_up};
 
 /// Serves the routes behind the gate of `bench`.
@@ -111,8 +111,17 @@ fn everything() -> ringwall_actix::Endpoint {
     any_service(|| actix_web::web::to(show))
 }
 
-async fn show(admitted: ReqData<Admitted>, request: HttpRequest, body: Bytes) -> String {
-    seen(&admitted, &request, body.len())
+async fn show(admitted: ReqData<Admitted>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    for (name, value) in said(fields(&request)) {
+        answer.append_header((name, value));
+    }
+    answer.body(seen(&admitted, &request, body.len()))
+}
+
+fn fields(request: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])> {
+    let fields = request.headers().iter();
+    fields.map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 async fn me(
@@ -175,7 +184,5 @@ async fn drain(
 }
 
 fn seen(admitted: &Admitted, request: &HttpRequest, body: usize) -> String {
-    let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    echo(admitted, fields, body)
+    echo(admitted, fields(request), body)
 }

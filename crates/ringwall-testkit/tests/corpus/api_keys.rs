@@ -88,6 +88,14 @@ impl KnownKeys {
         texts.insert("in_grace", text(&in_grace));
         texts.insert("successor", text(&new));
 
+        let sso = Tenant {
+            org: OrgId::new("sso").expect("an id"),
+            project: None,
+        };
+        let by_sso = ApiKeyRequest::new("a key", sso, by()).expect("a name");
+        let scope = Scope::new("cases:read").expect("a scope");
+        texts.insert("sso", text(&made(by_sso.scopes([scope]))));
+
         let old = format!("pak_{}", "0123456789abcdef".repeat(4));
         at_once(keys.import(&SecretString::new(old.clone()), self::reader())).expect("imported");
         texts.insert("unknown_old", old.replace("0123", "0124"));

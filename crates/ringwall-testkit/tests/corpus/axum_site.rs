@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
@@ -18,7 +18,7 @@ use ringwall_gate::{Admitted, AuditScope, Gate};
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
 
-use crate::echo::{DENIAL, denial, echo, parts};
+use crate::echo::{DENIAL, denial, echo, parts, said};
 use crate::gates::{Bench, LARGE, step_up};
 
 /// Serves the routes behind the gate of `bench`.
@@ -120,8 +120,18 @@ pub(crate) async fn show(
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
     body: Bytes,
-) -> String {
-    seen(&admitted, &headers, body.len())
+) -> (HeaderMap, String) {
+    let pair = |(name, value): (&str, &[u8])| {
+        let value = HeaderValue::from_bytes(value).expect("a value");
+        (HeaderName::try_from(name).expect("a name"), value)
+    };
+    let answer = said(fields(&headers)).map(pair).collect();
+    (answer, seen(&admitted, &headers, body.len()))
+}
+
+fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    let fields = headers.iter();
+    fields.map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 pub(crate) async fn me(
@@ -181,7 +191,5 @@ pub(crate) async fn drain(
 }
 
 fn seen(admitted: &Admitted, headers: &HeaderMap, body: usize) -> String {
-    let fields = headers.iter();
-    let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    echo(admitted, fields, body)
+    echo(admitted, fields(headers), body)
 }

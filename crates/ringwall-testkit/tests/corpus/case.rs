@@ -13,8 +13,17 @@ pub(crate) struct Case {
     pub(crate) why: String,
     #[serde(default)]
     pub(crate) gate: GateName,
+    /// What the same client sent before. Its answer may tell a nonce.
+    #[serde(default)]
+    pub(crate) before: Option<Request>,
     pub(crate) request: Request,
     pub(crate) verdict: Verdict,
+    /// Whether the answer tells the nonce of the next proof.
+    #[serde(default)]
+    pub(crate) nonce: bool,
+    /// The `Cache-Control` of the answer, where the handler says one.
+    #[serde(default)]
+    pub(crate) caching: Option<String>,
     /// What the operator hears: the cause of the last event that the request made.
     #[serde(default)]
     pub(crate) cause: Option<String>,
@@ -59,6 +68,12 @@ pub(crate) enum GateName {
     Alone,
     /// As `Direct`, and takes tokens that are bound to a key.
     Bound,
+    /// As `Bound`, and demands nonces of its own in proofs.
+    Nonces,
+    /// As `Nonces`, with an audit trail that takes its time.
+    SlowNonces,
+    /// As `Direct`, with demands of organisations on their own people.
+    Organisations,
 }
 
 /// What is sent. See the README beside the files for the members.

@@ -17,7 +17,7 @@ use ringwall_core::principal::{
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
 use ringwall_gate::{Authenticated, Authenticator, Presented};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api_keys::KnownKeys;
 use crate::proofs::Holder;
@@ -30,6 +30,9 @@ pub(crate) const STRONG: &str = "urn:example:mfa";
 
 /// The age of a login that it demands at most, in seconds.
 pub(crate) const RECENT: u64 = 300;
+
+/// The login of one organisation alone.
+pub(crate) const SSO: &str = "https://sso.example";
 
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "corpus";
@@ -52,9 +55,17 @@ impl Credentials {
         let foreign = issuer(ISSUER);
         let elsewhere = issuer("https://elsewhere.example");
         let keys = Arc::new(StaticKeys::new(ours.key_set().expect("keys")));
-        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys).build();
+        let policy = IssuerPolicy::builder(ISSUER, AUDIENCE, keys)
+            .map_principal(|mapping| mapping.any_org())
+            .build();
+        let sso = issuer(SSO);
+        let keys = Arc::new(StaticKeys::new(sso.key_set().expect("keys")));
+        let sso_policy = IssuerPolicy::builder(SSO, AUDIENCE, keys)
+            .map_principal(|mapping| mapping.only_org(in_org("sso").org))
+            .build();
         let verifier = TokenVerifier::builder()
             .issuer(policy.expect("a policy"))
+            .issuer(sso_policy.expect("a policy"))
             .build()
             .expect("a verifier");
         let good = |name: &str| request(name, AUDIENCE);
@@ -68,7 +79,24 @@ impl Credentials {
         let bound = |name: &str| good(name).bound_to_key(&holder.thumbprint());
         let brief = |name: &str| good(name).lifetime(Duration::from_secs(60));
         let reader = sign(&ours, &good("reader"), 0);
+        let of = |org: &str| good("reader").tenant(in_org(org));
+        let mail = |address: &str, verified: Value| {
+            let claims = of("mail").claim("email", json!(address));
+            sign(&ours, &claims.claim("email_verified", verified), 0)
+        };
+        let methods = |methods: &[&str]| sign(&ours, &of("mfa").claim("amr", json!(methods)), 0);
         let tokens = BTreeMap::from([
+            ("sso", sign(&sso, &of("sso"), 0)),
+            ("sso_password", sign(&ours, &of("sso"), 0)),
+            ("mail", mail("ada@ACME.example", json!(true))),
+            ("mail_below", mail("ada@mail.acme.example", json!(true))),
+            ("mail_alike", mail("ada@evilacme.example", json!(true))),
+            ("mail_unverified", mail("ada@acme.example", json!(false))),
+            ("mail_text", mail("ada@acme.example", json!("true"))),
+            ("mail_unsaid", sign(&ours, &of("mail"), 0)),
+            ("mfa", methods(&["pwd", "mfa"])),
+            ("mfa_other", methods(&["pwd", "otp"])),
+            ("mfa_unsaid", sign(&ours, &of("mfa"), 0)),
             ("tampered", tampered(&reader)),
             ("cropped", cropped(&reader)),
             ("unsigned", unsigned(&reader)),
@@ -115,9 +143,10 @@ impl Credentials {
         token: &str,
         method: &str,
         target: &str,
+        nonce: Option<&str>,
     ) -> Option<String> {
         let token = self.token(token)?;
-        self.holder.prove(name, token, method, target)
+        self.holder.prove(name, token, method, target, nonce)
     }
 
     pub(crate) fn keys(&self) -> &KnownKeys {
@@ -145,10 +174,14 @@ fn scopes(name: &str) -> &'static [&'static str] {
 }
 
 fn tenant(name: &str) -> Option<Tenant> {
-    (!scopes(name).is_empty()).then(|| Tenant {
-        org: OrgId::new("acme").expect("an id"),
+    (!scopes(name).is_empty()).then(|| in_org("acme"))
+}
+
+fn in_org(name: &str) -> Tenant {
+    Tenant {
+        org: OrgId::new(name).expect("an id"),
         project: None,
-    })
+    }
 }
 
 fn granted(name: &str) -> impl Iterator<Item = Scope> {

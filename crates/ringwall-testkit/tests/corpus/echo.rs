@@ -13,6 +13,16 @@ use crate::credentials::REALM;
 /// The field by which a caller chooses how the handler of the route for denials refuses.
 pub(crate) const DENIAL: &str = "x-denial";
 
+/// What stands before the name of a header field that the caller lets the handler say.
+const SAYS: &str = "x-say-";
+
+/// The header fields that the caller lets the handler say.
+pub(crate) fn said<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    fields.filter_map(|(name, value)| Some((name.strip_prefix(SAYS)?, value)))
+}
+
 /// How many parts the answer of the route that streams has.
 const PARTS: usize = 3;
 

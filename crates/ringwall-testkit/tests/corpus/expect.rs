@@ -9,6 +9,7 @@ use crate::answer::{Answer, End};
 use crate::case::{By, Case, Denied, GateName, Protocol, Verdict};
 use crate::credentials::REALM;
 use crate::gates::Told;
+use crate::proofs;
 use crate::render::{Rendering, rendering};
 
 /// The header fields by which a denial speaks. All of them are compared, those that are absent too.
@@ -57,7 +58,34 @@ impl Outcome<'_> {
             Verdict::Misconfigured => self.failed(500, 13, &mut all),
         }
         self.cause(&mut all);
+        self.nonce(&mut all);
         all
+    }
+
+    /// The nonce of the next proof, which stands in one field, and in an answer that no cache keeps.
+    fn nonce(self, all: &mut Vec<String>) {
+        let current = proofs::nonce("current", None);
+        let expected: Vec<&str> = match self.case.nonce {
+            true => current.as_deref().into_iter().collect(),
+            false => Vec::new(),
+        };
+        compare(
+            "dpop-nonce",
+            &expected,
+            &self.answer.values("dpop-nonce"),
+            all,
+        );
+        if self.case.caching.is_some()
+            || (self.case.nonce && self.case.verdict == Verdict::Admitted)
+        {
+            let caching: &[&str] = match &self.case.caching {
+                Some(said) => &[said.as_str()],
+                None if self.case.nonce && !self.is_grpc() => &["no-store"],
+                None => &[],
+            };
+            let found = self.answer.values("cache-control");
+            compare("cache-control", &caching, &found.as_slice(), all);
+        }
     }
 
     fn is_grpc(self) -> bool {

@@ -13,12 +13,12 @@ use ringwall_core::audit::{
 };
 use ringwall_core::clock::ManualClock;
 use ringwall_core::event::{MemoryEvents, SecurityEvent};
-use ringwall_core::principal::{Scope, Subject};
+use ringwall_core::principal::{OrgId, Scope, Subject};
 use ringwall_core::request::RequestView;
 use ringwall_core::step::Step;
 use ringwall_gate::{
-    Access, Admitted, AuditScope, AuthenticationRequirement, Gate, HttpsOnly, ProtectedResource,
-    RoutePolicy, TrustedProxies,
+    Access, Admitted, AuditScope, AuthenticationRequirement, Gate, HttpsOnly, OrganisationRule,
+    OrganisationRules, ProtectedResource, RoutePolicy, TrustedProxies,
 };
 
 use crate::case::GateName;
@@ -68,7 +68,7 @@ impl Bench {
         let trail = Arc::new(MemoryAudit::new(KEPT));
         let events = Arc::new(MemoryEvents::new(KEPT));
         let sink: Arc<dyn AuditSink> = match name {
-            GateName::Slow => Arc::new(Hesitant(Arc::clone(&trail))),
+            GateName::Slow | GateName::SlowNonces => Arc::new(Hesitant(Arc::clone(&trail))),
             GateName::Unrecorded => Arc::new(Down),
             GateName::Direct
             | GateName::Proxied
@@ -76,6 +76,8 @@ impl Bench {
             | GateName::HttpsRedirect
             | GateName::Described
             | GateName::Bound
+            | GateName::Nonces
+            | GateName::Organisations
             | GateName::Alone => Arc::clone(&trail) as Arc<dyn AuditSink>,
         };
         let proxies = match name {
@@ -84,6 +86,9 @@ impl Bench {
             | GateName::Unrecorded
             | GateName::Described
             | GateName::Bound
+            | GateName::Nonces
+            | GateName::SlowNonces
+            | GateName::Organisations
             | GateName::Alone => NOBODY,
             GateName::Proxied | GateName::HttpsOnly | GateName::HttpsRedirect => LOOPBACK,
         };
@@ -119,11 +124,14 @@ impl Bench {
                     .protected_resource(resource.build().expect("a resource"))
                     .permit_encoded_slashes()
             }
+            GateName::Organisations => builder.organisation_rules(organisations()),
             GateName::Direct
             | GateName::Proxied
             | GateName::Slow
             | GateName::Unrecorded
             | GateName::Bound
+            | GateName::Nonces
+            | GateName::SlowNonces
             | GateName::Alone => builder,
         };
         let gate = builder.build().expect("a gate");
@@ -167,7 +175,10 @@ impl Bench {
 fn tokens(name: GateName, verifier: TokenVerifier) -> TokenAuthenticatorBuilder {
     let tokens = TokenAuthenticator::builder(verifier);
     match name {
-        GateName::Bound => tokens.dpop(proofs::policy()),
+        GateName::Bound => tokens.dpop(proofs::policy(None)),
+        GateName::Nonces | GateName::SlowNonces => {
+            tokens.dpop(proofs::policy(Some(proofs::nonces())))
+        }
         GateName::Direct
         | GateName::Proxied
         | GateName::HttpsOnly
@@ -175,8 +186,22 @@ fn tokens(name: GateName, verifier: TokenVerifier) -> TokenAuthenticatorBuilder 
         | GateName::Slow
         | GateName::Unrecorded
         | GateName::Described
+        | GateName::Organisations
         | GateName::Alone => tokens,
     }
+}
+
+/// What three organisations demand of their own people.
+fn organisations() -> OrganisationRules {
+    let org = |name: &str| OrgId::new(name).expect("an id");
+    let rule = OrganisationRule::new;
+    let rules = [
+        ("sso", rule().issuers([credentials::SSO])),
+        ("mail", rule().mail_domains(["acme.example"])),
+        ("mfa", rule().methods(["mfa", "hwk"])),
+    ];
+    let rules = rules.map(|(name, rule)| (org(name), rule.expect("a rule")));
+    OrganisationRules::of_all(rules).expect("rules")
 }
 
 fn trusted(network: &str) -> TrustedProxies {

@@ -52,6 +52,10 @@ fn table() -> Vec<String> {
         let row = rows.entry((denied.kind, status));
         let (said, _) = row.or_insert_with(|| (Said::default(), denied.clone()));
         gather(&denied, said);
+        if case.nonce {
+            said.http.insert("`dpop-nonce`".to_owned());
+            said.grpc.insert("`dpop-nonce`".to_owned());
+        }
     }
     rows.iter()
         .map(|((kind, _), (said, denied))| {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use ringwall_authn::DpopPolicy;
 use ringwall_authn::jose::{Curve, PublicKey, base64url};
+use ringwall_authn::{DpopNonces, DpopPolicy};
+use ringwall_core::secret::SecretBytes;
 use ringwall_replay::MemoryReplay;
 use serde_json::{Value, json};
 
@@ -78,6 +80,7 @@ impl Holder {
         token: &str,
         method: &str,
         target: &str,
+        nonce: Option<&str>,
     ) -> Option<String> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let path = target.split('?').next().unwrap_or_default();
@@ -96,6 +99,9 @@ impl Holder {
                 claims.insert(member.to_owned(), value);
             }
         };
+        if let Some(nonce) = nonce {
+            set("nonce", nonce.into());
+        }
         match name {
             "good" => {}
             "method" => set("htm", "PUT".into()),
@@ -136,11 +142,48 @@ fn set_in(object: &mut Value, member: &str, value: Value) {
     }
 }
 
+/// The nonces of all services: none of them is told more than what the others tell.
+pub(crate) fn nonces() -> DpopNonces {
+    shared(b"the secret of every service here")
+}
+
+fn shared(secret: &[u8]) -> DpopNonces {
+    let nonces = DpopNonces::shared(&SecretBytes::new(secret.to_vec()));
+    nonces
+        .and_then(|nonces| nonces.step(STEP))
+        .expect("a secret")
+}
+
+/// How long a nonce is given out.
+const STEP: Duration = Duration::from_secs(60);
+
+/// A nonce by its name; `None` for a name that is none. `answered` is the one of the answer before.
+pub(crate) fn nonce(name: &str, answered: Option<&str>) -> Option<String> {
+    let now = credentials::now();
+    let ago = |steps| {
+        let at = now.checked_sub(STEP.saturating_mul(steps));
+        nonces().issue(at.expect("in range"))
+    };
+    Some(match name {
+        "answered" => answered?.to_owned(),
+        "current" => ago(0),
+        "older" => ago(1),
+        "stale" => ago(2),
+        "elsewhere" => shared(b"the secret of some other service").issue(now),
+        "empty" => String::new(),
+        _ => return None,
+    })
+}
+
 /// What the gate demands of proofs.
-pub(crate) fn policy() -> DpopPolicy {
+pub(crate) fn policy(nonces: Option<DpopNonces>) -> DpopPolicy {
     // What was claimed before is unknown, and there was nothing before.
-    let start = credentials::now().checked_sub(std::time::Duration::from_secs(3600));
+    let start = credentials::now().checked_sub(Duration::from_secs(3600));
     let store = MemoryReplay::strict(start.expect("in range"));
     let policy = DpopPolicy::builder(Arc::new(store)).public_origin(ORIGIN);
+    let policy = match nonces {
+        Some(nonces) => policy.nonces(nonces),
+        None => policy,
+    };
     policy.build().expect("a policy")
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::case::{Case, Protocol, Verdict};
+use crate::case::{Case, Protocol, Request, Verdict};
 use crate::credentials::Credentials;
 use crate::expect::{Outcome, admissions};
 use crate::gates::{Bench, Mark};
@@ -76,11 +76,14 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
                 place.insert((lane.serve(&bench).await, bench))
             }
         };
-        let differences = match wire(case, protocol, credentials) {
+        let answered = before(*address, bench, case, protocol, credentials).await;
+        let sent = answered
+            .and_then(|answered| wire(&case.request, protocol, credentials, answered.as_deref()));
+        let differences = match sent {
             Err(error) => vec![error],
             Ok(sent) => {
                 let mark = bench.mark();
-                let answer = exchange(*address, case, sent).await;
+                let answer = exchange(*address, &case.request, sent).await;
                 let told = bench.told_since(mark).await;
                 let outcome = Outcome {
                     case,
@@ -111,11 +114,31 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
     failures
 }
 
-async fn exchange(address: SocketAddr, case: &Case, sent: Wire) -> Answer {
+/// Sends what the client sent before, and waits until everything is told of it: the nonce that its answer
+/// told, if it sent anything.
+async fn before(
+    address: SocketAddr,
+    bench: &Bench,
+    case: &Case,
+    protocol: Protocol,
+    credentials: &Credentials,
+) -> Result<Option<String>, String> {
+    let Some(request) = &case.before else {
+        return Ok(None);
+    };
+    let sent = wire(request, protocol, credentials, None)?;
+    let mark = bench.mark();
+    let answer = exchange(address, request, sent).await;
+    bench.told_since(mark).await;
+    match answer.values("dpop-nonce").as_slice() {
+        [nonce] => Ok(Some((*nonce).to_owned())),
+        several => Err(format!("the answer before tells {several:?}")),
+    }
+}
+
+async fn exchange(address: SocketAddr, request: &Request, sent: Wire) -> Answer {
     match sent {
-        Wire::Http1(bytes) => {
-            http1::exchange(address, &bytes, case.request.method() == "HEAD").await
-        }
+        Wire::Http1(bytes) => http1::exchange(address, &bytes, request.method() == "HEAD").await,
         Wire::Http2(sent) => http2::exchange(address, sent).await,
     }
 }

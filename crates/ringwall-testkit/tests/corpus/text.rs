@@ -1,6 +1,7 @@
 //! From the text of a case to the bytes that are sent.
 
 use crate::credentials::Credentials;
+use crate::proofs;
 
 /// What the placeholders of one request stand for.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +10,8 @@ pub(crate) struct Words<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
     pub(crate) authority: &'a str,
+    /// The nonce of the answer before.
+    pub(crate) answered: Option<&'a str>,
 }
 
 impl Words<'_> {
@@ -50,10 +53,17 @@ impl Words<'_> {
                 Ok(token.as_bytes().to_vec())
             }
             Some(("proof", rest)) => {
-                let (name, token) = rest.split_once(':').ok_or_else(unknown)?;
-                let proof = self
-                    .credentials
-                    .proof(name, token, self.method, self.target);
+                let (name, rest) = rest.split_once(':').ok_or_else(unknown)?;
+                let (token, nonce) = match rest.split_once(':') {
+                    Some((token, name)) => {
+                        let nonce = proofs::nonce(name, self.answered);
+                        (token, Some(nonce.ok_or_else(unknown)?))
+                    }
+                    None => (rest, None),
+                };
+                let (method, target) = (self.method, self.target);
+                let nonce = nonce.as_deref();
+                let proof = self.credentials.proof(name, token, method, target, nonce);
                 Ok(proof.ok_or_else(unknown)?.into_bytes())
             }
             Some(("key", name)) => {

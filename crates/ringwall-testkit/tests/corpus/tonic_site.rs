@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_stream::{Stream, once};
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::KeyAndValueRef;
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, KeyAndValueRef};
 use tonic::server::{Grpc, NamedService, ServerStreamingService, UnaryService};
 use tonic::transport::Server;
 use tonic::transport::server::{TcpConnectInfo, TcpIncoming};
@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status};
 use tower::util::MapRequestLayer;
 use tower_service::Service;
 
-use crate::echo::{DENIAL, denial, echo, parts};
+use crate::echo::{DENIAL, denial, echo, parts, said};
 use crate::gates::{Bench, LARGE, step_up};
 
 /// What gRPC puts in front of a message: it counts towards the limit of what a client may send.
@@ -173,7 +173,15 @@ impl UnaryService<Bytes> for Method {
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let method = *self;
-        Box::pin(async move { method.answer(&request).map(Response::new) })
+        Box::pin(async move {
+            let mut answer = method.answer(&request).map(Response::new)?;
+            for (name, value) in said(fields(&request)) {
+                let name = AsciiMetadataKey::from_bytes(name.as_bytes()).expect("a name");
+                let value = AsciiMetadataValue::try_from(value).expect("a value");
+                answer.metadata_mut().append(name, value);
+            }
+            Ok(answer)
+        })
     }
 }
 
@@ -209,13 +217,17 @@ impl Method {
         }
         Ok(echo(
             admitted(request)?,
-            request.metadata().iter().map(|entry| match entry {
-                KeyAndValueRef::Ascii(key, value) => (key.as_str(), value.as_encoded_bytes()),
-                KeyAndValueRef::Binary(key, value) => (key.as_str(), value.as_encoded_bytes()),
-            }),
+            fields(request),
             request.get_ref().len(),
         ))
     }
+}
+
+fn fields(request: &Request<Bytes>) -> impl Iterator<Item = (&str, &[u8])> {
+    request.metadata().iter().map(|entry| match entry {
+        KeyAndValueRef::Ascii(key, value) => (key.as_str(), value.as_encoded_bytes()),
+        KeyAndValueRef::Binary(key, value) => (key.as_str(), value.as_encoded_bytes()),
+    })
 }
 
 fn admitted(request: &Request<Bytes>) -> Result<&Admitted, Status> {

@@ -141,6 +141,17 @@ fn faults(case: &Case) -> impl Iterator<Item = &'static str> {
             "has pseudo-header fields, and does not exclude HTTP/1.1",
         ),
         (
+            case.before.as_ref().is_some_and(|before| {
+                (before.target.is_none() && !excludes(Protocol::Http1))
+                    || (before.grpc_path().is_none() && !excludes(Protocol::Grpc))
+            }),
+            "says what was sent before, and does not say where to",
+        ),
+        (
+            case.before.is_some() != asks(&case.request, ":answered}"),
+            "sends something before, and does not use the nonce of its answer, or the other way round",
+        ),
+        (
             by_gate && case.cause.is_none(),
             "is denied by the gate, and does not say the cause",
         ),
@@ -155,6 +166,14 @@ fn faults(case: &Case) -> impl Iterator<Item = &'static str> {
     ]
     .into_iter()
     .filter_map(|(is_wrong, fault)| is_wrong.then_some(fault))
+}
+
+/// Whether a header field of `request` has this in its value.
+fn asks(request: &Request, part: &str) -> bool {
+    request
+        .headers
+        .iter()
+        .any(|(_, value)| value.contains(part))
 }
 
 fn read(files: &[&str]) -> Vec<String> {
@@ -224,6 +243,9 @@ fn a_case_that_cannot_show_what_it_says_is_a_fault() {
         r#""request": {"target": "/me", "pseudo": []}, "verdict": "admitted""#,
         r#""request": {"target": "/me", "trailers": [["a", "b"]]}, "verdict": "admitted""#,
         r#""request": {"grpc": "/x"}, "verdict": "admitted""#,
+        r#""request": {"target": "/me"}, "before": {"target": "/me"}, "verdict": "admitted""#,
+        r#""request": {"target": "/me", "headers": [["dpop", "{proof:good:bound:answered}"]]}, "verdict": "admitted""#,
+        r#""request": {"target": "/me", "headers": [["dpop", "{proof:good:bound:answered}"]]}, "before": {"target": "/nowhere"}, "verdict": "admitted""#,
     ] {
         assert_eq!(read(&[&file("{}", members)]).len(), 1, "{members}");
     }

@@ -1,6 +1,6 @@
-//! A case as the bytes of each protocol.
+//! A request as the bytes of each protocol.
 
-use crate::case::{Case, Framing, Protocol};
+use crate::case::{Framing, Protocol, Request};
 use crate::credentials::Credentials;
 use crate::http2::{Fields, Sent};
 use crate::text::Words;
@@ -19,13 +19,13 @@ pub(crate) enum Wire {
     Http2(Sent),
 }
 
-/// `case` in `protocol`.
+/// `request` in `protocol`, by a client that was told the nonce `answered`.
 pub(crate) fn wire(
-    case: &Case,
+    request: &Request,
     protocol: Protocol,
     credentials: &Credentials,
+    answered: Option<&str>,
 ) -> Result<Wire, String> {
-    let request = &case.request;
     let (method, target) = match protocol {
         Protocol::Http1 | Protocol::Http2 => (request.method(), request.target()),
         // Every call of gRPC is a POST to the path of its method.
@@ -36,6 +36,7 @@ pub(crate) fn wire(
         method,
         target,
         authority: request.authority().unwrap_or_default(),
+        answered,
     };
     let fields = fields(&words, &request.headers)?;
     let trailers = self::fields(&words, &request.trailers)?;

@@ -1,6 +1,7 @@
 //! Assertions about one answer.
 
-use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, StatusCode};
 use ringwall_axum::{get, post};
 use ringwall_testkit::{Answer, Kit, Part};
 use serde_json::json;
@@ -70,6 +71,36 @@ fn a_refusal_is_the_one_or_fails() {
             &["the scope b is lacking", "scope=\"a\"", "alice, scopes: b"],
         );
         app.get("/cases").as_user("alice", ["a"]).await.assert_ok();
+    });
+}
+
+#[test]
+fn a_401_offers_proofs_beside_bearer_tokens_in_one_line_or_in_two() {
+    run(async {
+        let bearer = r#"Bearer realm="api", error="invalid_token""#;
+        let dpop = r#"DPoP realm="api", algs="ES256""#;
+        let both = format!("{bearer}, {dpop}");
+        let refusal = |lines: &[&str]| {
+            let fields = lines
+                .iter()
+                .map(|line| (WWW_AUTHENTICATE, line.parse().expect("a value")));
+            let fields: HeaderMap = fields.collect();
+            answer((StatusCode::UNAUTHORIZED, fields))
+        };
+        for lines in [&[&*both][..], &[bearer, dpop], &[dpop, bearer]] {
+            let refused = refusal(lines).await;
+            let challenge = refused.assert_unauthenticated().challenge();
+            let error = challenge.and_then(|challenge| challenge.error);
+            assert_eq!(error.as_deref(), Some("invalid_token"), "{lines:?}");
+        }
+        for lines in [
+            &[&*both, dpop][..],
+            &[bearer, "Basic realm=\"api\""],
+            &[dpop],
+        ] {
+            let refused = refusal(lines).await;
+            assert_eq!(refused.challenge(), None, "{lines:?}");
+        }
     });
 }
 

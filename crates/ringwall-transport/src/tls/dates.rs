@@ -138,6 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn bytes_after_a_certificate_make_it_none() {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+        let mut der = params
+            .self_signed(&key)
+            .expect("a certificate")
+            .der()
+            .to_vec();
+        assert!(facts(&der).is_some());
+        der.push(0);
+        assert!(facts(&der).is_none());
+    }
+
+    #[test]
     fn what_cannot_be_parsed_has_no_dates() {
         assert!(facts(b"no certificate").is_none());
         assert!(edges(&[b"no certificate".to_vec()]).is_none());

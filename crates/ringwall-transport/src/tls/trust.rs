@@ -225,3 +225,24 @@ fn verifier(
         )]
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody can tell when such a verdict changes, so it is found anew each second.
+    #[test]
+    fn a_verdict_about_what_cannot_be_read_is_good_for_a_second() {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = Trust::parse(&ClientTrust::none(), &[], &provider, 5).expect("no trust");
+        assert_eq!(trust.window(None, 5), Window::only(5));
+        assert_eq!(trust.window(Some(&[3, 9]), 5), Window { from: 3, until: 9 });
+    }
+
+    #[test]
+    fn nobody_is_accepted_where_no_trust_is() {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = Trust::parse(&ClientTrust::none(), &[], &provider, 5).expect("no trust");
+        assert!(!trust.accepts(&[vec![0x30]], 5) && !trust.accepts(&[], 5));
+    }
+}

@@ -66,3 +66,29 @@ impl Drop for TlsWatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use ringwall_core::clock::{MonotonicClock as _, SystemClock};
+
+    use super::*;
+
+    #[test]
+    fn no_interval_is_so_short_that_the_files_are_looked_at_all_the_time() {
+        let looks = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&looks);
+        let clock = SystemClock::new();
+        let watch = TlsWatch::start(Duration::ZERO, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let watch = watch.expect("a thread");
+        while looks.load(Ordering::Relaxed) < 2 {
+            std::thread::yield_now();
+        }
+        drop(watch);
+        // However slow the machine is: two looks are two intervals.
+        assert!(clock.elapsed() >= SHORTEST_INTERVAL * 2);
+    }
+}

@@ -4,9 +4,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 
 /// A second of the epoch as a time of rcgen, which does not export the type.
@@ -126,6 +126,30 @@ impl Authority {
 
     pub(crate) fn valid(called: &str, from: i64, until: i64) -> Self {
         let (params, key) = (authority_params(called, from, until), new_key());
+        let pem = params.self_signed(&key).expect("a root").pem();
+        Self {
+            params,
+            key,
+            pem,
+            along: String::new(),
+        }
+    }
+
+    /// So many roots, with one key.
+    pub(crate) fn many(called: &str, count: usize) -> Vec<String> {
+        let key = new_key();
+        let root = |number| {
+            let params = authority_params(&format!("{called} {number}"), NOW, NOW + DAY);
+            params.self_signed(&key).expect("a root").pem()
+        };
+        (0..count).map(root).collect()
+    }
+
+    /// One that says for which names it is, in a way that nobody understands (RFC 5280 §4.2.1.10).
+    pub(crate) fn with_broken_name_constraints(called: &str) -> Self {
+        let (mut params, key) = (authority_params(called, NOW - DAY, NOW + DAY), new_key());
+        let broken = CustomExtension::from_oid_content(&[2, 5, 29, 30], vec![5, 0]);
+        params.custom_extensions.push(broken);
         let pem = params.self_signed(&key).expect("a root").pem();
         Self {
             params,

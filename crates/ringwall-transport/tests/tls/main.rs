@@ -27,6 +27,8 @@ mod listener;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod resumption;
 #[cfg(test)]
 mod revocation;
@@ -34,6 +36,8 @@ mod revocation;
 mod running;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod trust;
 #[cfg(test)]
 mod versions;
 #[cfg(test)]
