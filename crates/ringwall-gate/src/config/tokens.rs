@@ -209,8 +209,10 @@ fn issuer(provider: Provider, is_shared: bool, section: &mut Section<'_>) -> Opt
         Some(fixed) => fixed_text("issuer", fixed, section),
         None => section.required("issuer", remedy),
     }?;
-    // A secret of a development machine belongs to whoever has it, whatever it calls itself.
-    if is_shared && section.profile().is_development() {
+    // On a development machine, a secret or a file of keys belongs to whoever has it, whatever it calls itself:
+    // nobody is asked for it by that name.
+    let is_here = is_shared || section.has("jwks_file");
+    if is_here && section.profile().is_development() {
         return Some(issuer);
     }
     if let Err(error) = IssuerUrl::new(&issuer, section.profile()) {

@@ -244,6 +244,19 @@ fn each_provider_says_what_it_needs() {
 }
 
 #[test]
+fn an_issuer_whose_keys_are_in_a_file_has_any_name_on_a_development_machine_alone() {
+    let folder = Folder::new();
+    let text = JWT.replace("https://login.example.com", "http://dev-issuer.localhost");
+    folder.refuses(&text, &["tokens.issuer"]);
+    folder.good(&format!("profile = \"development\"\n{text}"));
+    let remote = text.replace("jwks_file = \"{}/jwks.json\"\n", "");
+    folder.refuses(
+        &format!("profile = \"development\"\n{remote}"),
+        &["tokens.issuer"],
+    );
+}
+
+#[test]
 fn certificates_come_from_somewhere() {
     let folder = Folder::new();
     let direct = MTLS.replace("header = \"x-forwarded-client-cert\"", "direct = true");
