@@ -142,7 +142,7 @@ async fn revocations_of_tokens_stand_in_the_log() {
     let page = log.read(RevocationCursor::START, 10.try_into().expect("not zero"));
     let page = page.await.expect("it answers").revocations;
     assert_eq!(page.len(), 4);
-    let day = core::time::Duration::from_secs(24 * 3600);
+    let day = Duration::from_secs(24 * 3600);
     for one in &page {
         assert!(one.last_expiry() >= before.checked_add(day).expect("in range"));
         match one.revoked() {

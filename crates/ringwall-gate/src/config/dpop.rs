@@ -101,7 +101,12 @@ impl DpopConfig {
                 | DpopPolicyError::Origin(_)
                 | DpopPolicyError::ContradictoryOrigins
                 | DpopPolicyError::TooManyOrigins => "public_origins",
-                _ => "mode",
+                DpopPolicyError::Age
+                | DpopPolicyError::Lead
+                | DpopPolicyError::NonceStep
+                | DpopPolicyError::NonceSecret
+                | DpopPolicyError::Random
+                | _ => "mode",
             };
             section.fault(key, error.to_string(), "correct the section");
         }
