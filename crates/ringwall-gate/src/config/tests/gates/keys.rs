@@ -182,3 +182,41 @@ fn a_proxy_grants_what_it_was_said_to() {
         assert_eq!(entry.expect_err(verdict).http_status(), 401, "{verdict}");
     }
 }
+
+#[test]
+fn keys_of_before_the_pepper_are_accepted_when_it_was_said() {
+    let folder = Folder::new();
+    let store = Arc::new(MemoryApiKeys::new(8));
+    let services = || Services::new().api_key_store(store.clone());
+    let before = "modes = [\"api_key\"]\n[api_keys]\nhash = \"sha256\"\n";
+    let keys = build(folder.good(before), services()).1.api_keys;
+    let tenant = Tenant {
+        org: OrgId::new("acme").expect("an organisation"),
+        project: None,
+    };
+    let subject = Subject::new("ada").expect("a subject");
+    let request = ApiKeyRequest::new("CI", tenant, subject).expect("a request");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let made = runtime.block_on(keys.expect("keys").create(request));
+    let made = made.expect("a key");
+    let headers = vec![("x-api-key", made.key.text().expose())];
+    let answer = |text: &str| {
+        let config = folder.good(text);
+        let notices = config.notices().len();
+        (status(&build(config, services()).0, "x", &headers), notices)
+    };
+    assert_eq!(answer(before), (403, 1));
+    let (refused, notices) = answer(API_KEY);
+    assert!(
+        refused != 403 && refused >= 400 && notices == 0,
+        "{refused}"
+    );
+    assert_eq!(
+        answer(&format!("{API_KEY}accept_unpeppered = true\n")),
+        (403, 1)
+    );
+    let both = format!("{before}accept_unpeppered = true\n");
+    folder.refuses(&both, &["api_keys.accept_unpeppered"]);
+}
