@@ -42,6 +42,8 @@ pub(crate) struct Accepted {
     pub(crate) principal: Principal,
     pub(crate) times: Times,
     pub(crate) confirmation: Option<Confirmation>,
+    /// Whether the token said more than its issuer may grant.
+    pub(crate) is_narrowed: bool,
 }
 
 /// Judges the claims. The signature comes first, as a proof: nothing below has to fear what an
@@ -66,13 +68,15 @@ pub(crate) fn evaluate(
         return Err(Refusal::SenderConstrained);
     }
     let times = read_times(policy, claims)?;
-    let principal = read_principal(policy, claims, times)?;
+    let mut principal = read_principal(policy, claims, times)?;
+    let is_narrowed = policy.allowed.narrow(&mut principal);
     // The expiry last: a caller is told to come back with a fresh token only if that would help.
     check_times(policy, times, now)?;
     Ok(Accepted {
         principal,
         times,
         confirmation,
+        is_narrowed,
     })
 }
 

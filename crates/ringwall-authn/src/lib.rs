@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod allowed_grants;
 pub mod api_key;
 mod authenticator;
 mod bearer;

@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_core::principal::PrincipalKind;
+use ringwall_core::principal::{PrincipalKind, Role, Scope};
 use ringwall_jose::KeySource;
 
+use crate::allowed_grants::AllowedGrants;
 use crate::claim_path::ClaimPath;
 use crate::error::PolicyError;
 use crate::profile::TokenProfile;
@@ -35,6 +36,7 @@ pub struct IssuerPolicy {
     pub(crate) keys: Arc<dyn KeySource>,
     pub(crate) profile: TokenProfile,
     pub(crate) mapping: PrincipalMapping,
+    pub(crate) allowed: AllowedGrants,
     pub(crate) clock_skew: Duration,
     pub(crate) max_lifetime: Duration,
 }
@@ -61,6 +63,7 @@ impl IssuerPolicy {
                 keys,
                 profile: TokenProfile::access_token(),
                 mapping: PrincipalMapping::default(),
+                allowed: AllowedGrants::default(),
                 clock_skew: DEFAULT_CLOCK_SKEW,
                 max_lifetime: DEFAULT_MAX_LIFETIME,
             },
@@ -116,6 +119,25 @@ impl IssuerPolicyBuilder {
         change: impl FnOnce(PrincipalMapping) -> PrincipalMapping,
     ) -> Self {
         self.policy.mapping = change(self.policy.mapping);
+        self
+    }
+
+    /// The scopes that this issuer may grant, compared byte for byte; any unless set, none of an empty list.
+    /// What a token says beyond them is left out, and reported
+    /// ([`GrantsLeftOut`](ringwall_core::event::EventKind::GrantsLeftOut)): whoever runs a tenant's own
+    /// issuer writes into its tokens what they like. The claims of the token stay as they are.
+    ///
+    /// Where roles grant scopes too, say [`allowed_roles`](Self::allowed_roles) as well.
+    #[must_use]
+    pub fn allowed_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.policy.allowed.scopes = Some(scopes.into_iter().collect());
+        self
+    }
+
+    /// The roles that this issuer may give, as [`allowed_scopes`](Self::allowed_scopes).
+    #[must_use]
+    pub fn allowed_roles(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
+        self.policy.allowed.roles = Some(roles.into_iter().collect());
         self
     }
 

@@ -68,6 +68,7 @@ pub struct VerifiedToken {
     /// Whether the token itself names its key.
     pub(crate) names_key: bool,
     pub(crate) confirmation: Option<Confirmation>,
+    pub(crate) is_narrowed: bool,
     /// Under which policy and keys it was verified, so that a cache can tell when that no longer
     /// holds.
     pub(crate) issuer: Arc<IssuerState>,
@@ -132,6 +133,14 @@ impl VerifiedToken {
     #[must_use]
     pub const fn confirmation(&self) -> Option<&Confirmation> {
         self.confirmation.as_ref()
+    }
+
+    /// Whether the token said scopes or roles that its issuer may not grant
+    /// ([`allowed_scopes`](crate::IssuerPolicyBuilder::allowed_scopes)). The principal has none of them; the
+    /// [`claims`](Self::claims) say what they say.
+    #[must_use]
+    pub const fn is_narrowed(&self) -> bool {
+        self.is_narrowed
     }
 
     /// The bytes it occupies, for the accounting of the cache.

@@ -527,6 +527,7 @@ impl Inner {
             principal,
             times,
             confirmation,
+            is_narrowed,
         } = match accepted {
             Ok(accepted) => accepted,
             Err(Refusal::ClockUnavailable) => {
@@ -551,6 +552,7 @@ impl Inner {
             key_id,
             names_key: jws.key_id().is_some(),
             confirmation,
+            is_narrowed,
             issuer: Arc::clone(&state),
             generation,
         };

@@ -3,14 +3,16 @@
 use core::num::NonZeroU16;
 use core::time::Duration;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use ringwall_authn::api_key::{
-    ApiKeyFinding, ApiKeyQuery, ApiKeyReviewLimits, ApiKeysOf, CreatedApiKey,
+    ApiKeyFinding, ApiKeyQuery, ApiKeyReviewLimits, ApiKeysOf, CreatedApiKey, PepperId,
 };
-use ringwall_authn::{ApiKeyRequest, ApiKeys, SecretHasher};
+use ringwall_authn::{ApiKeyPrefix, ApiKeyRequest, ApiKeys, SecretHasher};
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock as _};
-use ringwall_core::principal::{OrgId, ProjectId, Tenant};
+use ringwall_core::principal::{OrgId, ProjectId, Scope, Tenant};
 use ringwall_core::secret::SecretString;
+use ringwall_gate::config::GateConfig;
 use serde_json::{Value, json};
 
 use crate::arguments::{
@@ -22,7 +24,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::record;
 use crate::secrets;
-use crate::store::{NOT_IN_REDIS, Place, Store};
+use crate::service;
+use crate::store::{self, NOT_IN_REDIS, Place, Store};
 
 /// The pepper of new keys.
 const PEPPER: &str = "RINGWALL_PEPPER";
@@ -34,13 +37,13 @@ const DAY: u64 = 24 * 3600;
 pub(crate) async fn run(command: ApiKeyCommand, output: Output) -> Result<(), Failure> {
     match command {
         ApiKeyCommand::Create(arguments) => {
-            let hasher = hasher(&arguments.hash)?;
+            let making = Making::read(&arguments.hash)?;
             let store = open(&arguments.store).await?;
-            let done = create(&store, hasher, arguments, output).await;
+            let done = create(&store, making, arguments, output).await;
             closed(&store, done).await
         }
         ApiKeyCommand::Import(arguments) => {
-            let hasher = hasher(&arguments.hash)?;
+            let making = Making::read(&arguments.hash)?;
             if io::stdin().is_terminal() {
                 output.note(
                     "the old key, and Enter (it shows on the screen), and the end of the input:",
@@ -48,13 +51,13 @@ pub(crate) async fn run(command: ApiKeyCommand, output: Output) -> Result<(), Fa
             }
             let text = secrets::from_standard_input("the key on the standard input")?;
             let store = open(&arguments.store).await?;
-            let done = import(&store, hasher, &text, arguments, output).await;
+            let done = import(&store, making, &text, arguments, output).await;
             closed(&store, done).await
         }
         ApiKeyCommand::Rotate(arguments) => {
-            let hasher = hasher(&arguments.hash)?;
+            let making = Making::read(&arguments.hash)?;
             let store = open(&arguments.store).await?;
-            let done = rotate(&store, hasher, arguments, output).await;
+            let done = rotate(&store, making, arguments, output).await;
             closed(&store, done).await
         }
         ApiKeyCommand::List(arguments) => {
@@ -77,11 +80,11 @@ pub(crate) async fn run(command: ApiKeyCommand, output: Output) -> Result<(), Fa
 
 async fn open(arguments: &StoreArguments) -> Result<Store, Failure> {
     let place = Place::of_store(arguments)?;
-    if place.holds_api_keys() {
-        place.open().await
-    } else {
-        Err(Failure::Arguments(NOT_IN_REDIS))
+    if !place.holds_api_keys() {
+        return Err(Failure::Arguments(NOT_IN_REDIS));
     }
+    store::refuse_unused(&[&place], &arguments.connection, None)?;
+    place.open().await
 }
 
 async fn closed<T>(store: &Store, done: Result<T, Failure>) -> Result<T, Failure> {
@@ -89,20 +92,62 @@ async fn closed<T>(store: &Store, done: Result<T, Failure>) -> Result<T, Failure
     done
 }
 
-/// How secrets are hashed. Without a pepper only by name.
-fn hasher(arguments: &HashArguments) -> Result<SecretHasher, Failure> {
-    if arguments.no_pepper {
-        return Ok(SecretHasher::sha256());
+/// How keys look and are hashed.
+enum Making {
+    /// As the service does it.
+    Service(Box<GateConfig>),
+    /// As the options say.
+    Options(SecretHasher, ApiKeyPrefix),
+}
+
+impl Making {
+    /// Read before the store is opened, so that what is wrong costs nothing.
+    fn read(arguments: &HashArguments) -> Result<Self, Failure> {
+        if let Some(config) = service::config(&arguments.service)? {
+            return Ok(Self::Service(Box::new(config)));
+        }
+        let hasher = if arguments.no_pepper {
+            SecretHasher::sha256()
+        } else {
+            let file = arguments.pepper_file.as_deref();
+            peppered(file, arguments.pepper_id.clone())?
+        };
+        Ok(Self::Options(hasher, arguments.key_prefix.clone()))
     }
-    let file = arguments.pepper_file.as_deref();
+
+    /// The keys in `store`. They can have `scopes` alone, if there are any.
+    async fn keys(self, store: &Store, scopes: Vec<Scope>) -> Result<ApiKeys, Failure> {
+        let store = store.api_keys().await?;
+        let builder = match self {
+            Self::Service(config) => config
+                .into_api_keys(store)
+                .ok_or(Failure::Arguments(NO_API_KEYS))?,
+            Self::Options(hasher, prefix) => {
+                let builder = ApiKeys::builder(store, hasher).prefix(prefix);
+                if scopes.is_empty() {
+                    builder
+                } else {
+                    builder.scopes(scopes)
+                }
+            }
+        };
+        Ok(builder.cached(0).build())
+    }
+}
+
+const NO_API_KEYS: &str =
+    "the service of this configuration takes no API keys: its modes do not name api_key";
+
+/// With the pepper. Without one only by name.
+fn peppered(file: Option<&Path>, id: PepperId) -> Result<SecretHasher, Failure> {
     let pepper = secrets::from_file_or_variable("--pepper-file", file, PEPPER)?;
     let Some(pepper) = pepper else {
         return Err(Failure::Arguments(
-            "a pepper is missing: name it with --pepper-file or RINGWALL_PEPPER, or say --no-pepper where the \
-             service has api_keys.hash = \"sha256\"",
+            "a pepper is missing: name the service's configuration with --config, or the pepper with \
+             --pepper-file or RINGWALL_PEPPER, or say --no-pepper where the service has \
+             api_keys.hash = \"sha256\"",
         ));
     };
-    let id = arguments.pepper_id.clone();
     Ok(SecretHasher::peppered(id, &pepper.into_bytes())?)
 }
 
@@ -116,22 +161,6 @@ pub(crate) async fn without_secrets(store: &Store) -> Result<ApiKeys, Failure> {
 
 fn now() -> Result<Timestamp, Failure> {
     Ok(SystemClock::new().now()?)
-}
-
-async fn keys(
-    store: &Store,
-    hasher: SecretHasher,
-    arguments: &CreateArguments,
-) -> Result<ApiKeys, Failure> {
-    let store = store.api_keys().await?;
-    let builder = ApiKeys::builder(store, hasher)
-        .cached(0)
-        .prefix(arguments.hash.key_prefix.clone());
-    Ok(if arguments.known_scopes.is_empty() {
-        builder.build()
-    } else {
-        builder.scopes(arguments.known_scopes.clone()).build()
-    })
 }
 
 fn request(arguments: CreateArguments) -> Result<ApiKeyRequest, Failure> {
@@ -158,11 +187,11 @@ fn request(arguments: CreateArguments) -> Result<ApiKeyRequest, Failure> {
 
 async fn create(
     store: &Store,
-    hasher: SecretHasher,
+    making: Making,
     arguments: CreateArguments,
     output: Output,
 ) -> Result<(), Failure> {
-    let keys = keys(store, hasher, &arguments).await?;
+    let keys = making.keys(store, arguments.known_scopes.clone()).await?;
     let created = keys.create(request(arguments)?).await?;
     show(&created, output)?;
     if !output.is_json() {
@@ -193,12 +222,12 @@ fn show(created: &CreatedApiKey, output: Output) -> Result<(), Failure> {
 
 async fn import(
     store: &Store,
-    hasher: SecretHasher,
+    making: Making,
     text: &SecretString,
     arguments: CreateArguments,
     output: Output,
 ) -> Result<(), Failure> {
-    let keys = keys(store, hasher, &arguments).await?;
+    let keys = making.keys(store, arguments.known_scopes.clone()).await?;
     let record = keys.import(text, request(arguments)?).await?;
     output.answer(&record::json(&record, now()?), record.id.as_str())?;
     if !output.is_json() {
@@ -211,14 +240,11 @@ async fn import(
 
 async fn rotate(
     store: &Store,
-    hasher: SecretHasher,
+    making: Making,
     arguments: RotateArguments,
     output: Output,
 ) -> Result<(), Failure> {
-    let keys = ApiKeys::builder(store.api_keys().await?, hasher)
-        .cached(0)
-        .prefix(arguments.hash.key_prefix)
-        .build();
+    let keys = making.keys(store, Vec::new()).await?;
     let tenant = Tenant {
         org: arguments.org,
         project: arguments.project,

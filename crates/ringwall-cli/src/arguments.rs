@@ -47,17 +47,25 @@ pub(crate) enum ConfigCommand {
 #[derive(Args)]
 #[command(group = ArgGroup::new("sources").args(["config", "env_prefix"]).multiple(true).required(true))]
 pub(crate) struct CheckArguments {
-    /// The configuration (TOML)
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+}
+
+/// The configuration of a service, as it reads it itself.
+#[derive(Args)]
+#[command(group = ArgGroup::new("service").args(["config", "env_prefix"]).multiple(true))]
+pub(crate) struct ServiceArguments {
+    /// The configuration of the service (TOML)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Read the variables that begin with this and two underscores, such as RINGWALL; they go before the file
     #[arg(long, value_name = "PREFIX")]
     pub(crate) env_prefix: Option<String>,
     /// Read variables of old names too, such as JWT_SECRET
-    #[arg(long)]
+    #[arg(long, requires = "service")]
     pub(crate) old_names: bool,
     /// Sections and settings at the top that are the service's own (repeatable)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "service")]
     pub(crate) of_service: Vec<String>,
 }
 
@@ -143,21 +151,28 @@ pub(crate) enum ApiKeyCommand {
     Import(CreateArguments),
 }
 
-/// How keys look, and what is stored of them: as the section `api_keys` of the service's configuration.
+/// How keys look, and what is stored of them: as the service's configuration has it, or as the options say.
 #[derive(Args)]
-#[command(group = ArgGroup::new("hash").args(["pepper_file", "no_pepper"]))]
+#[command(group = ArgGroup::new("hash").args(["pepper_file", "no_pepper"]).conflicts_with("service"))]
 pub(crate) struct HashArguments {
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
     /// The file with the pepper; else the variable RINGWALL_PEPPER
     #[arg(long, value_name = "FILE")]
     pub(crate) pepper_file: Option<PathBuf>,
     /// The name of the pepper, as the service's api_keys.pepper_id
-    #[arg(long, value_name = "NAME", default_value = "1", value_parser = pepper_id)]
+    #[arg(long, value_name = "NAME", default_value = "1", value_parser = pepper_id, conflicts_with_all = ["no_pepper", "service"])]
     pub(crate) pepper_id: PepperId,
     /// Store plain hashes (api_keys.hash = "sha256"): whoever can write the table can add a key
     #[arg(long)]
     pub(crate) no_pepper: bool,
     /// What keys begin with, as the service's api_keys.prefix
-    #[arg(long, value_name = "PREFIX", default_value = "pak")]
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        default_value = "pak",
+        conflicts_with = "service"
+    )]
     pub(crate) key_prefix: ApiKeyPrefix,
 }
 
@@ -182,7 +197,7 @@ pub(crate) struct CreateArguments {
     pub(crate) scopes: Vec<Scope>,
     /// A scope that keys of this service can have (repeatable): others are refused then, and agent:* stands for
     /// those of its family
-    #[arg(long = "known-scope", value_name = "SCOPE", value_parser = scope)]
+    #[arg(long = "known-scope", value_name = "SCOPE", value_parser = scope, conflicts_with = "service")]
     pub(crate) known_scopes: Vec<Scope>,
     /// From when on it is refused (RFC 3339), such as 2027-01-31T00:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -309,8 +324,10 @@ pub(crate) struct LogArguments {
 pub(crate) struct LifetimeArguments {
     /// The longest life of a token that the services accept, as their max_lifetime_seconds: the revocation is
     /// remembered for so long, and forgotten afterwards
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..=315_360_000))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..=315_360_000), conflicts_with = "service")]
     pub(crate) longest_lifetime_seconds: u32,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
 }
 
 #[derive(Args)]
@@ -337,7 +354,7 @@ pub(crate) struct RevokeSubjectArguments {
     /// sub
     #[arg(long)]
     pub(crate) subject: String,
-    /// iat of the last token that is concerned; in a minute unless set, since an issuer's clock may be ahead
+    /// iat of the last token that is concerned; as late as an issuer's clock may be ahead unless set
     #[arg(long, value_name = "TIME")]
     pub(crate) issued_until: Option<Timestamp>,
     #[command(flatten)]
@@ -357,6 +374,9 @@ pub(crate) struct RevokeSigningKeyArguments {
     /// For how long it is remembered: whoever has the key makes tokens of tomorrow's date
     #[arg(long, value_name = "DAYS", default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub(crate) remember_days: u32,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]
@@ -373,6 +393,9 @@ pub(crate) struct RevokeOrgArguments {
     /// The organisation
     #[arg(long, value_parser = org)]
     pub(crate) org: OrgId,
+    /// iat of the last token that is concerned; as late as an issuer's clock may be ahead unless set
+    #[arg(long, value_name = "TIME")]
+    pub(crate) issued_until: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) lifetime: LifetimeArguments,
     /// Do not ask

@@ -2,30 +2,22 @@
 
 use std::process::ExitCode;
 
-use ringwall_gate::config::{ConfigFaults, ConfigSources, GateConfig};
+use ringwall_gate::config::{ConfigFaults, GateConfig};
 use serde_json::json;
 
 use crate::arguments::{CheckArguments, ConfigCommand};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::service;
 
 /// Reads a configuration as the service does, from the environment of this process.
 pub(crate) fn run(command: ConfigCommand, output: Output) -> Result<ExitCode, Failure> {
-    let ConfigCommand::Check(CheckArguments {
-        config,
-        env_prefix,
-        old_names,
-        of_service,
-    }) = command;
-    let mut sources = ConfigSources::new()
-        .old_names(old_names)
-        .of_service(of_service);
-    if let Some(path) = config {
-        sources = sources.file(path);
-    }
-    if let Some(prefix) = env_prefix {
-        sources = sources.environment(&prefix);
-    }
+    let ConfigCommand::Check(CheckArguments { service }) = command;
+    let Some(sources) = service::sources(&service) else {
+        return Err(Failure::Arguments(
+            "name a configuration with --config or --env-prefix",
+        ));
+    };
     match GateConfig::load(sources) {
         Ok(config) => {
             let effective = config.effective().to_string();

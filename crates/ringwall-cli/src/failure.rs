@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use ringwall_authn::api_key::{ApiKeyManagementError, InvalidApiKeyName, PepperError};
 use ringwall_authn::revocation::{InvalidRevocation, RevocationStoreError};
 use ringwall_core::clock::ClockUnavailable;
+use ringwall_gate::config::ConfigFaults;
 
 /// Texts hold names of options, files and variables, and never a value of theirs that may be a secret.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub(crate) enum Failure {
     /// A secret that is missing, or cannot be one.
     #[error("{0}")]
     Secret(String),
+    /// Told with each fault, none of which holds a value.
+    #[error("the service's configuration cannot be used: {0}")]
+    Config(#[from] ConfigFaults),
     #[error("the runtime cannot start")]
     Runtime(#[source] io::Error),
     #[error("the standard input cannot be read")]

@@ -16,6 +16,7 @@ mod output;
 mod record;
 mod revoke;
 mod secrets;
+mod service;
 mod store;
 
 use std::process::ExitCode;

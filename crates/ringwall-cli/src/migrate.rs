@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::arguments::MigrateArguments;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::store::{Place, Store};
+use crate::store::{self, Place, Store};
 
 /// A step of a schema, of either database.
 struct Step {
@@ -25,6 +25,7 @@ pub(crate) async fn run(arguments: MigrateArguments, output: Output) -> Result<E
             "Redis has no schema: there is nothing to migrate",
         ));
     }
+    store::refuse_unused(&[&place], &arguments.store.connection, None)?;
     if arguments.dry_run && place.missing_file().is_some() {
         let value = json!({ "file": "missing" });
         output.answer(&value, "the file would be made, and every step applied")?;

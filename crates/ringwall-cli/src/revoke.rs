@@ -3,28 +3,67 @@
 use core::time::Duration;
 
 use ringwall_authn::api_key::ApiKeysOf;
-use ringwall_authn::{Revocation, Revoked};
+use ringwall_authn::{DEFAULT_CLOCK_SKEW, Revocation, Revoked};
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock as _};
 use serde_json::json;
 
 use crate::api_keys;
-use crate::arguments::{LogArguments, RevokeCommand, RevokeOrgArguments};
+use crate::arguments::{
+    LifetimeArguments, LogArguments, RevokeCommand, RevokeOrgArguments, RevokeSigningKeyArguments,
+};
 use crate::complaint::in_one_line;
-use crate::confirmation::confirm;
+use crate::confirmation::{confirm, confirm_by};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::store::{NOT_IN_REDIS, Place, Store};
+use crate::service;
+use crate::store::{self, NOT_IN_REDIS, Place, Store};
 
-/// How far ahead an issuer's clock may be, as services accept it unless told otherwise.
-const SKEW: Duration = Duration::from_secs(60);
 const DAY: u64 = 24 * 3600;
+
+/// For how long a revocation has to be remembered.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// How far ahead an issuer's clock may be.
+    skew: Duration,
+    /// The longest life of a token.
+    life: Duration,
+}
+
+impl Reach {
+    /// As the service accepts tokens, or as the options say.
+    fn of(arguments: &LifetimeArguments) -> Result<Self, Failure> {
+        let Some(config) = service::config(&arguments.service)? else {
+            return Ok(Self {
+                skew: DEFAULT_CLOCK_SKEW,
+                life: Duration::from_secs(arguments.longest_lifetime_seconds.into()),
+            });
+        };
+        let times = config.token_times().ok_or(Failure::Arguments(
+            "the service of this configuration verifies no tokens: its modes do not name jwt",
+        ))?;
+        Ok(Self {
+            skew: times.clock_skew,
+            life: times.longest_life,
+        })
+    }
+
+    /// The last moment in which an issuer can have dated a token until now.
+    fn issued_until(self, now: Timestamp) -> Result<Timestamp, Failure> {
+        after(now, self.skew)
+    }
+
+    /// When the last token that was issued until `time` is over.
+    fn last_expiry(self, time: Timestamp) -> Result<Timestamp, Failure> {
+        after(after(time, self.life)?, self.skew)
+    }
+}
 
 /// Writes a revocation down.
 pub(crate) async fn run(command: RevokeCommand, output: Output) -> Result<(), Failure> {
     let now = SystemClock::new().now()?;
     let (log, revoked, last_expiry) = match command {
         RevokeCommand::Token(arguments) => {
-            let last = after(now, arguments.lifetime.longest_lifetime_seconds.into())?;
+            let last = Reach::of(&arguments.lifetime)?.last_expiry(now)?;
             let revoked = Revoked::Token {
                 issuer: arguments.issuer.into(),
                 token_id: arguments.token_id.into(),
@@ -32,13 +71,13 @@ pub(crate) async fn run(command: RevokeCommand, output: Output) -> Result<(), Fa
             (arguments.log, revoked, last)
         }
         RevokeCommand::Subject(arguments) => {
+            let reach = Reach::of(&arguments.lifetime)?;
             let issued_until = match arguments.issued_until {
                 Some(time) => time,
-                None => after(now, 0)?,
+                None => reach.issued_until(now)?,
             };
             // A token of the last moment lives from then on.
-            let from = issued_until.max(now);
-            let last = after(from, arguments.lifetime.longest_lifetime_seconds.into())?;
+            let last = reach.last_expiry(issued_until.max(now))?;
             let revoked = Revoked::Subject {
                 issuer: arguments.issuer.into(),
                 subject: arguments.subject.into(),
@@ -47,17 +86,36 @@ pub(crate) async fn run(command: RevokeCommand, output: Output) -> Result<(), Fa
             (arguments.log, revoked, last)
         }
         RevokeCommand::Key(arguments) => {
-            let last = after(now, u64::from(arguments.remember_days).saturating_mul(DAY))?;
+            let days = u64::from(arguments.remember_days).saturating_mul(DAY);
+            let last = after(after(now, Duration::from_secs(days))?, DEFAULT_CLOCK_SKEW)?;
+            let RevokeSigningKeyArguments {
+                log,
+                issuer,
+                key_id,
+                remember_days,
+                yes,
+            } = arguments;
+            let what = format!(
+                "all tokens of {issuer} that name the key {key_id} will be refused for {remember_days} days"
+            );
             let revoked = Revoked::SigningKey {
-                issuer: arguments.issuer.into(),
-                key_id: arguments.key_id.into(),
+                issuer: issuer.into(),
+                key_id: key_id.as_str().into(),
             };
-            (arguments.log, revoked, last)
+            // Judged before anybody is asked.
+            Revocation::new(revoked.clone(), last)?;
+            if !yes {
+                confirm_by(&what, &key_id)?;
+            }
+            (log, revoked, last)
         }
-        RevokeCommand::Org(arguments) => return org(arguments, now, output).await,
+        RevokeCommand::Org(arguments) => return org(arguments, output).await,
     };
     let revocation = Revocation::new(revoked, last_expiry)?;
-    let store = Place::of_store(&log.store)?.open().await?;
+    let place = Place::of_store(&log.store)?;
+    let prefix = log.redis_prefix.as_deref();
+    store::refuse_unused(&[&place], &log.store.connection, prefix)?;
+    let store = place.open().await?;
     let done = append(&store, &log, &revocation).await;
     store.close().await;
     done?;
@@ -76,7 +134,7 @@ async fn append(
 
 /// Everything of an organisation: its tokens and its API keys. As with the library's `Revoker`, both are tried
 /// whatever becomes of the other, here also when one of two stores is out of reach.
-async fn org(arguments: RevokeOrgArguments, now: Timestamp, output: Output) -> Result<(), Failure> {
+async fn org(arguments: RevokeOrgArguments, output: Output) -> Result<(), Failure> {
     let keys_place = Place::of_store(&arguments.keys.store)?;
     if !keys_place.holds_api_keys() {
         return Err(Failure::Arguments(NOT_IN_REDIS));
@@ -89,9 +147,13 @@ async fn org(arguments: RevokeOrgArguments, now: Timestamp, output: Output) -> R
         }
         None => None,
     };
+    let places: Vec<&Place> = std::iter::once(&keys_place).chain(&log_place).collect();
+    let prefix = arguments.keys.redis_prefix.as_deref();
+    store::refuse_unused(&places, &arguments.keys.store.connection, prefix)?;
+    let reach = Reach::of(&arguments.lifetime)?;
     let Some(log_place) = log_place else {
         let store = keys_place.open().await?;
-        let done = of_org(Ok(&store), Ok(&store), &arguments, now, output).await;
+        let done = of_org(Ok(&store), Ok(&store), &arguments, reach, output).await;
         store.close().await;
         return done;
     };
@@ -101,7 +163,7 @@ async fn org(arguments: RevokeOrgArguments, now: Timestamp, output: Output) -> R
         keys_store.as_ref(),
         log_store.as_ref(),
         &arguments,
-        now,
+        reach,
         output,
     )
     .await;
@@ -115,7 +177,7 @@ async fn of_org(
     keys_store: Result<&Store, &Failure>,
     log_store: Result<&Store, &Failure>,
     arguments: &RevokeOrgArguments,
-    now: Timestamp,
+    reach: Reach,
     output: Output,
 ) -> Result<(), Failure> {
     let org = &arguments.org;
@@ -138,12 +200,12 @@ async fn of_org(
         confirm(&what, number)?;
     }
     // As long as the operator thinks, tokens are issued.
-    let now = SystemClock::new().now().unwrap_or(now);
-    let issued_until = after(now, 0)?;
-    let last_expiry = after(
-        issued_until,
-        arguments.lifetime.longest_lifetime_seconds.into(),
-    )?;
+    let now = SystemClock::new().now()?;
+    let issued_until = match arguments.issued_until {
+        Some(time) => time,
+        None => reach.issued_until(now)?,
+    };
+    let last_expiry = reach.last_expiry(issued_until.max(now))?;
     let revocation = Revocation::org(org, issued_until, last_expiry);
     let tokens = match log_store {
         Ok(store) => append(store, &arguments.keys, &revocation)
@@ -176,8 +238,6 @@ async fn of_org(
     }
 }
 
-/// So many seconds after the time, and as much as clocks may differ.
-fn after(time: Timestamp, seconds: u64) -> Result<Timestamp, Failure> {
-    let duration = Duration::from_secs(seconds).saturating_add(SKEW);
+fn after(time: Timestamp, duration: Duration) -> Result<Timestamp, Failure> {
     time.checked_add(duration).ok_or(Failure::TimeOutOfRange)
 }

@@ -30,7 +30,35 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub(crate) enum Place {
     Sqlite(SqliteConfig, PathBuf),
     Postgres(Box<PostgresConfig>),
-    Redis(Box<RedisConfig>),
+    /// And whether it is spoken to with TLS.
+    Redis(Box<RedisConfig>, bool),
+}
+
+/// Refuses options that none of these places has a use for: whoever gave one meant another place, and would
+/// believe that it counts.
+pub(crate) fn refuse_unused(
+    places: &[&Place],
+    connection: &ConnectionArguments,
+    redis_prefix: Option<&str>,
+) -> Result<(), Failure> {
+    let none = |uses: fn(&Place) -> bool| !places.iter().any(|place| uses(place));
+    let complaint =
+        if connection.schema.is_some() && none(|place| matches!(place, Place::Postgres(_))) {
+            "--schema is for PostgreSQL"
+        } else if connection.root_certificates.is_some()
+            && none(|place| matches!(place, Place::Postgres(_) | Place::Redis(_, true)))
+        {
+            "--root-certificates is for PostgreSQL, and for Redis with TLS (rediss://)"
+        } else if connection.permit_clear_text
+            && none(|place| matches!(place, Place::Postgres(_) | Place::Redis(..)))
+        {
+            "--permit-clear-text is for stores on other machines"
+        } else if redis_prefix.is_some() && none(|place| matches!(place, Place::Redis(..))) {
+            "--redis-prefix is for Redis"
+        } else {
+            return Ok(());
+        };
+    Err(Failure::Arguments(complaint))
 }
 
 impl Place {
@@ -98,7 +126,7 @@ impl Place {
     pub(crate) fn missing_file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(_, path) if !path.exists() => Some(path),
-            Self::Sqlite(..) | Self::Postgres(_) | Self::Redis(_) => None,
+            Self::Sqlite(..) | Self::Postgres(_) | Self::Redis(..) => None,
         }
     }
 
@@ -115,7 +143,7 @@ impl Place {
         Ok(match self {
             Self::Sqlite(config, _) => Store::Sqlite(SqliteDatabase::open(config).await?),
             Self::Postgres(config) => Store::Postgres(PostgresDatabase::open(*config).await?),
-            Self::Redis(config) => Store::Redis(RedisClient::connect(*config).await?),
+            Self::Redis(config, _) => Store::Redis(RedisClient::connect(*config).await?),
         })
     }
 }
@@ -168,9 +196,10 @@ fn redis(
     if let Some(password) = password {
         config = config.password(password);
     }
+    let is_encrypted = url.expose().starts_with("rediss:");
     // PostgreSQL's roots are not meant for a Redis beside it that is spoken to in the clear.
     if let Some(path) = &connection.root_certificates
-        && url.expose().starts_with("rediss:")
+        && is_encrypted
     {
         let tls = ClientTls::builder([Pem::text(certificates(path)?)]).load()?;
         config = config.tls(tls);
@@ -178,7 +207,7 @@ fn redis(
     if connection.permit_clear_text {
         config = config.clear_text_permitted();
     }
-    Ok(Place::Redis(Box::new(config)))
+    Ok(Place::Redis(Box::new(config), is_encrypted))
 }
 
 /// The longest file of certificates: the system's whole list is a quarter of it.

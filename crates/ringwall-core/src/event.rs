@@ -73,6 +73,8 @@ pub enum EventKind {
     TokensRevoked,
     /// A store of claims that may be made once cannot answer, or is full.
     ReplayUnavailable,
+    /// A token said scopes or roles that its issuer may not grant: it was accepted without them.
+    GrantsLeftOut,
     /// Events were left out, because one source caused too many of them.
     EventsDropped,
 }
@@ -111,6 +113,7 @@ impl EventKind {
         Self::ApiKeysUnavailable,
         Self::TokensRevoked,
         Self::ReplayUnavailable,
+        Self::GrantsLeftOut,
         Self::EventsDropped,
     ];
 
@@ -148,6 +151,7 @@ impl EventKind {
             Self::ApiKeysUnavailable => "api_keys_unavailable",
             Self::TokensRevoked => "tokens_revoked",
             Self::ReplayUnavailable => "replay_unavailable",
+            Self::GrantsLeftOut => "grants_left_out",
             Self::EventsDropped => "events_dropped",
         }
     }

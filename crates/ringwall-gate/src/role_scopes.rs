@@ -27,6 +27,12 @@ impl RoleScopes {
         self
     }
 
+    /// Whether no role grants anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(Vec::is_empty)
+    }
+
     /// Whether a role of `principal` grants `scope`.
     #[must_use]
     pub fn grants(&self, principal: &Principal, scope: &str) -> bool {

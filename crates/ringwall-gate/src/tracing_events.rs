@@ -58,6 +58,7 @@ impl EventSink for TracingEvents {
             EventKind::AuthenticationFailed
             | EventKind::CredentialsAmbiguous
             | EventKind::CredentialReplayed
+            | EventKind::GrantsLeftOut
             | EventKind::AccessDenied
             | EventKind::RequestRefused
             | EventKind::KeysRefused

@@ -39,7 +39,7 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// event of the kind [`EventKind::EventsDropped`] once a minute at most.
 ///
 /// - **Which events.** [`AuthenticationFailed`], [`CredentialsMissing`], [`CredentialsAmbiguous`],
-///   [`CredentialReplayed`], [`RequestRefused`] and [`HandshakeFailed`]; and what each request is refused
+///   [`CredentialReplayed`], [`GrantsLeftOut`], [`RequestRefused`] and [`HandshakeFailed`]; and what each request is refused
 ///   with while a decision cannot be reached, whoever sends it: [`KeysUnavailable`],
 ///   [`RevocationUnavailable`], [`ReplayStoreUnavailable`], [`ApiKeysUnavailable`] (which made-up keys
 ///   cause too, when too many are looked up at once) and [`ClockUnavailable`]. Each has a number of its
@@ -68,6 +68,7 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// [`CredentialsMissing`]: EventKind::CredentialsMissing
 /// [`CredentialsAmbiguous`]: EventKind::CredentialsAmbiguous
 /// [`CredentialReplayed`]: EventKind::CredentialReplayed
+/// [`GrantsLeftOut`]: EventKind::GrantsLeftOut
 /// [`RequestRefused`]: EventKind::RequestRefused
 /// [`HandshakeFailed`]: EventKind::HandshakeFailed
 /// [`KeysUnavailable`]: EventKind::KeysUnavailable
@@ -326,6 +327,7 @@ const fn is_bounded(kind: EventKind) -> bool {
             | EventKind::CredentialsMissing
             | EventKind::CredentialsAmbiguous
             | EventKind::CredentialReplayed
+            | EventKind::GrantsLeftOut
             | EventKind::RequestRefused
             | EventKind::HandshakeFailed
             // In an outage, one for each request.

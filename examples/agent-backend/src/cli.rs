@@ -1,10 +1,11 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use ringwall_core::principal::{InvalidName, OrgId, ProjectId, Role, Scope, Subject};
+use ringwall_core::profile::Profile;
 
 /// Where a development service keeps its data unless told otherwise.
 const DEV_DATA_DIR: &str = "agent-backend-data";
@@ -72,27 +73,37 @@ pub(crate) struct TokensArgs {
     org: Option<String>,
 }
 
-impl TokensArgs {
-    /// What was given, by the names that the configuration has for it.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [
-            ("issuer", &self.issuer),
-            ("audience", &self.audience),
-            ("jwks_url", &self.jwks_url),
-            ("provider", &self.provider),
-            ("org", &self.org),
-        ];
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-    }
-}
-
 impl ServeArgs {
-    /// The data folder of a development service.
-    pub(crate) fn dev_data_dir(&self) -> PathBuf {
-        self.data_dir
-            .clone()
-            .unwrap_or_else(|| PathBuf::from(DEV_DATA_DIR))
+    /// Whether this guards something real.
+    pub(crate) const fn profile(&self) -> Profile {
+        if self.dev {
+            Profile::Development
+        } else {
+            Profile::Production
+        }
+    }
+
+    /// The options that were given, with the settings that they are for.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+        let tokens = &self.tokens;
+        let listen = self.listen.map(|listen| listen.to_string());
+        let texts = [
+            ("--listen", "listen", listen),
+            ("--resource", "resource.url", self.resource.clone()),
+            ("--issuer", "tokens.issuer", tokens.issuer.clone()),
+            ("--audience", "tokens.audience", tokens.audience.clone()),
+            ("--jwks-url", "tokens.jwks_url", tokens.jwks_url.clone()),
+            ("--provider", "tokens.provider", tokens.provider.clone()),
+            ("--org", "tokens.org", tokens.org.clone()),
+        ];
+        let texts = texts.into_iter();
+        texts.filter_map(|(option, setting, text)| Some((option, setting, text?)))
+    }
+
+    /// The data folder of a development service, of which the configuration may name one.
+    pub(crate) fn dev_data_dir(&self, named: Option<&Path>) -> PathBuf {
+        let named = self.data_dir.as_deref().or(named);
+        named.unwrap_or(Path::new(DEV_DATA_DIR)).to_owned()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ringwall_authn::revocation::RevocationStoreError;
 use ringwall_authn::{ApiKeys, Revoker, SecretHasher, SyncedRevocations};
-use ringwall_core::principal::Scope;
+use ringwall_gate::config::Services;
 use ringwall_sqlite::{SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteRevocations};
 
 use crate::metrics::Events;
@@ -15,8 +15,9 @@ use crate::metrics::Events;
 /// The file, which the `ringwall` command understands too: `ringwall apikey list --store sqlite:FILE`.
 const FILE: &str = "ringwall.sqlite3";
 
-/// What keys can be for. `cases:*` in a request for a key is written out from this list.
-const SCOPES: [&str; 10] = [
+/// What keys can be for, unless the configuration names others (`api_keys.scopes`). `cases:*` in a request for
+/// a key is written out from this list.
+pub(crate) const SCOPES: [&str; 10] = [
     "cases:read",
     "cases:write",
     "audit:read",
@@ -29,8 +30,8 @@ const SCOPES: [&str; 10] = [
     "settings:write",
 ];
 
-/// The longest life of a key, and of any token that a configuration can accept.
-const LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest life of a key unless the configuration says less, and of any token that it can accept.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// How often it is written down which keys were used.
 const WRITE: Duration = Duration::from_secs(60);
@@ -41,29 +42,21 @@ const FORGET: Duration = Duration::from_secs(3600);
 /// How often it is looked whether another process revoked something.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// The credentials that can be taken back. Cloning shares them.
+/// Where credentials are kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Credentials {
+pub(crate) struct Stores {
     database: SqliteDatabase,
-    pub(crate) api_keys: ApiKeys,
+    keys: Arc<SqliteApiKeys>,
     pub(crate) revocations: SyncedRevocations,
-    pub(crate) revoker: Revoker,
 }
 
-impl Credentials {
+impl Stores {
     /// Opens the file, and upgrades it first where that is needed: this service is the only one that
     /// uses it. Services that share a database let `ringwall migrate` do that before they start.
     pub(crate) async fn open(data_dir: &Path, events: Arc<Events>) -> Result<Self, Box<dyn Error>> {
         let database = SqliteDatabase::open(SqliteConfig::new(data_dir.join(FILE))).await?;
         database.migrations().migrate().await?;
-        let scopes: Result<Vec<_>, _> = SCOPES.into_iter().map(Scope::new).collect();
-        let store = SqliteApiKeys::open(&database).await?;
-        // The file is as private as the service's own data. Where others can write it, take a pepper.
-        let api_keys = ApiKeys::builder(Arc::new(store), SecretHasher::sha256())
-            .scopes(scopes?)
-            .max_lifetime(LIFETIME)
-            .events(events.clone())
-            .build();
+        let keys = Arc::new(SqliteApiKeys::open(&database).await?);
         let log = SqliteRevocations::open(&database).await?;
         let revocations = SyncedRevocations::builder(Arc::new(log))
             .events(events)
@@ -72,13 +65,56 @@ impl Credentials {
         if let Err(error) = revocations.sync().await {
             failed("the log of revocations was not read", &error);
         }
-        let revoker = Revoker::new(api_keys.clone(), revocations.clone(), LIFETIME);
         Ok(Self {
             database,
+            keys,
+            revocations,
+        })
+    }
+
+    /// What the gate needs of them.
+    pub(crate) fn services(&self) -> Services {
+        Services::new()
+            .api_key_store(self.keys.clone())
+            .revocations(Arc::new(self.revocations.clone()))
+    }
+}
+
+/// The credentials that can be taken back. Cloning shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    database: SqliteDatabase,
+    pub(crate) api_keys: ApiKeys,
+    /// Whether callers can be authenticated by one.
+    pub(crate) takes_api_keys: bool,
+    pub(crate) revocations: SyncedRevocations,
+    pub(crate) revoker: Revoker,
+}
+
+impl Credentials {
+    /// With the keys of the gate. Without the mode `api_key`, keys of before are still there, and can be
+    /// revoked with everything else of their organisation.
+    pub(crate) fn new(stores: Stores, api_keys: Option<ApiKeys>) -> Self {
+        let Stores {
+            database,
+            keys,
+            revocations,
+        } = stores;
+        let takes_api_keys = api_keys.is_some();
+        // How they are hashed does not matter where none is made and none is judged.
+        let api_keys = api_keys.unwrap_or_else(|| {
+            ApiKeys::builder(keys, SecretHasher::sha256())
+                .cached(0)
+                .build()
+        });
+        let revoker = Revoker::new(api_keys.clone(), revocations.clone(), LIFETIME);
+        Self {
+            database,
             api_keys,
+            takes_api_keys,
             revocations,
             revoker,
-        })
+        }
     }
 
     /// Writes down which keys were used, and looks what other processes revoked, until it is dropped.
@@ -123,10 +159,11 @@ impl Credentials {
     #[cfg(test)]
     pub(crate) async fn for_test() -> (tempfile::TempDir, Self) {
         let folder = tempfile::tempdir().expect("a folder");
-        let credentials = Self::open(folder.path(), Arc::default())
+        let stores = Stores::open(folder.path(), Arc::default())
             .await
             .expect("a database");
-        (folder, credentials)
+        let keys = ApiKeys::builder(stores.keys.clone(), SecretHasher::sha256()).build();
+        (folder, Self::new(stores, Some(keys)))
     }
 }
 

@@ -31,6 +31,9 @@ const FOLDER: &str = "dev-issuer";
 
 const KEY_FILE: &str = "signing-key.pk8";
 
+/// The public part, for whoever verifies: this service.
+const JWKS_FILE: &str = "jwks.json";
+
 /// An Ed25519 key with its public part is 83 bytes long; other tools write a few more.
 const MAX_KEY_BYTES: u64 = 1024;
 
@@ -71,6 +74,36 @@ pub(crate) fn open_or_create(data_dir: &Path) -> Result<TokenIssuer, DevIssuerEr
         })?;
     }
     open(data_dir)
+}
+
+/// Where the public keys of the issuer of `data_dir` are, once they are published.
+pub(crate) fn keys_path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FOLDER).join(JWKS_FILE)
+}
+
+/// The issuer of `data_dir`, which is made when there is none, with its public keys in a file.
+pub(crate) fn publish(data_dir: &Path) -> Result<TokenIssuer, DevIssuerError> {
+    let path = keys_path(data_dir);
+    let failed = |source| DevIssuerError::File {
+        path: path.clone(),
+        source,
+    };
+    private_folder(data_dir).map_err(failed)?;
+    let issuer = open_or_create(data_dir)?;
+    let folder = data_dir.join(FOLDER);
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(issuer.jwks().as_bytes()).map_err(failed)?;
+    file.persist(&path).map_err(|error| failed(error.error))?;
+    Ok(issuer)
+}
+
+/// Makes the folder, which is its owner's alone: the database holds what tenants wrote.
+pub(crate) fn private_folder(data_dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data_dir)
 }
 
 /// The issuer of `data_dir`, which must be there.

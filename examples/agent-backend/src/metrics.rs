@@ -15,8 +15,7 @@ use ringwall_jose::Health;
 use ringwall_metrics::{BoundedEvents, CONTENT_TYPE, Metrics};
 use tokio::net::TcpListener;
 
-use crate::config::{Config, Limits, Trust};
-use crate::dev_issuer;
+use crate::config::{Limits, Own};
 use crate::server;
 
 /// Where everything reports to: the log, bounded per source, and through the metrics once they are there.
@@ -47,22 +46,22 @@ impl EventSink for Events {
 
 /// The metrics of the service, through which its events go from now on.
 pub(crate) fn start(
-    config: &Config,
-    verifier: &TokenVerifier,
+    config: &Own,
+    verifiers: &[TokenVerifier],
 ) -> Result<Metrics, ringwall_metrics::Error> {
-    let issuer = match &config.trust {
-        Trust::Development => dev_issuer::ISSUER,
-        Trust::Outside(tokens) => &tokens.issuer,
-    };
-    let verifier = verifier.clone();
-    let mut metrics = Metrics::builder()
-        .forward_bounded_to(Arc::clone(&config.events.log))
-        .key_source(issuer, move || {
-            let health = verifier.health();
-            health
-                .first()
-                .map_or(Health::Unavailable, |(_, health)| *health)
-        });
+    let mut metrics = Metrics::builder().forward_bounded_to(Arc::clone(&config.events.log));
+    for verifier in verifiers {
+        for (issuer, _) in verifier.health() {
+            let (verifier, name) = (verifier.clone(), Arc::clone(&issuer));
+            metrics = metrics.key_source(&*issuer, move || {
+                let health = verifier.health();
+                let mut of_issuer = health.iter().filter(|(issuer, _)| *issuer == name);
+                of_issuer
+                    .next()
+                    .map_or(Health::Unavailable, |(_, health)| *health)
+            });
+        }
+    }
     if let Some(tls) = &config.tls {
         let server = tls.server.clone();
         metrics = metrics.certificate("server", move || server.status().not_after);

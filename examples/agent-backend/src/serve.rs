@@ -1,14 +1,14 @@
 //! `agent-backend serve`: puts the service together and runs it.
 
 use std::error::Error;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::SystemClock;
-use ringwall_gate::Gate;
+use ringwall_core::profile::Profile;
+use ringwall_gate::config::{AssembledGate, AuthenticationMode, GateConfig};
 use ringwall_metrics::MetricsLayer;
 use ringwall_tower::{CorsPolicyLayer, SecurityHeadersLayer};
 use ringwall_transport::HandshakeAcceptor;
@@ -18,15 +18,16 @@ use tracing_subscriber::EnvFilter;
 
 use crate::case_store::CaseStore;
 use crate::cli::ServeArgs;
-use crate::config::{Browser, Config, Tls, Trust};
-use crate::credentials::Credentials;
+use crate::config::{Browser, Config, Own, Tls};
+use crate::credentials::{Credentials, Stores};
 use crate::dev_issuer;
+use crate::keys::is_development;
 use crate::metrics;
 use crate::routes::{self, App};
 use crate::server;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::trusted::{Source, Trusted};
+use crate::trusted::first_keys;
 
 /// How many audit records are kept. They are kept in memory: a durable trail is another sink at the
 /// same place.
@@ -57,50 +58,51 @@ fn start_log() {
 }
 
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
-    make_data_dir(&config.data_dir)?;
+    let Config { gate: config, own } = config;
+    dev_issuer::private_folder(&own.data_dir)?;
+    let stores = Stores::open(&own.data_dir, own.events.clone()).await?;
+    let mut services = stores.services().events(own.events.clone());
+    if own.issuer.is_none() {
+        services = services.key_guard(|keys| !is_development(keys));
+    }
+    let about = About::of(&config);
+    let AssembledGate {
+        builder,
+        api_keys,
+        verifiers,
+        upkeep,
+        ..
+    } = config.into_builder(services)?;
     // The keys first: a service without them would refuse everybody.
-    let credentials = Credentials::open(&config.data_dir, config.events.clone()).await?;
-    let trusted = Trusted::new(&config, &credentials.revocations).await?;
-    let metrics = metrics::start(&config, &trusted.verifier)?;
-    let store = Store::open(&config.data_dir).await?;
-    let settings = Settings::open(store.clone()).await?;
+    first_keys(&upkeep, &verifiers).await?;
+    let credentials = Credentials::new(stores, api_keys);
+    let metrics = metrics::start(&own, &verifiers)?;
+    let store = Store::open(&own.data_dir).await?;
+    let settings = Settings::open(store.clone(), about.issuers.clone()).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
-    let mut gate = Gate::builder(&config.realm)
-        .tokens(trusted.verifier.clone())
-        .api_keys(credentials.api_keys.clone())
+    let gate = builder
         .organisation_rules(settings.rules().clone())
         .audit(audit.clone())
-        .events(config.events.clone())
-        .trusted_proxies(config.front.proxies.clone())
-        .profile(config.profile);
-    if let Some(https) = &config.front.https {
-        gate = gate.https_only(https.clone());
-    }
-    if let Some(resource) = &config.resource {
-        gate = gate.protected_resource(resource.clone());
-    }
-    if let Some(certificates) = config.certificates.clone() {
-        gate = gate.certificates(certificates);
-    }
-    let gate = gate.build()?;
+        .build()?;
+    let proxies = gate.trusted_proxies().clone();
     let app = App {
         cases: CaseStore::new(store.clone()),
         credentials: credentials.clone(),
-        settings,
+        settings: settings.clone(),
         store: store.clone(),
         clock: Arc::new(SystemClock::new()),
         audit,
-        verifier: Arc::new(trusted.verifier),
-        issuer: trusted.source.development_issuer(),
+        verifiers: verifiers.into(),
+        issuer: own.issuer.clone(),
     };
-    let (router, routes) = routes::router(gate, app, &config.step_up)?;
+    let (router, routes) = routes::router(gate, app, &own.step_up)?;
     // Around everything that answers, the gate's refusals included: preflights carry no credentials,
     // and no answer goes without its header fields.
-    let Browser { headers, cors } = config.browser.clone();
+    let Browser { headers, cors } = own.browser.clone();
     for loosened in headers.loosened().iter().chain(cors.loosened()) {
         tracing::warn!(%loosened, "browsers are told something looser than by default");
     }
-    let headers = SecurityHeadersLayer::new(headers).with_proxies(config.front.proxies.clone());
+    let headers = SecurityHeadersLayer::new(headers).with_proxies(proxies);
     let router = router.layer(CorsPolicyLayer::new(cors)).layer(headers);
     let router = router.layer(MetricsLayer::new(metrics.clone()));
     for route in &routes {
@@ -111,42 +113,33 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         "the audit trail is kept in memory alone"
     );
 
-    if let Some(listen) = config.metrics {
-        metrics::serve(listen, metrics, config.limits, stop()).await?;
+    if let Some(listen) = own.metrics {
+        metrics::serve(listen, metrics, own.limits, stop()).await?;
     }
-    let listener = TcpListener::bind(config.listen).await?;
+    let listener = TcpListener::bind(own.listen).await?;
     let address = listener.local_addr()?;
-    tracing::info!(%address, profile = %config.profile, "listening");
-    if !address.ip().is_loopback() && config.tls.is_none() {
+    tracing::info!(%address, profile = %about.profile, "listening");
+    if !address.ip().is_loopback() && own.tls.is_none() {
         tracing::warn!("other machines can reach this address, and it speaks plain HTTP");
     }
-    greet(address, &config);
+    about.greet(address, &own);
     let maintenance = tokio::spawn(credentials.clone().maintain());
-    let (acceptor, _watch) = match &config.tls {
+    let in_step = tokio::spawn(settings.keep_in_step());
+    let (acceptor, _watch) = match &own.tls {
         Some(Tls { server, poll, .. }) => {
             let watch = server.watch(*poll)?;
             (Some(HandshakeAcceptor::new(server)), Some(watch))
         }
         None => (None, None),
     };
-    server::run(listener, acceptor, router, config.limits, stop()).await;
-    if let Source::Remote(client) = &trusted.source {
-        client.shutdown().await;
-    }
+    server::run(listener, acceptor, router, own.limits, stop()).await;
+    upkeep.shutdown().await;
     maintenance.abort();
+    in_step.abort();
     credentials.close().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// The folder is its owner's alone: the database holds what tenants wrote.
-fn make_data_dir(data_dir: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(data_dir)
 }
 
 /// Resolves when the process is told to stop: by SIGINT (Ctrl-C) or SIGTERM.
@@ -167,32 +160,52 @@ async fn stop() {
     signal::ctrl_c().await.ok();
 }
 
-/// What a person at a terminal wants to know. The first line is for programs too.
-#[expect(
-    clippy::print_stdout,
-    reason = "the address, which may be a free port, is the program's answer"
-)]
-fn greet(address: SocketAddr, config: &Config) {
-    let scheme = match config.tls {
-        Some(_) => "https",
-        None => "http",
-    };
-    println!("listening on {scheme}://{address}");
-    if !config.profile.is_development() {
-        return;
+/// What is said of the configuration after the gate was made of it.
+struct About {
+    profile: Profile,
+    modes: Vec<AuthenticationMode>,
+    issuers: Arc<[String]>,
+}
+
+impl About {
+    fn of(config: &GateConfig) -> Self {
+        Self {
+            profile: config.profile(),
+            modes: config.modes().to_vec(),
+            issuers: config.issuers().map(str::to_owned).collect(),
+        }
     }
-    match &config.trust {
-        Trust::Development => greet_owner(address, &config.data_dir),
-        Trust::Outside(tokens) => println!(
+
+    /// What a person at a terminal wants to know. The first line is for programs too.
+    #[expect(
+        clippy::print_stdout,
+        reason = "the address, which may be a free port, is the program's answer"
+    )]
+    fn greet(&self, address: SocketAddr, own: &Own) {
+        let scheme = match own.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        println!("listening on {scheme}://{address}");
+        if !self.profile.is_development() {
+            return;
+        }
+        if own.issuer.is_some() {
+            greet_owner(address, &own.data_dir);
+            return;
+        }
+        let modes: Vec<_> = self.modes.iter().map(|mode| mode.as_str()).collect();
+        println!(
             "
   This is the DEVELOPMENT profile: issuers on this machine are asked over plain HTTP.
   Never put it where others can reach it, and never keep real data in it.
 
-  issuer    {}
-  audience  {}
+  modes     {}
+  issuers   {}
 ",
-            tokens.issuer, tokens.audience,
-        ),
+            modes.join(", "),
+            self.issuers.join(", "),
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! What organisations demand of their people, as they set it.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use crate::store::{Store, StoreError};
 
 /// The most organisations that may have settings of their own.
 const MOST: usize = 10_000;
+
+/// How often it is looked whether another process changed something.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 /// The settings of one organisation. A list that is empty demands nothing.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -49,6 +53,9 @@ pub(crate) enum SettingsError {
         "a value cannot be demanded: issuers, classes, methods and domains are short plain names"
     )]
     Invalid,
+    /// An issuer whose tokens the service does not accept; with those that it does.
+    #[error("sso_issuers names an issuer whose tokens are not accepted here; accepted are: {}", .0.join(", "))]
+    UnknownIssuer(Arc<[String]>),
     #[error("too many organisations have settings of their own")]
     TooMany,
     #[error("the change was cut off")]
@@ -106,34 +113,30 @@ impl OrgSettings {
 pub(crate) struct Settings {
     store: Store,
     rules: OrganisationRules,
+    /// The issuers whose tokens the service accepts.
+    issuers: Arc<[String]>,
     /// What is in force. One change at a time.
-    known: Arc<Mutex<BTreeMap<OrgId, OrgSettings>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What was read at once.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// Of the last change.
+    version: i64,
+    all: BTreeMap<OrgId, OrgSettings>,
 }
 
 impl Settings {
-    /// Reads all of them and puts them in force.
-    pub(crate) async fn open(store: Store) -> Result<Self, SettingsError> {
-        let rows = sqlx::query("SELECT org, settings FROM org_settings")
-            .fetch_all(store.pool())
-            .await
-            .map_err(StoreError::from)?;
-        let mut known = BTreeMap::new();
-        for row in rows {
-            // Rules that cannot be read are not left out: the service does not start without them.
-            let read = || -> Option<(OrgId, OrgSettings)> {
-                let org = OrgId::new(row.try_get::<String, _>("org").ok()?).ok()?;
-                let text = row.try_get::<String, _>("settings").ok()?;
-                Some((org, serde_json::from_str(&text).ok()?))
-            };
-            let (org, settings) =
-                read().ok_or(StoreError::Corrupt("the settings of an organisation"))?;
-            known.insert(org, settings);
-        }
+    /// Reads all of them and puts them in force. Tokens are accepted of `issuers`.
+    pub(crate) async fn open(store: Store, issuers: Arc<[String]>) -> Result<Self, SettingsError> {
+        let known = Known::read(store.pool()).await?;
         let rules = OrganisationRules::new();
-        rules.replace(&all_rules(&known)?);
+        rules.replace(&all_rules(&known.all)?);
         Ok(Self {
             store,
             rules,
+            issuers,
             known: Arc::new(Mutex::new(known)),
         })
     }
@@ -145,12 +148,8 @@ impl Settings {
 
     /// The settings of one organisation.
     pub(crate) async fn get(&self, org: &OrgId) -> OrgSettings {
-        self.known
-            .lock()
-            .await
-            .get(org)
-            .cloned()
-            .unwrap_or_default()
+        let known = self.known.lock().await;
+        known.all.get(org).cloned().unwrap_or_default()
     }
 
     /// Changes the settings of one organisation: in the database, then in force. It is done as a whole,
@@ -160,38 +159,109 @@ impl Settings {
         org: &OrgId,
         change: SettingsChange,
     ) -> Result<OrgSettings, SettingsError> {
+        // An issuer that the service does not accept would shut everybody out, whoever asks included.
+        let mut named = change.sso_issuers.iter().flatten();
+        if named.any(|issuer| !self.issuers.contains(issuer)) {
+            return Err(SettingsError::UnknownIssuer(Arc::clone(&self.issuers)));
+        }
         let (settings, org) = (self.clone(), org.clone());
         let done = tokio::spawn(async move { settings.change_whole(&org, change).await });
         done.await.map_err(|_| SettingsError::CutOff)?
     }
 
+    /// One transaction that holds the write lock from its first statement, and reads what is there: of two
+    /// processes that change the same organisation at once, neither undoes what the other did.
     async fn change_whole(
         &self,
         org: &OrgId,
         change: SettingsChange,
     ) -> Result<OrgSettings, SettingsError> {
-        let mut known = self.known.lock().await;
-        let old = known.get(org).cloned();
+        let mut in_force = self.known.lock().await;
+        let begun = self.store.pool().begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(StoreError::from)?;
+        let mut known = Known::read(&mut *transaction).await?;
+        let old = known.all.get(org).cloned();
         let new = old.clone().unwrap_or_default().changed(change);
-        if old.is_none() && known.len() >= MOST {
+        if old.is_none() && known.all.len() >= MOST {
             return Err(SettingsError::TooMany);
         }
-        let mut all = known.clone();
-        all.insert(org.clone(), new.clone());
-        let rules = all_rules(&all)?;
+        known.all.insert(org.clone(), new.clone());
+        known.version = known.version.saturating_add(1);
+        let rules = all_rules(&known.all)?;
         let text = serde_json::to_string(&new).map_err(|_| SettingsError::Invalid)?;
         sqlx::query(
-            "INSERT INTO org_settings (org, settings) VALUES (?, ?)
-             ON CONFLICT (org) DO UPDATE SET settings = excluded.settings",
+            "INSERT INTO org_settings (org, settings, version) VALUES (?1, ?2, ?3)
+             ON CONFLICT (org) DO UPDATE SET settings = excluded.settings, version = excluded.version",
         )
         .bind(org.as_str())
         .bind(text)
-        .execute(self.store.pool())
+        .bind(known.version)
+        .execute(&mut *transaction)
         .await
         .map_err(StoreError::from)?;
+        transaction.commit().await.map_err(StoreError::from)?;
         self.rules.replace(&rules);
-        *known = all;
+        *in_force = known;
         Ok(new)
+    }
+
+    /// Puts in force what other processes changed: no later than [`LOOK`] after it was stored, while the
+    /// database answers. Until it is dropped.
+    pub(crate) async fn keep_in_step(self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Err(error) = self.look().await {
+                let error = &error as &dyn core::error::Error;
+                tracing::error!(error, "the settings of organisations were not read again");
+            }
+        }
+    }
+
+    /// One look. What cannot be read or be in force leaves in force what is.
+    async fn look(&self) -> Result<(), SettingsError> {
+        let mut in_force = self.known.lock().await;
+        if Known::newest(self.store.pool()).await? == in_force.version {
+            return Ok(());
+        }
+        let known = Known::read(self.store.pool()).await?;
+        self.rules.replace(&all_rules(&known.all)?);
+        *in_force = known;
+        Ok(())
+    }
+}
+
+impl Known {
+    async fn newest<'a>(
+        from: impl sqlx::Executor<'a, Database = sqlx::Sqlite>,
+    ) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT coalesce(max(version), 0) FROM org_settings")
+            .fetch_one(from)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// All of them, as they were at one moment.
+    async fn read<'a>(
+        from: impl sqlx::Executor<'a, Database = sqlx::Sqlite>,
+    ) -> Result<Self, StoreError> {
+        let rows = sqlx::query("SELECT org, settings, version FROM org_settings")
+            .fetch_all(from)
+            .await?;
+        let mut known = Self::default();
+        for row in rows {
+            // Rules that cannot be read are not left out: the service does not start without them.
+            let read = || -> Option<(OrgId, OrgSettings, i64)> {
+                let org = OrgId::new(row.try_get::<String, _>("org").ok()?).ok()?;
+                let text = row.try_get::<String, _>("settings").ok()?;
+                let version = row.try_get("version").ok()?;
+                Some((org, serde_json::from_str(&text).ok()?, version))
+            };
+            let (org, settings, version) =
+                read().ok_or(StoreError::Corrupt("the settings of an organisation"))?;
+            known.version = known.version.max(version);
+            known.all.insert(org, settings);
+        }
+        Ok(known)
     }
 }
 
@@ -204,3 +274,6 @@ fn all_rules(known: &BTreeMap<OrgId, OrgSettings>) -> Result<OrganisationRules, 
     }
     OrganisationRules::of_all(rules).map_err(|_| SettingsError::Invalid)
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,11 @@ const MIGRATIONS: &[&str] = &[
         settings TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ",
+    // By which other processes see that something was changed.
+    "
+    ALTER TABLE org_settings ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX org_settings_by_version ON org_settings (version);
+",
 ];
 
 /// Why the database did not do what was asked.

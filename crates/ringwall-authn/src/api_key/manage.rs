@@ -118,6 +118,16 @@ impl Drop for Forget<'_> {
 }
 
 impl ApiKeys {
+    /// The scopes that a request for a key means: `agent:*` written out. For a service that lets people give
+    /// out no more than they hold.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiKeyManagementError::Refused`], as [`create`](Self::create) would answer.
+    pub fn scopes_meant(&self, requested: &[Scope]) -> Result<Vec<Scope>, ApiKeyManagementError> {
+        self.0.catalogue.expand(requested)
+    }
+
     /// Makes a key and stores what has to be known of it.
     ///
     /// # Errors

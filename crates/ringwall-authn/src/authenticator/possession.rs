@@ -8,6 +8,7 @@ use ringwall_core::step::Step;
 
 use super::Inner;
 use super::denial::{Refused, Report, clock_unavailable};
+use crate::allowed_grants::GRANTS_LEFT_OUT;
 use crate::confirmation::{
     BoundToken, CertificateBinding, CertificateFault, Confirmation, Possession, ShownCertificate,
 };
@@ -117,6 +118,12 @@ impl Inner {
         held: Result<Arc<VerifiedToken>, Refused>,
     ) -> Result<Arc<VerifiedToken>, Denial> {
         let verified = held.map_err(|refused| self.deny(report, scheme, refused))?;
+        if verified.is_narrowed() {
+            let mut event = Self::event(report, EventKind::GrantsLeftOut, GRANTS_LEFT_OUT);
+            event.principal = Some(verified.principal().clone());
+            event.about = Some(Arc::from(verified.issuer()));
+            self.events.emit(event);
+        }
         let mut event = Self::event(
             report,
             EventKind::AuthenticationSucceeded,

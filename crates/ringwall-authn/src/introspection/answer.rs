@@ -71,6 +71,8 @@ pub(super) struct Good {
     pub(super) issued_at: Option<Timestamp>,
     /// When the token itself ends.
     pub(super) expires_at: Timestamp,
+    /// Whether the answer said more than its issuer may grant.
+    pub(super) is_narrowed: bool,
 }
 
 /// Why a token is refused, in fixed texts.
@@ -194,6 +196,7 @@ fn times(answer: &Answer, now: Timestamp) -> Result<Good, Refused> {
     Ok(Good {
         issued_at: past(answer.iat)?,
         expires_at,
+        is_narrowed: false,
     })
 }
 

@@ -19,6 +19,7 @@ use super::answer::{self, Demands, Good, Refused};
 use super::cache::{AnswerCache, Kept};
 use super::policy::IntrospectionAuthenticatorBuilder;
 use super::{IntrospectionTransport, IntrospectionUnavailable};
+use crate::allowed_grants::{AllowedGrants, GRANTS_LEFT_OUT};
 use crate::bearer::{BearerSource, Presented};
 use crate::revocation::{Revocations, TokenFacts};
 
@@ -52,6 +53,7 @@ pub(super) struct Inner {
     pub(super) audiences: Vec<Box<str>>,
     pub(super) org: Option<OrgId>,
     pub(super) org_member: Option<Box<str>>,
+    pub(super) allowed: AllowedGrants,
     pub(super) source: BearerSource,
     pub(super) lifetime: Duration,
     pub(super) cache: AnswerCache,
@@ -211,13 +213,14 @@ impl Inner {
             believed_until: now.checked_add(self.lifetime).unwrap_or(now),
             now,
         };
-        let (principal, good) = match answer::read(&body, &demands) {
+        let (mut principal, mut good) = match answer::read(&body, &demands) {
             Ok(read) => read,
             Err(Refused::Answer) => {
                 return Err(self.unavailable(report, Refused::Answer.cause(), RETRY_AFTER));
             }
             Err(refused) => return Err(self.bad(report, refused.cause())),
         };
+        good.is_narrowed = self.allowed.narrow(&mut principal);
         let principal = VerifiedPrincipal::attest(principal, Attest::i_have_verified_this());
         // Counted from the question: what the issuer took back after it was asked may be missing.
         let until = asked_at.saturating_add(self.lifetime);
@@ -254,6 +257,12 @@ impl Inner {
             return Err(self.bad(report, "the token has expired"));
         }
         self.check_revocation(report, principal, good.issued_at)?;
+        if good.is_narrowed {
+            let mut event = Self::event(report, EventKind::GrantsLeftOut, GRANTS_LEFT_OUT);
+            event.principal = Some(principal.clone());
+            event.about = Some(Arc::clone(&self.issuer));
+            self.events.emit(event);
+        }
         let mut event = Self::event(
             report,
             EventKind::AuthenticationSucceeded,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use ringwall_core::clock::{MonotonicClock, SystemClock, WallClock};
 use ringwall_core::event::{DiscardEvents, EventSink};
-use ringwall_core::principal::OrgId;
+use ringwall_core::principal::{OrgId, Scope};
 
 use super::IntrospectionTransport;
 use super::authenticator::{Inner, IntrospectionAuthenticator};
 use super::cache::AnswerCache;
+use crate::allowed_grants::AllowedGrants;
 use crate::bearer::BearerSource;
 use crate::revocation::{NoRevocations, Revocations};
 
@@ -49,6 +50,7 @@ pub struct IntrospectionAuthenticatorBuilder {
     audiences: Vec<Box<str>>,
     org: Option<OrgId>,
     org_member: Option<Box<str>>,
+    allowed: AllowedGrants,
     source: BearerSource,
     lifetime: Duration,
     cached: usize,
@@ -72,6 +74,7 @@ impl IntrospectionAuthenticatorBuilder {
             audiences: vec![audience.into()],
             org: None,
             org_member: None,
+            allowed: AllowedGrants::default(),
             source: BearerSource::default(),
             lifetime: DEFAULT_ANSWER_LIFETIME,
             cached: DEFAULT_CACHED,
@@ -100,6 +103,14 @@ impl IntrospectionAuthenticatorBuilder {
     /// trusted with all that it names.
     pub fn org_member(mut self, member: &str) -> Self {
         self.org_member = Some(member.into());
+        self
+    }
+
+    /// The scopes that this issuer may grant; any unless set. What an answer says beyond them is left out and
+    /// reported, as with
+    /// [`IssuerPolicyBuilder::allowed_scopes`](crate::IssuerPolicyBuilder::allowed_scopes).
+    pub fn allowed_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.allowed.scopes = Some(scopes.into_iter().collect());
         self
     }
 
@@ -182,6 +193,7 @@ impl IntrospectionAuthenticatorBuilder {
             audiences: self.audiences,
             org: self.org,
             org_member: self.org_member,
+            allowed: self.allowed,
             source: self.source,
             lifetime: self.lifetime,
             cache,

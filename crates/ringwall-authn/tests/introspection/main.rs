@@ -15,7 +15,7 @@ use ringwall_authn::{MemoryRevocations, Revocations};
 use ringwall_core::clock::{ManualClock, SystemClock, Timestamp, WallClock as _};
 use ringwall_core::denial::Denial;
 use ringwall_core::event::{EventKind, MemoryEvents};
-use ringwall_core::principal::{OrgId, PrincipalKind, VerifiedPrincipal};
+use ringwall_core::principal::{OrgId, PrincipalKind, Scope, VerifiedPrincipal};
 use ringwall_core::profile::Profile;
 use ringwall_core::request::RequestView;
 use ringwall_core::secret::SecretString;
@@ -505,4 +505,21 @@ async fn over_http_the_service_shows_its_own_credentials_and_believes_200_alone(
     }
     drop(server);
     assert_eq!(status("opaque-token").await, 503);
+}
+
+#[tokio::test]
+async fn an_issuer_grants_no_more_than_it_was_allowed() {
+    let read = Scope::new("read").unwrap();
+    let site = Site::with(|builder| builder.allowed_scopes([read.clone()]));
+    for _ in 0..2 {
+        let principal = site.ask("abc").await.unwrap();
+        assert!(principal.scopes.iter().eq([&read]));
+    }
+    assert_eq!(
+        (site.asked(), site.events.count(EventKind::GrantsLeftOut)),
+        (1, 2)
+    );
+    site.says(with("scope", "read".into()));
+    assert!(site.ask("def").await.is_ok());
+    assert_eq!(site.events.count(EventKind::GrantsLeftOut), 2);
 }

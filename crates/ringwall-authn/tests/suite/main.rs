@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod allowed_grants;
+#[cfg(test)]
 mod binding;
 #[cfg(test)]
 mod cache;

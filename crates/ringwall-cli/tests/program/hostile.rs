@@ -246,3 +246,38 @@ fn a_secret_is_read_from_a_small_file_and_from_nothing_else() {
         assert!(refused.stderr.contains(told), "{refused:?}");
     }
 }
+
+#[test]
+fn an_option_that_no_store_of_the_command_has_a_use_for_is_refused() {
+    let world = World::empty();
+    let sqlite = format!("sqlite:{}", world.path("ringwall.sqlite"));
+    let token = ["revoke", "token", "--issuer", "i", "--token-id", "t"];
+    let list = ["apikey", "list", "--org", "acme"];
+    let org = ["revoke", "org", "--org", "acme", "--yes"];
+    for (words, store, more) in [
+        (&list[..], sqlite.as_str(), &["--schema", "x"][..]),
+        (&list, &sqlite, &["--root-certificates", "x.pem"]),
+        (&list, &sqlite, &["--permit-clear-text"]),
+        (&["migrate"], &sqlite, &["--schema", "x"]),
+        (&token, &sqlite, &["--redis-prefix", "x"]),
+        (&token, "redis://localhost", &["--schema", "x"]),
+        (
+            &token,
+            "redis://localhost",
+            &["--root-certificates", "pepper"],
+        ),
+        (&token, "postgres://u@localhost/d", &["--redis-prefix", "x"]),
+        (&org, &sqlite, &["--redis-prefix", "x"]),
+        (
+            &org,
+            &sqlite,
+            &["--log", "redis://localhost", "--schema", "x"],
+        ),
+    ] {
+        let mut all = words.to_vec();
+        all.extend(["--store", store]);
+        all.extend(more);
+        let refused = world.bare(&all, "").refused(2);
+        assert!(refused.stderr.contains(" is for "), "{all:?}: {refused:?}");
+    }
+}

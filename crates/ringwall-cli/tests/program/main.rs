@@ -8,8 +8,12 @@ mod files;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod revocations;
+#[cfg(test)]
 mod runner;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod service_keys;
 #[cfg(test)]
 mod tls;

@@ -300,6 +300,9 @@ async fn revocations_go_to_redis() {
     ] {
         let mut all = vec!["revoke"];
         all.extend(words);
+        if words.contains(&"key") {
+            all.push("--yes");
+        }
         all.extend(issuer);
         all.extend(["--store", &redis.url, "--redis-prefix", &redis.prefix]);
         world.bare(&all, "").done();

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use ringwall_authn::api_key::{ApiKeyStore, PepperId};
 use ringwall_authn::{
-    ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, ApiKeyPrefix, ApiKeys, MemoryApiKeys,
-    SecretHasher,
+    ApiKeyAuthenticator, ApiKeyPrefix, ApiKeys, ApiKeysBuilder, MemoryApiKeys, SecretHasher,
 };
 use ringwall_core::principal::{Scope, Tenant};
 use ringwall_core::secret::SecretString;
 
 use super::rights::{self, Names};
 use super::section::Section;
-use super::tokens::is_free;
+use super::token_place::is_free;
 
 /// The most static keys: a development machine has a few.
 const MAX_STATIC_KEYS: usize = 64;
@@ -24,7 +23,8 @@ pub(super) struct ApiKeysConfig {
     pub(super) header: String,
     prefix: ApiKeyPrefix,
     hasher: SecretHasher,
-    is_peppered: bool,
+    /// The setting by which whoever can write the table of keys can add one, if there is one.
+    pub(super) trusts_table_by: Option<&'static str>,
     scopes: Option<Vec<Scope>>,
     cached: usize,
     staleness: Duration,
@@ -54,7 +54,7 @@ impl fmt::Debug for ApiKeysConfig {
 
 impl ApiKeysConfig {
     /// Reads the section. `None` when there is a fault.
-    pub(super) fn read(mut section: Section<'_, '_>, names: &Names) -> Option<Self> {
+    pub(super) fn read(mut section: Section<'_>, names: &Names) -> Option<Self> {
         let header = section.text("header");
         section.unless_set("header", ringwall_authn::api_key::API_KEY_HEADER);
         let header = header.unwrap_or_else(|| ringwall_authn::api_key::API_KEY_HEADER.to_owned());
@@ -67,7 +67,6 @@ impl ApiKeysConfig {
             "2 to 16 lower-case letters and digits, such as pak",
         );
         section.unless_set("prefix", ApiKeyPrefix::default().as_str());
-        let is_peppered = section.has("pepper");
         let hasher = hasher(&mut section);
         let scopes = section
             .has("scopes")
@@ -87,8 +86,8 @@ impl ApiKeysConfig {
         Some(Self {
             header,
             prefix: prefix.unwrap_or_default(),
-            hasher: hasher?,
-            is_peppered,
+            hasher: hasher.0?,
+            trusts_table_by: hasher.1,
             scopes,
             cached: usize::try_from(cached).unwrap_or(usize::MAX),
             staleness,
@@ -103,18 +102,8 @@ impl ApiKeysConfig {
         })
     }
 
-    /// Whether the table of keys alone is not enough to add one.
-    pub(super) const fn is_peppered(&self) -> bool {
-        self.is_peppered
-    }
-
     /// The keys, in `store`.
-    pub(super) fn build(
-        self,
-        store: Arc<dyn ApiKeyStore>,
-        change: impl FnOnce(ringwall_authn::ApiKeysBuilder) -> ringwall_authn::ApiKeysBuilder,
-    ) -> Result<(ApiKeys, ApiKeyAuthenticatorBuilder), ringwall_authn::api_key::InvalidApiKeyHeader>
-    {
+    pub(super) fn into_builder(self, store: Arc<dyn ApiKeyStore>) -> ApiKeysBuilder {
         let mut builder = ApiKeys::builder(store, self.hasher)
             .prefix(self.prefix)
             .cached(self.cached)
@@ -130,9 +119,7 @@ impl ApiKeysConfig {
         if self.accepts_imported || self.static_keys.is_some() {
             builder = builder.accept_imported();
         }
-        let keys = change(builder).build();
-        let authenticator = ApiKeyAuthenticator::builder(keys.clone()).header(&self.header)?;
-        Ok((keys, authenticator))
+        builder
     }
 }
 
@@ -142,7 +129,9 @@ fn is_field(name: &str) -> bool {
     ApiKeyAuthenticator::builder(keys).header(name).is_ok() && is_free(&name.to_ascii_lowercase())
 }
 
-fn hasher(section: &mut Section<'_, '_>) -> Option<SecretHasher> {
+/// How secrets are hashed, and the setting that leaves the table of keys to be trusted, if there is one. No
+/// hasher when there is a fault.
+fn hasher(section: &mut Section<'_>) -> (Option<SecretHasher>, Option<&'static str>) {
     let is_development = section.profile().is_development();
     let has_pepper = section.has("pepper");
     let hash = section.text("hash");
@@ -158,10 +147,26 @@ fn hasher(section: &mut Section<'_, '_>) -> Option<SecretHasher> {
     section.unless_set("hash", if is_peppered { "hmac-sha256" } else { "sha256" });
     if !is_peppered {
         let problem = "is for hash = \"hmac-sha256\"";
-        let keys = ["pepper", "pepper_id", "earlier_peppers"];
+        let keys = [
+            "pepper",
+            "pepper_id",
+            "earlier_peppers",
+            "accept_unpeppered",
+        ];
         section.refuse(&keys, problem, "leave it out, or hash");
-        return Some(SecretHasher::sha256());
+        return (Some(SecretHasher::sha256()), Some("api_keys.hash"));
     }
+    let accepts_unpeppered = section.flag("accept_unpeppered", false);
+    let hasher = peppered(section, has_pepper);
+    if accepts_unpeppered {
+        let hasher = hasher.map(SecretHasher::accept_unpeppered);
+        (hasher, Some("api_keys.accept_unpeppered"))
+    } else {
+        (hasher, None)
+    }
+}
+
+fn peppered(section: &mut Section<'_>, has_pepper: bool) -> Option<SecretHasher> {
     if !has_pepper {
         let problem = "is missing: whoever can write the table of keys could add one";
         let remedy = "name a secret of 32 random bytes, or write hash = \"sha256\"";
@@ -216,7 +221,7 @@ fn hasher(section: &mut Section<'_, '_>) -> Option<SecretHasher> {
 }
 
 impl StaticKeys {
-    fn read(mut section: Section<'_, '_>, names: &Names) -> Option<Self> {
+    fn read(mut section: Section<'_>, names: &Names) -> Option<Self> {
         if !section.profile().is_development() {
             let problem =
                 "holds keys of the configuration, which are for the development profile only";

@@ -21,7 +21,7 @@ enum Identities {
 
 /// Reads the section. `None` when there is a fault.
 pub(super) fn read(
-    mut section: Section<'_, '_>,
+    mut section: Section<'_>,
     front: &Front,
     names: &Names,
 ) -> Option<CertificateAuthenticatorBuilder> {
@@ -95,7 +95,7 @@ pub(super) fn read(
     Some(builder)
 }
 
-fn rule(identities: Identities, section: &mut Section<'_, '_>) -> Option<IdentityRule> {
+fn rule(identities: Identities, section: &mut Section<'_>) -> Option<IdentityRule> {
     let remedy = "write the trust domain of your workloads, such as example.org";
     match identities {
         Identities::Dns => Some(IdentityRule::dns()),
@@ -111,7 +111,7 @@ fn rule(identities: Identities, section: &mut Section<'_, '_>) -> Option<Identit
 }
 
 /// What a proxy that ends TLS says of the certificate that it verified.
-fn header(section: &mut Section<'_, '_>) -> Option<IdentityHeader> {
+fn header(section: &mut Section<'_>) -> Option<IdentityHeader> {
     let name = section.text("header")?;
     if name.eq_ignore_ascii_case("x-forwarded-client-cert") {
         return Some(IdentityHeader::forwarded_client_cert());
@@ -127,7 +127,7 @@ fn header(section: &mut Section<'_, '_>) -> Option<IdentityHeader> {
 fn mapping(
     name: &str,
     identities: Identities,
-    mut section: Section<'_, '_>,
+    mut section: Section<'_>,
     names: &Names,
 ) -> Option<CertificateMapping> {
     let mapping = match identities {

@@ -33,7 +33,13 @@ pub enum SettingSource {
         /// The old name.
         name: Arc<str>,
     },
-    /// What the service itself gave: see [`Services`](crate::config::Services).
+    /// An argument of the service's command line.
+    Argument {
+        /// The option, such as `--issuer`.
+        name: Arc<str>,
+    },
+    /// What the service itself gave: see [`Services`](crate::config::Services), and
+    /// [`default_to`](crate::config::SettingsSection::default_to).
     Services,
     /// Nowhere: it was not set.
     Unset,
@@ -55,6 +61,7 @@ impl fmt::Display for SettingSource {
                 }
             }
             Self::OldName { name } => write!(f, "{} (an old name)", name.escape_debug()),
+            Self::Argument { name } => write!(f, "{}", name.escape_debug()),
             Self::Services => f.write_str("the service"),
             Self::Unset => f.write_str("not set"),
         }

@@ -3,7 +3,7 @@
 use ringwall_transport::{ForwardingHeader, TrustedProxies};
 
 use super::section::Section;
-use super::tokens::is_header_name;
+use super::token_place::is_header_name;
 use crate::https::HttpsOnly;
 
 /// What stands in front of the service.
@@ -23,7 +23,7 @@ pub(super) struct Front {
 impl Front {
     /// Reads the section. Plain HTTP is refused unless it says otherwise, or nobody else is in front of a
     /// development machine.
-    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
         let networks = section.texts("trusted_proxies").unwrap_or_default();
         let header = section.text("forwarding_header");
         section.unless_set("forwarding_header", "x-forwarded");

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::section::Section;
+use super::tree::Table;
 
 /// One way to authenticate. Several may stand side by side; a request that presents two credentials is
 /// refused.
@@ -14,12 +15,20 @@ pub enum AuthenticationMode {
     Jwt,
     /// By a client certificate: the section `certificates`.
     Mtls,
+    /// By a token that only its issuer can read: the section `introspection` (RFC 7662).
+    Introspection,
     /// By nothing. Alone, and in the development profile only: the section `unchecked`.
     None,
 }
 
 impl AuthenticationMode {
-    const ALL: [Self; 4] = [Self::ApiKey, Self::Jwt, Self::Mtls, Self::None];
+    const ALL: [Self; 5] = [
+        Self::ApiKey,
+        Self::Jwt,
+        Self::Mtls,
+        Self::Introspection,
+        Self::None,
+    ];
 
     /// The name in a configuration.
     #[must_use]
@@ -28,6 +37,7 @@ impl AuthenticationMode {
             Self::ApiKey => "api_key",
             Self::Jwt => "jwt",
             Self::Mtls => "mtls",
+            Self::Introspection => "introspection",
             Self::None => "none",
         }
     }
@@ -38,6 +48,7 @@ impl AuthenticationMode {
             Self::ApiKey => "api_keys",
             Self::Jwt => "tokens",
             Self::Mtls => "certificates",
+            Self::Introspection => "introspection",
             Self::None => "unchecked",
         }
     }
@@ -49,9 +60,24 @@ impl fmt::Display for AuthenticationMode {
     }
 }
 
+/// Whether what stands in the section of this name would be read: it is of no mode, or of one that is on.
+pub(super) fn has_effect(top: &Table, section: &str) -> bool {
+    let mut modes = AuthenticationMode::ALL.into_iter();
+    let Some(mode) = modes.find(|mode| mode.section() == section) else {
+        return true;
+    };
+    is_on(top, mode)
+}
+
+/// Whether `modes` names it, wherever that stands.
+pub(super) fn is_on(top: &Table, mode: AuthenticationMode) -> bool {
+    let words = top.get("modes").and_then(|entry| entry.node.words());
+    words.is_some_and(|words| words.iter().any(|word| word == mode.as_str()))
+}
+
 /// Takes the modes, each once, and refuses the sections of the others.
-pub(super) fn read(top: &mut Section<'_, '_>) -> Vec<AuthenticationMode> {
-    const REMEDY: &str = "name api_key, jwt or mtls, or several";
+pub(super) fn read(top: &mut Section<'_>) -> Vec<AuthenticationMode> {
+    const REMEDY: &str = "name api_key, jwt, mtls or introspection, or several";
     let known = |name: String| {
         let modes = AuthenticationMode::ALL.into_iter();
         modes
@@ -67,8 +93,11 @@ pub(super) fn read(top: &mut Section<'_, '_>) -> Vec<AuthenticationMode> {
         );
         return Vec::new();
     }
-    let Some(mut modes) = top.parsed_texts("modes", known, "modes: api_key, jwt, mtls or none")
-    else {
+    let Some(mut modes) = top.parsed_texts(
+        "modes",
+        known,
+        "modes: api_key, jwt, mtls, introspection or none",
+    ) else {
         return Vec::new();
     };
     modes.sort_unstable();

@@ -2,7 +2,7 @@
 
 use ringwall_core::principal::OrgId;
 
-use super::Issuers;
+use super::judge::Issuers;
 use super::section::Section;
 use crate::organisation::{OrganisationRule, OrganisationRules};
 
@@ -10,7 +10,7 @@ use crate::organisation::{OrganisationRule, OrganisationRules};
 const OTHERS: &str = "*";
 
 /// Reads the sections. `issuers` are those whose tokens are accepted.
-pub(super) fn read(mut section: Section<'_, '_>, issuers: &Issuers) -> OrganisationRules {
+pub(super) fn read(mut section: Section<'_>, issuers: &Issuers) -> OrganisationRules {
     let mut rules = OrganisationRules::new();
     for name in section.keys() {
         let Some(rule) = rule(section.child(&name), issuers) else {
@@ -42,7 +42,7 @@ pub(super) fn read(mut section: Section<'_, '_>, issuers: &Issuers) -> Organisat
 }
 
 /// `None` when there is a fault.
-fn rule(mut section: Section<'_, '_>, issuers: &Issuers) -> Option<OrganisationRule> {
+fn rule(mut section: Section<'_>, issuers: &Issuers) -> Option<OrganisationRule> {
     type Add = fn(OrganisationRule, &[String]) -> Result<OrganisationRule, crate::Error>;
     let demands: [(&str, Add, &str); 4] = [
         (

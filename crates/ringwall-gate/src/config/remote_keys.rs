@@ -43,7 +43,7 @@ pub(super) struct RemoteKeys {
 
 impl RemoteKeys {
     /// Takes the settings. `None` when there is a fault that leaves nothing to fetch with.
-    pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Self> {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let profile = section.profile();
         let url = section.url("jwks_url");
         if let Some(Err(error)) = url.as_deref().map(|url| Endpoint::new(url, profile)) {
@@ -52,7 +52,7 @@ impl RemoteKeys {
             section.fault("jwks_url", problem, remedy);
         }
         let policy = refresh_policy(section);
-        let fetcher = fetcher(section)?;
+        let fetcher = fetcher(section, "jwks_networks", "jwks_root_certificates")?;
         Some(Self {
             url,
             policy,
@@ -88,7 +88,7 @@ impl RemoteKeys {
     }
 }
 
-fn refresh_policy(section: &mut Section<'_, '_>) -> RefreshPolicy {
+fn refresh_policy(section: &mut Section<'_>) -> RefreshPolicy {
     let unless_set = RefreshPolicy::default();
     let mut seconds = |key, range, unless_set: Duration| {
         let unless_set = u32::try_from(unless_set.as_secs()).unwrap_or(u32::MAX);
@@ -123,17 +123,22 @@ fn refresh_policy(section: &mut Section<'_, '_>) -> RefreshPolicy {
     policy
 }
 
-fn fetcher(section: &mut Section<'_, '_>) -> Option<HttpFetcher> {
+/// How something is fetched, of which these two settings say where it may be and who vouches for it.
+pub(super) fn fetcher(
+    section: &mut Section<'_>,
+    networks: &str,
+    roots: &str,
+) -> Option<HttpFetcher> {
     let mut builder = HttpFetcher::builder();
-    for network in section.texts("jwks_networks").unwrap_or_default() {
+    for network in section.texts(networks).unwrap_or_default() {
         builder = builder.allow_network(&network);
     }
-    if let Some(path) = section.text("jwks_root_certificates") {
+    if let Some(path) = section.text(roots) {
         match file::read_bytes(path.as_ref(), MAX_CERTIFICATE_BYTES) {
             Ok(pem) => builder = builder.root_certificates_pem(pem),
             Err(fault) => {
                 let remedy = "name a PEM file with the certificate of the authority";
-                section.fault("jwks_root_certificates", fault.to_string(), remedy);
+                section.fault(roots, fault.to_string(), remedy);
             }
         }
     }
@@ -143,12 +148,12 @@ fn fetcher(section: &mut Section<'_, '_>) -> Option<HttpFetcher> {
             let (key, problem, remedy) = match &error {
                 // Its text would repeat what was written.
                 HttpFetcherError::Network(_) => (
-                    "jwks_networks",
+                    networks,
                     "holds what is not a network".to_owned(),
                     "write the network of the issuer, such as 10.20.0.7/32",
                 ),
                 HttpFetcherError::PlatformRoots(_) => (
-                    "jwks_root_certificates",
+                    roots,
                     error.to_string(),
                     "install the package ca-certificates, so that there are any",
                 ),
@@ -156,7 +161,7 @@ fn fetcher(section: &mut Section<'_, '_>) -> Option<HttpFetcher> {
                 | HttpFetcherError::NoRootCertificates
                 | HttpFetcherError::Client(_)
                 | _ => (
-                    "jwks_root_certificates",
+                    roots,
                     error.to_string(),
                     "name a PEM file with the certificate of the authority",
                 ),

@@ -2,7 +2,7 @@
 
 use ringwall_authn::ProtectedResource;
 
-use super::Issuers;
+use super::judge::Issuers;
 use super::rights::{self, Names};
 use super::section::Section;
 
@@ -11,7 +11,7 @@ const REMEDY: &str =
 
 /// The metadata. `None` when there is a fault.
 pub(super) fn read(
-    mut section: Section<'_, '_>,
+    mut section: Section<'_>,
     issuers: &Issuers,
     realm: &str,
     names: &Names,

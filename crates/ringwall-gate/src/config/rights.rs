@@ -13,7 +13,7 @@ pub(super) struct Names(BTreeMap<String, Scope>);
 
 impl Names {
     /// Reads the section.
-    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
         let mut names = BTreeMap::new();
         for key in section.keys() {
             let Some(text) = section.text(&key) else {
@@ -39,7 +39,7 @@ impl Names {
 
 /// A list of scopes. `*`, in development, is written out as all of the section `scopes`: what is compared
 /// holds no wildcard.
-pub(super) fn scopes(section: &mut Section<'_, '_>, key: &str, names: &Names) -> Vec<Scope> {
+pub(super) fn scopes(section: &mut Section<'_>, key: &str, names: &Names) -> Vec<Scope> {
     let scopes = section.parsed_texts(key, Scope::new, "scopes, such as runs:read");
     let mut scopes = scopes.unwrap_or_default();
     let count = scopes.len();
@@ -60,13 +60,45 @@ pub(super) fn scopes(section: &mut Section<'_, '_>, key: &str, names: &Names) ->
 }
 
 /// The roles of a caller.
-pub(super) fn roles(section: &mut Section<'_, '_>) -> Vec<Role> {
-    let roles = section.parsed_texts("roles", Role::new, "roles, such as analyst");
-    roles.unwrap_or_default()
+pub(super) fn roles(section: &mut Section<'_>) -> Vec<Role> {
+    role_list(section, "roles").unwrap_or_default()
+}
+
+/// A list of roles; `None` when it is absent.
+fn role_list(section: &mut Section<'_>, key: &str) -> Option<Vec<Role>> {
+    section.parsed_texts(key, Role::new, "roles, such as analyst")
+}
+
+/// What an issuer may grant. `None` is anything.
+#[derive(Debug, Default)]
+pub(super) struct Allowed {
+    pub(super) scopes: Option<Vec<Scope>>,
+    pub(super) roles: Option<Vec<Role>>,
+}
+
+impl Allowed {
+    /// Reads both lists. Where roles grant scopes, the one is worth nothing without the other.
+    pub(super) fn read(section: &mut Section<'_>, names: &Names, roles_grant: bool) -> Self {
+        let scopes = allowed_scopes(section, names);
+        let has_roles = section.has("allowed_roles");
+        let roles = role_list(section, "allowed_roles");
+        if scopes.is_some() && !has_roles && roles_grant {
+            let problem = "is missing: role_scopes grants scopes by roles, and the issuer could give any role";
+            let remedy = "name the roles that it may give, or write an empty list";
+            section.fault("allowed_roles", problem, remedy);
+        }
+        Self { scopes, roles }
+    }
+}
+
+/// The scopes that an issuer may grant; `None` is any.
+pub(super) fn allowed_scopes(section: &mut Section<'_>, names: &Names) -> Option<Vec<Scope>> {
+    let is_there = section.has("allowed_scopes");
+    is_there.then(|| scopes(section, "allowed_scopes", names))
 }
 
 /// Which scopes roles grant.
-pub(super) fn role_scopes(mut section: Section<'_, '_>, names: &Names) -> RoleScopes {
+pub(super) fn role_scopes(mut section: Section<'_>, names: &Names) -> RoleScopes {
     let mut granted = RoleScopes::new();
     for key in section.keys() {
         let scopes = scopes(&mut section, &key, names);
@@ -82,7 +114,7 @@ pub(super) fn role_scopes(mut section: Section<'_, '_>, names: &Names) -> RoleSc
 }
 
 /// Whose data a caller reaches.
-pub(super) fn tenant(section: &mut Section<'_, '_>) -> Option<Tenant> {
+pub(super) fn tenant(section: &mut Section<'_>) -> Option<Tenant> {
     let remedy = "write it as your tenants are named";
     let org = section.text("org").map(OrgId::new);
     let project = section.text("project").map(ProjectId::new);

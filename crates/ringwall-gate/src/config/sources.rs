@@ -10,7 +10,7 @@ use super::environment::{self, Variables};
 use super::fault::{ConfigFaults, Faults, SettingSource};
 use super::old_names::{self, OldNameUse};
 use super::settings::SETTINGS;
-use super::tree::{self, Table};
+use super::tree::{self, Entry, Node, Table};
 use super::{fault, file};
 
 /// The longest configuration: many times what all settings need.
@@ -36,6 +36,8 @@ pub struct ConfigSources {
     text: Text,
     prefix: Option<String>,
     variables: Variables,
+    /// The options of the command line with the settings that they are for.
+    arguments: Vec<(Arc<str>, String, String)>,
     reads_old_names: bool,
     of_service: Vec<String>,
 }
@@ -87,6 +89,16 @@ impl ConfigSources {
     /// cannot be written so. An unknown one is a fault.
     pub fn environment(mut self, prefix: &str) -> Self {
         self.prefix = Some(prefix.to_owned());
+        self
+    }
+
+    /// What an option of the service's command line says of a setting, such as `--issuer` of
+    /// `tokens.issuer`: it goes before variables and the file. It is written as in a variable.
+    ///
+    /// Every user of the machine can read command lines, so an argument for a secret is a fault.
+    pub fn argument(mut self, option: &str, setting: &str, value: impl Into<String>) -> Self {
+        let argument = (Arc::from(option), setting.to_owned(), value.into());
+        self.arguments.push(argument);
         self
     }
 
@@ -163,6 +175,9 @@ impl ConfigSources {
                 );
             }
         }
+        for (name, setting, value) in self.arguments {
+            put_argument(&mut table, name, &setting, value, &mut faults);
+        }
         for name in &self.of_service {
             if is_ours(name) {
                 let field = fault::shown(name);
@@ -188,6 +203,35 @@ impl ConfigSources {
             old_names,
         };
         Ok((written, faults))
+    }
+}
+
+/// What an argument says, in the place of what is there.
+fn put_argument(
+    table: &mut Table,
+    name: Arc<str>,
+    setting: &str,
+    value: String,
+    faults: &mut Faults,
+) {
+    let source = SettingSource::Argument { name };
+    let is_secret = SETTINGS
+        .iter()
+        .any(|known| known.name() == setting && known.is_secret());
+    if is_secret {
+        let problem = "is a secret, which every user of the machine could read";
+        let remedy = "name a file or a variable in the configuration";
+        faults.add(setting, source, problem, remedy);
+        return;
+    }
+    let path: Vec<String> = setting.split('.').map(str::to_owned).collect();
+    let entry = Entry {
+        node: Node::Raw(value),
+        source: source.clone(),
+    };
+    if let Err(problem) = tree::put(table, &path, entry) {
+        let remedy = "write it into the configuration, and not as an argument";
+        faults.add(setting, source, problem, remedy);
     }
 }
 

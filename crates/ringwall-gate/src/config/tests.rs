@@ -2,9 +2,11 @@
 
 use super::*;
 
+mod cases;
 mod faults;
 mod gates;
 mod names;
+mod own;
 mod property;
 mod settings;
 

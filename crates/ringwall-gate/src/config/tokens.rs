@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringwall_authn::{BearerSource, ClaimPath, IssuerPolicyBuilder};
+use ringwall_authn::IssuerPolicyBuilder;
 use ringwall_core::event::DiscardEvents;
 use ringwall_core::principal::OrgId;
 use ringwall_core::step::Step;
@@ -14,10 +14,13 @@ use ringwall_jose::{
 };
 use ringwall_jwks_client::IssuerUrl;
 
+use super::claim_names::ClaimNames;
 use super::fault::SettingSource;
 use super::provider::Provider;
 use super::remote_keys::{self, RemoteKeys};
+use super::rights::{Allowed, Names};
 use super::section::Section;
+use super::token_place::TokenPlace;
 
 /// An issuer and its keys.
 #[derive(Debug)]
@@ -34,26 +37,13 @@ pub(super) struct Tokens {
     pub(super) org: Option<OrgId>,
     pub(super) any_org: bool,
     claims: ClaimNames,
+    allowed: Allowed,
     /// `None` permits all that are not symmetric.
     algorithms: Option<Vec<Algorithm>>,
     clock_skew: Duration,
     max_lifetime: Duration,
     /// Whether agents may act on behalf of people (`act`, RFC 8693 §4.1).
     accept_actor: bool,
-}
-
-/// Where requests carry the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TokenPlace {
-    pub(super) header: String,
-    /// `None` when the token is there alone.
-    pub(super) scheme: Option<String>,
-}
-
-impl TokenPlace {
-    pub(super) fn source(&self) -> BearerSource {
-        BearerSource::header(&self.header, self.scheme.as_deref())
-    }
 }
 
 /// Where the keys of the issuer are.
@@ -71,19 +61,9 @@ pub(super) enum Keys {
     Shared(Arc<StaticKeys>),
 }
 
-/// Where in the claims things are, as far as it was said.
-#[derive(Debug, Default)]
-struct ClaimNames {
-    subject: Option<ClaimPath>,
-    scopes: Option<Vec<ClaimPath>>,
-    roles: Option<Vec<ClaimPath>>,
-    org: Option<ClaimPath>,
-    project: Option<ClaimPath>,
-}
-
 impl Tokens {
     /// Reads one issuer. `None` when there is a fault.
-    pub(super) fn read(mut section: Section<'_, '_>) -> Option<Self> {
+    pub(super) fn read(mut section: Section<'_>, names: &Names, roles_grant: bool) -> Option<Self> {
         let is_shared = section.has("hmac_secret");
         let provider = section.parsed("provider", Provider::NAMES);
         // Nobody signs RFC 9068 tokens with a shared secret.
@@ -111,7 +91,8 @@ impl Tokens {
             section.fault("any_org", problem, "leave one of the two out");
         }
         let claims = ClaimNames::read(&mut section);
-        let place = token_place(&mut section);
+        let allowed = Allowed::read(&mut section, names, roles_grant);
+        let place = TokenPlace::read(&mut section);
         let clock_skew = section.seconds("clock_skew_seconds", 0..=300, 60);
         let max_lifetime = section.seconds("max_lifetime_seconds", 1..=31_536_000, 86_400);
         let accept_actor = section.flag("accept_actor", false);
@@ -134,6 +115,7 @@ impl Tokens {
                 org: org.ok()?,
                 any_org,
                 claims: claims?,
+                allowed,
                 algorithms,
                 clock_skew,
                 max_lifetime,
@@ -171,24 +153,15 @@ impl Tokens {
         for audience in others {
             policy = policy.audience(audience);
         }
-        let claims = &self.claims;
+        if let Some(scopes) = &self.allowed.scopes {
+            policy = policy.allowed_scopes(scopes.iter().cloned());
+        }
+        if let Some(roles) = &self.allowed.roles {
+            policy = policy.allowed_roles(roles.iter().cloned());
+        }
         policy
-            .map_principal(|mut mapping| {
-                if let Some(path) = &claims.subject {
-                    mapping = mapping.subject(path.clone());
-                }
-                if let Some(paths) = &claims.scopes {
-                    mapping = mapping.scopes(paths.iter().cloned());
-                }
-                if let Some(paths) = &claims.roles {
-                    mapping = mapping.roles(paths.iter().cloned());
-                }
-                if let Some(path) = &claims.org {
-                    mapping = mapping.org(path.clone());
-                }
-                if let Some(path) = &claims.project {
-                    mapping = mapping.project(path.clone());
-                }
+            .map_principal(|mapping| {
+                let mut mapping = self.claims.apply(mapping);
                 if self.any_org {
                     mapping = mapping.any_org();
                 }
@@ -199,6 +172,11 @@ impl Tokens {
             })
             .clock_skew(self.clock_skew)
             .max_lifetime(self.max_lifetime)
+    }
+
+    /// How far its clock may be apart, and how long its tokens live at most.
+    pub(super) const fn times(&self) -> (Duration, Duration) {
+        (self.clock_skew, self.max_lifetime)
     }
 
     /// How sets of keys are built.
@@ -225,14 +203,16 @@ fn key_set(
     }
 }
 
-fn issuer(provider: Provider, is_shared: bool, section: &mut Section<'_, '_>) -> Option<String> {
+fn issuer(provider: Provider, is_shared: bool, section: &mut Section<'_>) -> Option<String> {
     let remedy = "write what the tokens have as iss, such as https://login.example.com";
     let issuer = match provider.fixed_issuer() {
         Some(fixed) => fixed_text("issuer", fixed, section),
         None => section.required("issuer", remedy),
     }?;
-    // A secret of a development machine belongs to whoever has it, whatever it calls itself.
-    if is_shared && section.profile().is_development() {
+    // On a development machine, a secret or a file of keys belongs to whoever has it, whatever it calls itself:
+    // nobody is asked for it by that name.
+    let is_here = is_shared || section.has("jwks_file");
+    if is_here && section.profile().is_development() {
         return Some(issuer);
     }
     if let Err(error) = IssuerUrl::new(&issuer, section.profile()) {
@@ -242,7 +222,7 @@ fn issuer(provider: Provider, is_shared: bool, section: &mut Section<'_, '_>) ->
     Some(issuer)
 }
 
-fn audiences(provider: Provider, section: &mut Section<'_, '_>) -> Option<Vec<String>> {
+fn audiences(provider: Provider, section: &mut Section<'_>) -> Option<Vec<String>> {
     let remedy = "write what the tokens for this service have as aud";
     let audience = match provider.fixed_audience() {
         Some(fixed) => fixed_text("audience", fixed, section),
@@ -255,7 +235,7 @@ fn audiences(provider: Provider, section: &mut Section<'_, '_>) -> Option<Vec<St
 }
 
 /// What needs not be said with this provider, and cannot be anything else.
-fn fixed_text(key: &str, fixed: &str, section: &mut Section<'_, '_>) -> Option<String> {
+fn fixed_text(key: &str, fixed: &str, section: &mut Section<'_>) -> Option<String> {
     if section.text(key).is_some_and(|text| text != fixed) {
         let problem = format!("is always {fixed} with this provider");
         section.fault(key, problem, "leave it out, or correct the provider");
@@ -265,7 +245,7 @@ fn fixed_text(key: &str, fixed: &str, section: &mut Section<'_, '_>) -> Option<S
 }
 
 /// Fails, with a fault, when what is there cannot be one.
-fn org(section: &mut Section<'_, '_>) -> Result<Option<OrgId>, ()> {
+fn org(section: &mut Section<'_>) -> Result<Option<OrgId>, ()> {
     let Some(text) = section.text("org") else {
         return Ok(None);
     };
@@ -275,7 +255,7 @@ fn org(section: &mut Section<'_, '_>) -> Result<Option<OrgId>, ()> {
     })
 }
 
-fn algorithms(is_shared: bool, section: &mut Section<'_, '_>) -> Option<Vec<Algorithm>> {
+fn algorithms(is_shared: bool, section: &mut Section<'_>) -> Option<Vec<Algorithm>> {
     let texts = section.texts("algorithms")?;
     let known = |name: &String| Algorithm::from_name(name);
     let algorithms: Option<Vec<_>> = texts.iter().map(known).collect();
@@ -299,7 +279,7 @@ fn algorithms(is_shared: bool, section: &mut Section<'_, '_>) -> Option<Vec<Algo
 const ALGORITHMS: &str = "name some, such as EdDSA, ES256, PS256 or RS256, or leave it out";
 
 /// From one of the three places.
-fn keys(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Option<Keys> {
+fn keys(algorithms: Option<&[Algorithm]>, section: &mut Section<'_>) -> Option<Keys> {
     let problem = "is for a secret, and hmac_secret is missing";
     if section.has("hmac_secret") {
         let problem = "is for published keys, and hmac_secret is none";
@@ -333,7 +313,7 @@ fn keys(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Opti
     Some(Keys::File { path, poll })
 }
 
-fn shared_key(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -> Option<Keys> {
+fn shared_key(algorithms: Option<&[Algorithm]>, section: &mut Section<'_>) -> Option<Keys> {
     let profile = section.profile();
     if !profile.is_development() {
         let problem = "is for the development profile only: whoever can verify can also sign";
@@ -384,118 +364,6 @@ fn shared_key(algorithms: Option<&[Algorithm]>, section: &mut Section<'_, '_>) -
             None
         }
     }
-}
-
-impl ClaimNames {
-    /// `None` when one of them is no source of identity or rights.
-    fn read(section: &mut Section<'_, '_>) -> Option<Self> {
-        let mut is_good = true;
-        let mut one = |key, section: &mut Section<'_, '_>| {
-            let path = claim_path(&section.text(key)?);
-            match path {
-                Ok(path) => Some(path),
-                Err(error) => {
-                    section.fault(key, error.to_string(), CLAIMS);
-                    is_good = false;
-                    None
-                }
-            }
-        };
-        let subject = one("subject_claim", section);
-        let org = one("org_claim", section);
-        let project = one("project_claim", section);
-        let mut several = |key, section: &mut Section<'_, '_>| {
-            let paths: Result<Vec<_>, _> = section
-                .texts(key)?
-                .iter()
-                .map(|text| claim_path(text))
-                .collect();
-            match paths {
-                Ok(paths) => Some(paths),
-                Err(error) => {
-                    section.fault(key, error.to_string(), CLAIMS);
-                    is_good = false;
-                    None
-                }
-            }
-        };
-        let scopes = several("scopes_claims", section);
-        let roles = several("roles_claims", section);
-        is_good.then_some(Self {
-            subject,
-            scopes,
-            roles,
-            org,
-            project,
-        })
-    }
-}
-
-const CLAIMS: &str = "name a claim that the issuer writes, such as realm_access.roles";
-
-/// Dots lead into objects, but for a name with a colon, whose dots are its own.
-fn claim_path(text: &str) -> Result<ClaimPath, ringwall_authn::PolicyError> {
-    if text.contains(':') {
-        ClaimPath::named(text)
-    } else {
-        ClaimPath::nested(text)
-    }
-}
-
-fn token_place(section: &mut Section<'_, '_>) -> Option<TokenPlace> {
-    let header = section.text("header").map(|name| name.to_ascii_lowercase());
-    section.unless_set("header", "authorization");
-    let header = header.unwrap_or_else(|| "authorization".to_owned());
-    let mut is_good = true;
-    if !is_header_name(&header) || !is_free(&header) {
-        let problem = "is not the name of a header field that tokens can come in";
-        section.fault("header", problem, "write a name such as x-access-token");
-        is_good = false;
-    }
-    let prefix = section.text("bearer_prefix");
-    section.unless_set("bearer_prefix", "bearer ");
-    let prefix = prefix.unwrap_or_else(|| "bearer ".to_owned());
-    // One space separates it from the token, and belongs to neither.
-    let scheme = prefix.strip_suffix(' ').unwrap_or(&prefix);
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if scheme.len() > 64 || !scheme.bytes().all(is_token) {
-        let problem = "is not the name of a scheme and a space";
-        section.fault("bearer_prefix", problem, "write bearer, or leave it out");
-        is_good = false;
-    } else if scheme.is_empty() && header == "authorization" {
-        let problem = "is empty, and Authorization always has a scheme";
-        section.fault("bearer_prefix", problem, "write bearer, or leave it out");
-        is_good = false;
-    }
-    let scheme = (!scheme.is_empty()).then(|| scheme.to_ascii_lowercase());
-    is_good.then_some(TokenPlace { header, scheme })
-}
-
-/// Fields that mean something else to somebody on the way.
-const TAKEN: [&str; 12] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "dpop",
-    "expect",
-    "host",
-    "origin",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Whether a credential can come in this field, which is in lower case.
-pub(super) fn is_free(header: &str) -> bool {
-    !TAKEN.contains(&header)
-}
-
-/// RFC 9110 §5.1, in lower case, without the underscore that some take for a hyphen.
-pub(super) fn is_header_name(name: &str) -> bool {
-    let is_listed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=64).contains(&name.len()) && name.bytes().all(is_listed)
 }
 
 /// Stands for keys while a policy is judged.

@@ -275,6 +275,24 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Puts a value where `path` says, if nothing is there: a default, which takes nobody's place.
+pub(super) fn put_default(table: &mut Table, path: &[&str], entry: Entry) {
+    let Some((key, rest)) = path.split_first() else {
+        return;
+    };
+    if rest.is_empty() {
+        table.entry((*key).to_owned()).or_insert(entry);
+        return;
+    }
+    let place = table.entry((*key).to_owned()).or_insert_with(|| Entry {
+        node: Node::Table(Table::new()),
+        source: entry.source.clone(),
+    });
+    if let Node::Table(inner) = &mut place.node {
+        put_default(inner, rest, entry);
+    }
+}
+
 /// The value at `path`.
 pub(super) fn find<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Entry> {
     let (key, rest) = path.split_first()?;

@@ -4,10 +4,7 @@ use ringwall_browser::{
     ContentSecurityPolicy, CorsPolicy, Error, SecurityField, SecurityHeaders, Source,
 };
 use ringwall_core::profile::Profile;
-use toml::Table;
-
-use crate::config::fault::Faults;
-use crate::config::section::Section;
+use ringwall_gate::config::SettingsSection;
 
 /// What browsers are told.
 #[derive(Clone, Debug)]
@@ -18,10 +15,9 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Reads the section. Without a word, no page of another origin may read anything.
-    pub(crate) fn read(table: Table, profile: Profile, faults: &mut Faults) -> Option<Self> {
-        let mut section = Section::new("browser", table, faults);
-        let origins = section.texts("allowed_origins");
-        let edge = section.texts("edge_sets");
+    pub(super) fn read(section: &mut SettingsSection<'_>, profile: Profile) -> Option<Self> {
+        let origins = section.texts("allowed_origins").unwrap_or_default();
+        let edge = section.texts("edge_sets").unwrap_or_default();
         let cors = origins
             .iter()
             .fold(CorsPolicy::builder().with_defaults(), |builder, origin| {
@@ -31,13 +27,12 @@ impl Browser {
             .build();
         let cors = cors.map_err(|error| {
             let remedy = "write origins, such as https://app.example.com";
-            section.fault("allowed_origins", &error.to_string(), remedy);
+            section.fault("allowed_origins", error.to_string(), remedy);
         });
         let headers = headers(&edge).map_err(|error| {
             let remedy = "name header fields that the edge sets, such as strict-transport-security";
-            section.fault("edge_sets", &error.to_string(), remedy);
+            section.fault("edge_sets", error.to_string(), remedy);
         });
-        section.finish();
         Some(Self {
             headers: headers.ok()?,
             cors: cors.ok()?,

@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-use toml::Table;
-
-use crate::config::fault::Faults;
-use crate::config::section::Section;
+use ringwall_gate::config::SettingsSection;
 
 /// The bounds of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +18,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn read(table: Table, faults: &mut Faults) -> Self {
-        let mut section = Section::new("limits", table, faults);
-        let limits = Self {
+    pub(super) fn read(section: &mut SettingsSection<'_>) -> Self {
+        Self {
             connections: section.number("max_connections", 1..=100_000, 1024),
             header_time: section.seconds("header_timeout_seconds", 1..=300, 10),
             request_time: section.seconds("request_timeout_seconds", 1..=300, 30),
             grace: section.seconds("grace_seconds", 0..=300, 10),
-        };
-        section.finish();
-        limits
+        }
     }
 }

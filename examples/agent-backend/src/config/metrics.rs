@@ -2,17 +2,13 @@
 
 use std::net::SocketAddr;
 
-use toml::Table;
-
-use crate::config::fault::Faults;
-use crate::config::section::Section;
+use ringwall_gate::config::SettingsSection;
 
 /// Reads the section: the address to serve them on, or `None`, which serves them nowhere.
-pub(crate) fn read(table: Table, faults: &mut Faults) -> Option<SocketAddr> {
-    let mut section = Section::new("metrics", table, faults);
+pub(super) fn read(section: &mut SettingsSection<'_>) -> Option<SocketAddr> {
     let what = "an address with a port, such as 127.0.0.1:9090";
     let listen: Option<SocketAddr> = section.parsed("listen", what);
-    let beyond_loopback = section.flag("beyond_loopback");
+    let beyond_loopback = section.flag("beyond_loopback", false);
     if listen.is_some_and(|listen| !listen.ip().is_loopback()) && !beyond_loopback {
         section.fault(
             "listen",
@@ -20,6 +16,5 @@ pub(crate) fn read(table: Table, faults: &mut Faults) -> Option<SocketAddr> {
             "listen on 127.0.0.1, or permit it by name with metrics.beyond_loopback = true",
         );
     }
-    section.finish();
     listen
 }

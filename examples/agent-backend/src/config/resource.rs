@@ -2,61 +2,49 @@
 
 use std::net::SocketAddr;
 
-use ringwall_core::principal::Scope;
-use ringwall_core::profile::Profile;
 use ringwall_gate::ProtectedResource;
+use ringwall_gate::config::{AuthenticationMode, SettingsSection};
 
-use crate::config::fault::Faults;
+use crate::cli::ServeArgs;
+use crate::dev_issuer;
 
 /// The scopes of what everybody works with. Who may read the audit trail is nobody else's business.
-const SCOPES: [&str; 2] = ["cases:read", "cases:write"];
+const SCOPES: &str = "cases:read, cases:write";
 
-/// What the metadata is made of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Named<'a> {
-    pub(crate) resource: Option<&'a str>,
-    pub(crate) issuer: &'a str,
-    pub(crate) audience: &'a str,
-    pub(crate) realm: &'a str,
-    pub(crate) listen: SocketAddr,
-    pub(crate) profile: Profile,
-}
-
-/// The metadata. Its resource is what was named, or else the audience, which a client asks tokens
-/// for (RFC 8707 §2), when it is a URL.
-pub(crate) fn metadata(named: Named<'_>, faults: &mut Faults) -> Option<ProtectedResource> {
-    let remedy = "write the URL by which clients use the service, such as https://api.example.com";
-    if let Some(resource) = named.resource {
-        return match build(resource, named) {
-            Ok(metadata) => Some(metadata),
-            Err(problem) => {
-                faults.add("resource", problem, remedy);
-                None
-            }
-        };
+/// Where nobody said by which URL clients use the service, takes the audience, which a client asks tokens
+/// for (RFC 8707 §2), when it is one; in development the address. A service with tokens that clients cannot
+/// find does not start.
+pub(super) fn default_to(args: &ServeArgs, listen: SocketAddr, top: &mut SettingsSection<'_>) {
+    // Of an issuer that is refused anyhow, nothing more is said.
+    let is_refused = top.written("tokens.issuer") == Some(dev_issuer::ISSUER);
+    if !top.is_on(AuthenticationMode::Jwt) || is_refused {
+        return;
     }
-    let here = format!("http://{}", named.listen);
+    if top.has("resource") {
+        top.default_to("resource.scopes_supported", SCOPES);
+        return;
+    }
+    let here = format!("http://{listen}");
     // Port 0 is any port, and nobody can come back to that.
-    let here = (named.profile.is_development() && named.listen.port() != 0).then_some(here);
-    let candidates = [Some(named.audience), here.as_deref()];
-    let built = candidates
-        .into_iter()
-        .flatten()
-        .find_map(|resource| build(resource, named).ok());
-    if built.is_none() {
-        let problem = "is missing, and the audience is not a URL that could stand for it";
-        faults.add("resource", problem, remedy);
+    let here = (args.dev && listen.port() != 0).then_some(here);
+    let audience = top.written("tokens.audience").map(str::to_owned);
+    let is_url = |url: &String| {
+        // The issuer does not matter here: the gate judges it.
+        let resource = ProtectedResource::builder(url, "https://issuer.example");
+        resource.profile(args.profile()).build().is_ok()
+    };
+    let found = audience.into_iter().chain(here).find(is_url);
+    match found {
+        Some(url) => {
+            top.default_to("resource.url", &url);
+            top.default_to("resource.scopes_supported", SCOPES);
+        }
+        // Without an audience there is something else to correct first.
+        None if top.has("tokens") => top.fault(
+            "resource",
+            "is missing, and the audience is not a URL that could stand for it",
+            "write the URL by which clients use the service, such as https://api.example.com",
+        ),
+        None => {}
     }
-    built
-}
-
-fn build(resource: &str, named: Named<'_>) -> Result<ProtectedResource, String> {
-    let scopes: Result<Vec<_>, _> = SCOPES.into_iter().map(Scope::new).collect();
-    let scopes = scopes.map_err(|error| error.to_string())?;
-    ProtectedResource::builder(resource, named.issuer)
-        .profile(named.profile)
-        .scopes_supported(scopes)
-        .resource_name(named.realm)
-        .build()
-        .map_err(|error| error.to_string())
 }

@@ -2,12 +2,10 @@
 
 use core::time::Duration;
 
+use ringwall_gate::config::SettingsSection;
 use ringwall_transport::{ClientTrust, Pem, ServerTls};
 use std::sync::Arc;
-use toml::Table;
 
-use crate::config::fault::Faults;
-use crate::config::section::Section;
 use crate::metrics::Events;
 
 /// What the service speaks over TLS: HTTP/1.1 alone, as without.
@@ -23,21 +21,19 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads the section and the files that it names.
-    pub(crate) fn read(table: Table, events: &Arc<Events>, faults: &mut Faults) -> Option<Self> {
-        let mut section = Section::new("tls", table, faults);
+    /// Reads the section and the files that it names. `None` when there is a fault.
+    pub(super) fn read(section: &mut SettingsSection<'_>, events: &Arc<Events>) -> Option<Self> {
         let remedy = "name a PEM file with the certificate and those between it and its root";
         let certificate = section.required("certificate", remedy);
         let key = section.required("key", "name a PEM file with the key of the certificate");
-        let roots = section.texts("client_roots");
-        let is_required = section.flag("require_client_certificate");
+        let roots = section.texts("client_roots").unwrap_or_default();
+        let is_required = section.flag("require_client_certificate", false);
         if is_required && roots.is_empty() {
             let problem = "demands what nobody can show: client_roots names nobody";
             let remedy = "name the roots whose clients are let in";
             section.fault("require_client_certificate", problem, remedy);
         }
         let poll = section.seconds("poll_seconds", 1..=86_400, 30);
-        section.finish();
         let asks_clients = !roots.is_empty();
         let roots = roots.into_iter().map(Pem::file);
         let trust = match (asks_clients, is_required) {
@@ -58,7 +54,7 @@ impl Tls {
             }),
             Err(error) => {
                 let problem = format!("cannot be used: {error}");
-                faults.add("tls", problem, "correct the files or their names");
+                section.fault("certificate", problem, "correct the files or their names");
                 None
             }
         }

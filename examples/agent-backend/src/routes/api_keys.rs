@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use ringwall_authn::api_key::{
     AllowedNetwork, ApiKeyId, ApiKeyManagementError, ApiKeyQuery, ApiKeyRecord, ApiKeyRequest,
     CreatedApiKey,
@@ -15,6 +15,7 @@ use ringwall_browser::OriginPattern;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::principal::{PrincipalKind, ProjectId, Scope, Subject, Tenant};
+use ringwall_gate::Admitted;
 use serde::{Deserialize, Serialize};
 
 use crate::routes::App;
@@ -113,10 +114,13 @@ impl Manager {
 /// `POST /v1/auth/api-keys`.
 pub(crate) async fn create(
     principal: CurrentPrincipal,
+    Extension(admitted): Extension<Admitted>,
     State(app): State<App>,
     JsonBody(body): JsonBody<NewKey>,
 ) -> Result<Response, Problem> {
     let manager = Manager::of(&principal)?;
+    let scopes = parsed(body.scopes.clone(), Scope::new)?;
+    check_held(&admitted, &app.credentials.api_keys.scopes_meant(&scopes)?)?;
     let request = body.request(manager)?;
     let created = app.credentials.api_keys.create(request).await?;
     let location = format!("/v1/auth/api-keys/{}", created.key.id());
@@ -185,6 +189,7 @@ pub(crate) async fn revoke(
 /// `POST /v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate`.
 pub(crate) async fn rotate(
     principal: CurrentPrincipal,
+    Extension(admitted): Extension<Admitted>,
     State(app): State<App>,
     Path((org, project, id)): Path<(String, String, String)>,
     JsonBody(body): JsonBody<Rotation>,
@@ -205,12 +210,21 @@ pub(crate) async fn rotate(
         project: Some(ProjectId::new(project).map_err(|_| Problem::NOT_FOUND)?),
     };
     let grace = Duration::from_secs(body.grace_seconds.into());
-    let created = app
-        .credentials
-        .api_keys
-        .rotate(&tenant, &key_id(&id)?, manager.subject, grace)
-        .await?;
+    let (keys, id) = (&app.credentials.api_keys, key_id(&id)?);
+    // Whoever rotates a key learns its successor.
+    check_held(&admitted, &keys.get(&tenant, &id).await?.scopes)?;
+    let created = keys.rotate(&tenant, &id, manager.subject, grace).await?;
     Ok((StatusCode::CREATED, made(&app, &created)?).into_response())
+}
+
+/// Nobody gives out by a key what they do not hold: whoever may manage keys would hold everything.
+fn check_held(admitted: &Admitted, scopes: &[Scope]) -> Result<(), Problem> {
+    if scopes.iter().all(|scope| admitted.has_scope(scope)) {
+        Ok(())
+    } else {
+        tracing::warn!("a key was asked for with scopes that its maker does not hold");
+        Err(Problem::Denied(Denial::Forbidden { challenge: None }))
+    }
 }
 
 impl NewKey {

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use ringwall_authn::TokenVerifier;
 use ringwall_jose::Health;
 use serde_json::{Value, json};
 
@@ -19,11 +20,12 @@ pub(crate) async fn alive() -> &'static str {
 /// everybody, so it names neither issuers nor causes.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let store = app.store.answers().await;
-    let health = app.verifier.health();
-    // Without any issuer no token can be verified either.
+    // Without the mode `jwt` there are none, and none are needed.
+    let needs_keys = !app.verifiers.is_empty();
+    let health = app.verifiers.iter().flat_map(TokenVerifier::health);
+    // A verifier without any issuer can verify no token either.
     let keys = health
-        .iter()
-        .map(|(_, health)| *health)
+        .map(|(_, health)| health)
         .max_by_key(|health| match health {
             Health::Fresh => 0,
             Health::Stale => 1,
@@ -31,13 +33,14 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
         })
         .unwrap_or(Health::Unavailable);
     let credentials = app.credentials.are_ready().await;
-    let ready = store && credentials && keys != Health::Unavailable;
+    let ready = store && credentials && (!needs_keys || keys != Health::Unavailable);
     let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let keys = match keys {
+        _ if !needs_keys => "none",
         Health::Fresh => "fresh",
         Health::Stale => "stale",
         Health::Unavailable => "unavailable",

@@ -38,7 +38,8 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) audit: Arc<MemoryAudit>,
-    pub(crate) verifier: Arc<TokenVerifier>,
+    /// None without the mode `jwt`.
+    pub(crate) verifiers: Arc<[TokenVerifier]>,
     /// The development issuer, when there is one.
     pub(crate) issuer: Option<Arc<TokenIssuer>>,
 }
@@ -92,23 +93,26 @@ pub(crate) fn router(
                         .step_up(step_up.clone()),
                 ),
         );
+    if app.credentials.takes_api_keys {
+        routes = routes
+            .route(
+                "/v1/auth/api-keys",
+                get(api_keys::list)
+                    .require_scope("settings:read")
+                    .and(post(api_keys::create).require_scope("settings:write")),
+            )
+            .route(
+                "/v1/auth/api-keys/{id}",
+                get(api_keys::get)
+                    .require_scope("settings:read")
+                    .and(delete(api_keys::revoke).require_scope("settings:write")),
+            )
+            .route(
+                "/v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate",
+                post(api_keys::rotate).require_scope("settings:write"),
+            );
+    }
     routes = routes
-        .route(
-            "/v1/auth/api-keys",
-            get(api_keys::list)
-                .require_scope("settings:read")
-                .and(post(api_keys::create).require_scope("settings:write")),
-        )
-        .route(
-            "/v1/auth/api-keys/{id}",
-            get(api_keys::get)
-                .require_scope("settings:read")
-                .and(delete(api_keys::revoke).require_scope("settings:write")),
-        )
-        .route(
-            "/v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate",
-            post(api_keys::rotate).require_scope("settings:write"),
-        )
         .route(
             "/v1/orgs/{org}/settings",
             get(organisation::settings)

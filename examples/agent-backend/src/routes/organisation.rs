@@ -73,6 +73,7 @@ impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Invalid => Self::invalid(error.to_string()),
+            SettingsError::UnknownIssuer(_) => Self::Unprocessable(error.to_string()),
             SettingsError::TooMany => Self::Denied(Denial::Conflict),
             SettingsError::CutOff => Self::Denied(Denial::Unavailable {
                 retry_after: core::time::Duration::from_secs(1),

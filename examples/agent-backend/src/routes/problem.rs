@@ -22,6 +22,8 @@ pub(crate) enum Problem {
     /// The request is not what the route takes; the text says what to change. It may hold a name
     /// that the caller sent, so it is shown as a JSON string and nowhere else.
     Invalid(String),
+    /// The request is well formed, and would do harm; the text says what to change.
+    Unprocessable(String),
     /// The body is something else than JSON.
     NotJson,
 }
@@ -60,6 +62,11 @@ impl IntoResponse for Problem {
         let (status, title, detail) = match self {
             Self::Denied(denial) => return Rejection::Denied(denial).into_response(),
             Self::Invalid(detail) => (StatusCode::BAD_REQUEST, "Bad Request", detail),
+            Self::Unprocessable(detail) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Unprocessable Content",
+                detail,
+            ),
             Self::NotJson => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Unsupported Media Type",

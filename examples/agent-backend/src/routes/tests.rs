@@ -22,11 +22,13 @@ async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
     let app = App {
         cases: CaseStore::new(store.clone()),
         credentials,
-        settings: Settings::open(store.clone()).await.expect("settings"),
+        settings: Settings::open(store.clone(), Arc::new([]))
+            .await
+            .expect("settings"),
         store,
         clock: Arc::new(SystemClock::new()),
         audit: Arc::new(MemoryAudit::new(16)),
-        verifier: Arc::new(verifier.build().expect("sound")),
+        verifiers: Arc::new([verifier.build().expect("sound")]),
         issuer: with_issuer.then(|| Arc::new(issuer)),
     };
     (folder, app)
@@ -88,6 +90,24 @@ fn added(table: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn without_the_mode_there_are_no_routes_for_api_keys() {
+    let (_folder, mut app) = app(false).await;
+    app.credentials.takes_api_keys = false;
+    let gate = Gate::builder("test")
+        .without_authenticators()
+        .audit(app.audit.clone())
+        .build()
+        .expect("sound");
+    let step_up = AuthenticationRequirement::max_age(Duration::from_secs(300)).expect("sound");
+    let (_, routes) = router(gate, app, &step_up).expect("sound");
+    let routes = routes.to_string();
+    assert!(
+        !routes.contains("api-keys") && routes.contains("/v1/orgs/{org}/revoke"),
+        "{routes}"
+    );
+}
+
+#[tokio::test]
 async fn a_development_issuer_adds_its_keys_and_nothing_else() {
     let development = table(true, false).await;
     assert_eq!(added(&development), ["GET /.well-known/jwks.json public"]);
@@ -110,11 +130,19 @@ async fn without_a_database_or_an_issuer_the_service_is_not_ready() {
 
     let nobody = TokenVerifier::builder().build().expect("sound");
     let closed = App {
-        verifier: Arc::new(nobody),
+        verifiers: Arc::new([nobody]),
         ..whole.clone()
     };
     let (status, answer) = health::ready(State(closed)).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+
+    // A service that takes no tokens needs no keys.
+    let without_tokens = App {
+        verifiers: Arc::new([]),
+        ..whole.clone()
+    };
+    let (status, answer) = health::ready(State(without_tokens)).await;
+    assert_eq!((status, &answer["keys"]), (StatusCode::OK, &"none".into()));
 
     whole.store.close().await;
     let (status, answer) = health::ready(State(whole)).await;

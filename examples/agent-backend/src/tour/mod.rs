@@ -68,9 +68,12 @@ async fn drive() -> Result<Report, Box<dyn Error>> {
     steps::tenants::run(&mut tour, &client, &forge).await;
     steps::step_up::run(&mut tour, &client, &forge).await;
     steps::api_keys::run(&mut tour, &client, &forge).await;
+    steps::organisations::run(&mut tour, &client, &forge).await;
     steps::input::run(&mut tour, &client, &forge).await;
     steps::audit::run(&mut tour, &client, &forge).await;
+    let key = steps::modes::key(&client, &forge).await;
     steps::stop::run(&mut tour, service, &data_dir, &forge).await?;
+    steps::modes::run(&mut tour, &data_dir, &forge, &key).await?;
     steps::start::run(&mut tour, &data_dir).await?;
     steps::outside::run(&mut tour, &data_dir, &forge).await?;
     steps::encrypted::run(&mut tour, &forge).await?;

@@ -25,7 +25,8 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    pub(crate) fn new(folder: &Path) -> Result<Self, Box<dyn Error>> {
+    /// By which modes its callers are authenticated, and what stands in front.
+    pub(crate) fn new(folder: &Path, modes: &str, front: &str) -> Result<Self, Box<dyn Error>> {
         let folder = folder.join("outside");
         fs::create_dir_all(&folder)?;
         let outside = Self {
@@ -37,7 +38,7 @@ impl Outside {
         // TOML's basic strings have the escapes of JSON.
         let text = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
         let config = format!(
-            "listen = \"127.0.0.1:0\"\ndata_dir = {}\n\n[tokens]\nissuer = \"{ISSUER}\"\n\
+            "listen = \"127.0.0.1:0\"\nmodes = [{modes}]\ndata_dir = {}\n\n[front]\n{front}\n\n[tokens]\nissuer = \"{ISSUER}\"\n\
              audience = \"{AUDIENCE}\"\njwks_file = {}\njwks_poll_seconds = 1\n\n[limits]\n\
              max_connections = 8\nheader_timeout_seconds = 2\nrequest_timeout_seconds = 2\n\n\
              [metrics]\nlisten = \"127.0.0.1:0\"\n",

@@ -4,646 +4,8 @@ use std::collections::BTreeSet;
 
 use ringwall_jwks_client::RefreshPolicy;
 
+use super::cases::{self, Case, DPOP, INTROSPECTION, REMOTE, SHARED, STATIC};
 use super::*;
-
-/// A setting in the section of its configuration: what it can be, and what not.
-struct Case {
-    base: &'static str,
-    section: &'static str,
-    key: &'static str,
-    good: &'static [&'static str],
-    bad: &'static [&'static str],
-}
-
-const REMOTE: &str = "modes = [\"jwt\"]\n[tokens]\nissuer = \"https://login.example.com\"\naudience = \"https://api.example.com\"\n";
-
-const STATIC: &str = "profile = \"development\"\nmodes = [\"api_key\"]\n[scopes]\nread = \"runs:read\"\n[api_keys.static]\nkeys = [\"pak_0123456789abcdef0123456789abcdef\"]\n";
-
-const SHARED: &str = "profile = \"development\"\nmodes = [\"jwt\"]\n[tokens]\nissuer = \"here\"\naudience = \"there\"\nhmac_secret = \"0123456789abcdef0123456789abcdef\"\nhmac_secret_encoding = \"text\"\n";
-
-const fn case(
-    base: &'static str,
-    section: &'static str,
-    key: &'static str,
-    good: &'static [&'static str],
-    bad: &'static [&'static str],
-) -> Case {
-    Case {
-        base,
-        section,
-        key,
-        good,
-        bad,
-    }
-}
-
-const CASES: &[Case] = &[
-    case(
-        JWT,
-        "",
-        "profile",
-        &["\"production\"", "\"development\""],
-        &["\"dev\"", "1", "\"\""],
-    ),
-    case(
-        JWT,
-        "",
-        "realm",
-        &["\"cases\"", "\"a b\""],
-        &["\"\"", "\"\\\"\"", "\"é\"", "true"],
-    ),
-    case(
-        JWT,
-        "",
-        "modes",
-        &["[\"jwt\"]", "[\"jwt\", \"jwt\"]"],
-        &[
-            "[]",
-            "\"jwt\"",
-            "[\"JWT\"]",
-            "[1]",
-            "[\"none\"]",
-            "[\"mtls\"]",
-        ],
-    ),
-    case(
-        JWT,
-        "",
-        "check_scopes",
-        &["true"],
-        &["false", "\"true\"", "1"],
-    ),
-    case(
-        JWT,
-        "",
-        "revocations",
-        &["\"service\"", "\"none\""],
-        &["\"\"", "false"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "issuer",
-        &["\"https://a.example\""],
-        &["\"http://a.example\"", "\"a\"", "\"\"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "audience",
-        &["\"api\""],
-        &["\"\"", "[\"api\"]", "\"a\\nb\""],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "other_audiences",
-        &["[\"b\"]", "[]"],
-        &["\"b\"", "[\"\"]", "[1]"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "provider",
-        &[
-            "\"generic\"",
-            "\"plain\"",
-            "\"auth0\"",
-            "\"cognito\"",
-            "\"entra-id\"",
-            "\"keycloak\"",
-            "\"okta\"",
-        ],
-        &["\"\"", "\"Auth0\"", "\"google\"", "\"supabase\"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "org",
-        &["\"acme\""],
-        &["\"\"", "\"a b\"", "1"],
-    ),
-    case(JWT, "tokens", "any_org", &["true", "false"], &["1"]),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_url",
-        &["\"https://a.example/jwks\""],
-        &["\"http://a.example/jwks\"", "\"\"", "1"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_ttl_seconds",
-        &["60", "86400"],
-        &["4", "86401", "\"60\"", "-1", "6.5"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_max_ttl_seconds",
-        &["900"],
-        &["4", "299", "86401"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_timeout_seconds",
-        &["1", "5"],
-        &["0", "61"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_max_attempts",
-        &["1", "100"],
-        &["0", "101"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_backoff_seconds",
-        &["1", "30"],
-        &["0", "31", "3601"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_max_backoff_seconds",
-        &["1", "30"],
-        &["0", "3601"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_cool_down_seconds",
-        &["1", "3600"],
-        &["0", "3601"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_max_stale_seconds",
-        &["0", "604800"],
-        &["604801"],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_networks",
-        &["[\"10.0.0.0/8\"]", "[]"],
-        &["[\"10.0.0.1/8\"]", "[\"a\"]", "\"10.0.0.0/8\""],
-    ),
-    case(
-        REMOTE,
-        "tokens",
-        "jwks_root_certificates",
-        &[],
-        &["\"{}/missing.pem\"", "\"{}/jwks.json\"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "jwks_file",
-        &["\"{}/jwks.json\""],
-        &["\"{}/missing\"", "\"{}/pepper\"", "\"{}\"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "jwks_poll_seconds",
-        &["1", "3600"],
-        &["0", "3601"],
-    ),
-    case(
-        SHARED,
-        "tokens",
-        "hmac_secret",
-        &[
-            "{ file = \"{}/pepper\" }",
-            "\"abcdef0123456789abcdef0123456789\"",
-        ],
-        &[
-            "\"short\"",
-            "{ file = \"{}/missing\" }",
-            "{ env = \"MISSING\" }",
-            "\"\"",
-            "1",
-        ],
-    ),
-    case(
-        SHARED,
-        "tokens",
-        "hmac_secret_encoding",
-        &["\"text\""],
-        &["\"base64\"", "\"hex\"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "algorithms",
-        &["[\"EdDSA\"]", "[\"ES256\", \"EdDSA\", \"PS512\"]"],
-        &[
-            "[]",
-            "[\"none\"]",
-            "[\"HS256\"]",
-            "[\"EdDSA\", \"HS256\"]",
-            "[\"eddsa\"]",
-            "[\"RS256\"]",
-            "\"EdDSA\"",
-        ],
-    ),
-    case(
-        SHARED,
-        "tokens",
-        "algorithms",
-        &["[\"HS256\"]", "[\"HS512\"]", "[\"HS256\", \"RS256\"]"],
-        &["[]", "[\"RS256\"]", "[\"HS256\", \"HS384\"]"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "header",
-        &["\"X-Access-Token\""],
-        &["\"\"", "\"cookie\"", "\"a b\"", "\"x_token\"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "bearer_prefix",
-        &["\"bearer \"", "\"Token\""],
-        &["\"\"", "\" \"", "\"a b\"", "\"bearer  \"", "1"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "subject_claim",
-        &["\"sub\"", "\"a.b\""],
-        &["\"\"", "\"email\"", "\"a..b\"", "[\"sub\"]"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "scopes_claims",
-        &["[\"scope\", \"scp\"]", "[]"],
-        &["[\"user_metadata.scopes\"]", "[\"\"]", "\"scope\""],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "roles_claims",
-        &["[\"realm_access.roles\"]", "[\"https://a.example/roles\"]"],
-        &["[\"https://a.example/user_metadata\"]", "[1]"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "org_claim",
-        &["\"org\""],
-        &["\"user_metadata.org\"", "\"\""],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "project_claim",
-        &["\"project\""],
-        &["\"custom:project\"", "\"\""],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "clock_skew_seconds",
-        &["0", "300"],
-        &["301", "-1", "true"],
-    ),
-    case(
-        JWT,
-        "tokens",
-        "max_lifetime_seconds",
-        &["1", "31536000"],
-        &["0", "31536001", "99999999999999999999999"],
-    ),
-    case(JWT, "tokens", "accept_actor", &["true"], &["\"true\""]),
-    case(
-        API_KEY,
-        "api_keys",
-        "header",
-        &["\"x-key\"", "\"X-Key\""],
-        &["\"authorization\"", "\"\"", "\"x_key\"", "1"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "prefix",
-        &["\"ab\""],
-        &["\"a\"", "\"A\"", "\"a_b\"", "1"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "hash",
-        &["\"hmac-sha256\""],
-        &["\"sha256\"", "\"md5\"", "1"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "pepper",
-        &["{ file = \"{}/pepper\" }"],
-        &[
-            "\"0123456789abcdef0123456789abcdef\"",
-            "{ file = \"{}/missing\" }",
-            "{}{}",
-            "[]",
-        ],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "pepper_id",
-        &["\"2026-11\""],
-        &["\"\"", "\"A\"", "1"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "scopes",
-        &["[\"agent:run\"]", "[]"],
-        &["[\"a b\"]", "[\"*\"]", "\"agent:run\""],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "cached",
-        &["0", "10000000"],
-        &["-1", "10000001"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "staleness_seconds",
-        &["0", "300"],
-        &["301"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "lookups",
-        &["1", "65536"],
-        &["0", "65537"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "use_interval_seconds",
-        &["1", "86400"],
-        &["0", "86401"],
-    ),
-    case(
-        API_KEY,
-        "api_keys",
-        "max_lifetime_seconds",
-        &["1", "3155760000"],
-        &["0", "3155760001"],
-    ),
-    case(API_KEY, "api_keys", "accept_imported", &["true"], &["1"]),
-    case(
-        API_KEY,
-        "api_keys.earlier_peppers",
-        "ID",
-        &[],
-        &["{ file = \"{}/pepper\" }"],
-    ),
-    case(
-        API_KEY,
-        "api_keys.earlier_peppers",
-        "old",
-        &["{ file = \"{}/pepper\" }"],
-        &["\"0123456789abcdef0123456789abcdef\"", "1"],
-    ),
-    case(
-        STATIC,
-        "api_keys.static",
-        "keys",
-        &["{ file = \"{}/keys\" }"],
-        &["[]", "\"\"", "[1]", "1", "{ env = \"MISSING\" }"],
-    ),
-    case(
-        STATIC,
-        "api_keys.static",
-        "org",
-        &["\"acme\""],
-        &["\"\"", "1"],
-    ),
-    case(
-        STATIC,
-        "api_keys.static",
-        "project",
-        &[],
-        &["\"p\"", "\"\""],
-    ),
-    case(
-        STATIC,
-        "api_keys.static",
-        "scopes",
-        &["[\"*\"]", "[\"runs:read\"]"],
-        &["[\"a b\"]", "\"*\""],
-    ),
-    case(
-        MTLS,
-        "certificates",
-        "identities",
-        &["\"spiffe\""],
-        &["\"dns\"", "\"common-name\"", "\"x\"", "1"],
-    ),
-    case(
-        MTLS,
-        "certificates",
-        "trust_domain",
-        &["\"example.org\""],
-        &["\"other.example\"", "\"\"", "1"],
-    ),
-    case(MTLS, "certificates", "direct", &["true", "false"], &["1"]),
-    case(
-        MTLS,
-        "certificates",
-        "header",
-        &["\"X-Forwarded-Client-Cert\""],
-        &["\"x-ssl-client-subject\"", "\"\"", "1"],
-    ),
-    case(
-        MTLS,
-        "certificates",
-        "verdict_header",
-        &[],
-        &["\"x-ssl-client-verify\""],
-    ),
-    case(
-        MTLS,
-        "certificates",
-        "scopes_header",
-        &["\"x-scopes\""],
-        &["\"a b\"", "\"x-forwarded-client-cert\"", "1"],
-    ),
-    case(
-        MTLS,
-        "certificates",
-        "roles_header",
-        &["\"x-roles\""],
-        &["\"\"", "1"],
-    ),
-    case(
-        MTLS,
-        "certificates.clients.\"spiffe://example.org/reports\"",
-        "org",
-        &["\"acme\""],
-        &["\"\"", "1"],
-    ),
-    case(
-        MTLS,
-        "certificates.clients.\"spiffe://example.org/reports\"",
-        "project",
-        &["\"p\""],
-        &["\"\"", "1"],
-    ),
-    case(
-        MTLS,
-        "certificates.clients.\"spiffe://example.org/reports\"",
-        "scopes",
-        &["[\"runs:read\"]"],
-        &["[\"*\"]", "\"runs:read\""],
-    ),
-    case(
-        MTLS,
-        "certificates.clients.\"spiffe://example.org/reports\"",
-        "roles",
-        &["[\"analyst\"]"],
-        &["[\"\"]", "1"],
-    ),
-    case(NONE, "unchecked", "subject", &["\"grace\""], &["\"\"", "1"]),
-    case(NONE, "unchecked", "org", &["\"acme\""], &["\"\"", "1"]),
-    case(NONE, "unchecked", "project", &[], &["\"p\""]),
-    case(NONE, "unchecked", "roles", &["[\"admin\"]"], &["[\"\"]"]),
-    case(
-        NONE,
-        "unchecked",
-        "scopes",
-        &["[\"runs:read\"]"],
-        &["[\"*\"]", "[\"a b\"]"],
-    ),
-    case(
-        JWT,
-        "front",
-        "trusted_proxies",
-        &["[\"10.0.0.0/8\", \"fd00::1\"]", "[]"],
-        &["[\"10.0.0.1/8\"]", "[\"::/0\"]", "\"10.0.0.1\""],
-    ),
-    case(
-        JWT,
-        "front",
-        "forwarding_header",
-        &["\"forwarded\"", "\"x-forwarded\""],
-        &["\"x-real-ip\"", "1"],
-    ),
-    case(
-        JWT,
-        "front",
-        "proxy_headers",
-        &["[\"X-User\"]", "[]"],
-        &["[\"x_user\"]", "[\"\"]", "1"],
-    ),
-    case(JWT, "front", "serve_plain_http", &["true", "false"], &["1"]),
-    case(
-        JWT,
-        "front",
-        "https_redirect_hosts",
-        &["[\"api.example.com\"]", "[]"],
-        &["[\"https://api.example.com\"]", "\"a\""],
-    ),
-    case(JWT, "front", "permit_encoded_slashes", &["true"], &["1"]),
-    case(
-        JWT,
-        "resource",
-        "url",
-        &["\"https://api.example.com\""],
-        &["\"http://api.example.com\"", "\"\"", "1"],
-    ),
-    case(
-        JWT,
-        "",
-        "resource",
-        &["\"https://api.example.com\""],
-        &["\"api\"", "1", "{ }"],
-    ),
-    case(
-        JWT,
-        "resource",
-        "scopes_supported",
-        &[],
-        &["[\"runs:read\"]"],
-    ),
-    case(JWT, "resource", "name", &[], &["\"Cases\""]),
-    case(
-        JWT,
-        "resource",
-        "documentation",
-        &[],
-        &["\"https://docs.example.com\""],
-    ),
-    case(
-        JWT,
-        "scopes",
-        "discover",
-        &["\"discover\""],
-        &["\"\"", "\"*\"", "\"a b\"", "1"],
-    ),
-    case(
-        JWT,
-        "role_scopes",
-        "admin",
-        &["[\"discover\"]", "[]"],
-        &["[\"*\"]", "\"discover\""],
-    ),
-    case(
-        JWT,
-        "organisation.acme",
-        "sso_issuers",
-        &["[\"https://login.example.com\"]"],
-        &[
-            "[]",
-            "[\"https://other.example\"]",
-            "\"https://login.example.com\"",
-        ],
-    ),
-    case(
-        JWT,
-        "organisation.acme",
-        "acr_values",
-        &["[\"gold\"]"],
-        &["[]", "[\"a b\"]", "1"],
-    ),
-    case(
-        JWT,
-        "organisation.acme",
-        "amr_values",
-        &["[\"mfa\"]"],
-        &["[]", "[\"\"]"],
-    ),
-    case(
-        JWT,
-        "organisation.acme",
-        "mail_domains",
-        &["[\"example.com\"]"],
-        &["[]", "[\"*.example.com\"]", "[\"@example.com\"]"],
-    ),
-    case(
-        JWT,
-        "organisation.\"*\"",
-        "amr_values",
-        &["[\"mfa\"]"],
-        &["[]"],
-    ),
-];
 
 /// `base` with the one setting in it, in place of what is there.
 fn text(case: &Case, value: &str) -> String {
@@ -686,10 +48,20 @@ fn each_setting_takes_what_it_can_be_and_nothing_else() {
         "keys",
         "pak_0123456789abcdef0123456789abcdef, pak_fedcba9876543210fedcba9876543210",
     );
-    for base in [JWT, API_KEY, MTLS, NONE, REMOTE, STATIC, SHARED] {
+    for base in [
+        JWT,
+        API_KEY,
+        MTLS,
+        NONE,
+        REMOTE,
+        STATIC,
+        SHARED,
+        DPOP,
+        INTROSPECTION,
+    ] {
         folder.good(base);
     }
-    for case in CASES {
+    for case in cases::all() {
         for good in case.good {
             let text = text(case, good);
             if let Err(faults) = folder.load(&text) {
@@ -767,7 +139,7 @@ fn every_setting_is_listed_and_every_listed_one_is_a_setting() {
         format!("{STATIC}org = \"a\"\nproject = \"p\"\n"),
         // A root certificate that is none ends in a fault, and is noted before.
     ];
-    for case in CASES {
+    for case in cases::all() {
         texts.extend(case.good.iter().map(|good| text(case, good)));
     }
     for text in &texts {
@@ -786,7 +158,11 @@ fn every_setting_is_listed_and_every_listed_one_is_a_setting() {
         .map(Setting::name)
         .filter(|name| !seen.contains(name))
         .collect();
-    assert_eq!(unseen, ["tokens.jwks_root_certificates"]);
+    let unread = [
+        "tokens.jwks_root_certificates",
+        "introspection.root_certificates",
+    ];
+    assert_eq!(unseen, unread);
 }
 
 #[test]
@@ -822,7 +198,7 @@ fn the_effective_configuration_is_toml_that_comes_to_the_same() {
         .get("tokens")
         .and_then(|tokens| tokens.get("audience"));
     assert_eq!(audience.and_then(toml::Value::as_str), Some("a\"b\\c # d"));
-    for text in [API_KEY, STATIC, SHARED] {
+    for text in [API_KEY, STATIC, SHARED, DPOP, INTROSPECTION] {
         let shown = folder.good(text).effective().to_string();
         assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
         assert!(
@@ -865,6 +241,19 @@ fn each_provider_says_what_it_needs() {
         "provider = \"keycloak\"\nissuer = \"https://a.example\"\n{audience}\naccept_actor = true"
     ));
     folder.refuses(&keycloak, &["tokens.accept_actor"]);
+}
+
+#[test]
+fn an_issuer_whose_keys_are_in_a_file_has_any_name_on_a_development_machine_alone() {
+    let folder = Folder::new();
+    let text = JWT.replace("https://login.example.com", "http://dev-issuer.localhost");
+    folder.refuses(&text, &["tokens.issuer"]);
+    folder.good(&format!("profile = \"development\"\n{text}"));
+    let remote = text.replace("jwks_file = \"{}/jwks.json\"\n", "");
+    folder.refuses(
+        &format!("profile = \"development\"\n{remote}"),
+        &["tokens.issuer"],
+    );
 }
 
 #[test]

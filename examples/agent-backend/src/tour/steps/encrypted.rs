@@ -16,7 +16,8 @@ const APP: &str = "https://app.tour.example";
 
 pub(crate) async fn run(tour: &mut Tour, forge: &Forge) -> Result<(), Box<dyn Error>> {
     let folder = tour.folder.join("encrypted");
-    let outside = Outside::new(&folder)?;
+    let front = "https_redirect_hosts = [\"agent-backend.tour.example\"]";
+    let outside = Outside::new(&folder, "\"jwt\", \"mtls\"", front)?;
     let authority = Authority::new(&folder, "authority")?;
     let server = authority.server()?;
     let certificate = authority.file("server.pem", &server.chain)?;
@@ -27,7 +28,6 @@ pub(crate) async fn run(tour: &mut Tour, forge: &Forge) -> Result<(), Box<dyn Er
         "\n[tls]\ncertificate = {}\nkey = {}\nclient_roots = [{}]\npoll_seconds = 1\n\n\
          [certificates]\ntrust_domain = \"tour.example\"\n\
          [certificates.clients.\"spiffe://tour.example/worker\"]\norg = \"acme\"\nscopes = [\"cases:read\"]\n\n\
-         [front]\nhttps_redirect_hosts = [\"agent-backend.tour.example\"]\n\n\
          [browser]\nallowed_origins = [\"{APP}\", \"https://*.tour.example\"]\n",
         text(&certificate),
         text(&key),
@@ -175,10 +175,8 @@ async fn browsers(tour: &mut Tour, client: &EncryptedClient) {
 /// The same service behind something that ends TLS.
 async fn proxied(tour: &mut Tour, folder: &Path, forge: &Forge) -> Result<(), Box<dyn Error>> {
     tour.area("Behind a proxy that ends TLS");
-    let outside = Outside::new(&folder.join("proxied"))?;
-    let more = "\n[front]\ntrusted_proxies = [\"127.0.0.1\"]\n";
-    let config = fs::read_to_string(&outside.config)? + more;
-    fs::write(&outside.config, config)?;
+    let front = "trusted_proxies = [\"127.0.0.1\"]";
+    let outside = Outside::new(&folder.join("proxied"), "\"jwt\"", front)?;
     let path = outside.config.display().to_string();
     let mut service = tour.serve(&["serve", "--config", &path]).await?;
     let client = Client::new(service.address());

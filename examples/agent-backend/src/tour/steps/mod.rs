@@ -7,6 +7,8 @@ pub(crate) mod encrypted;
 pub(crate) mod input;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod modes;
+pub(crate) mod organisations;
 pub(crate) mod outage;
 pub(crate) mod outside;
 pub(crate) mod paths;

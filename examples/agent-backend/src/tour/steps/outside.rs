@@ -20,7 +20,7 @@ pub(crate) async fn run(
     forge: &Forge,
 ) -> Result<(), Box<dyn Error>> {
     tour.area("Production: an issuer outside");
-    let outside = Outside::new(&tour.folder)?;
+    let outside = Outside::new(&tour.folder, "\"jwt\"", "serve_plain_http = true")?;
     let config = outside.config.display().to_string();
     let mut service = tour.serve(&["serve", "--config", &config]).await?;
     let client = Client::new(service.address());

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use ringwall_authn::TokenIssuer;
+
 use crate::dev_issuer;
 use crate::tour::Tour;
-use crate::tour::outside::{AUDIENCE, ISSUER};
+use crate::tour::outside::{AUDIENCE, ISSUER, new_key};
 use crate::tour::service;
 
 pub(crate) async fn run(tour: &mut Tour, dev_data: &Path) -> Result<(), Box<dyn Error>> {
@@ -83,7 +85,19 @@ pub(crate) async fn run(tour: &mut Tour, dev_data: &Path) -> Result<(), Box<dyn 
         &["metrics.listen", "tokens.jwks_file"],
     )
     .await?;
-    refused_file(tour, "no TOML", "= what?", &["--config"]).await?;
+    refused_file(tour, "no TOML", "= what?", &["configuration"]).await?;
+    let nobody = "data_dir = \"fresh\"\nmodes = [\"none\"]\n";
+    let tried = "production, and nobody is authenticated";
+    refused_file(tour, tried, nobody, &["modes"]).await?;
+    let good = tour.folder.join("good-jwks.json");
+    let issuer = TokenIssuer::new(ISSUER, new_key("good")?);
+    fs::write(&good, issuer.jwks())?;
+    let unused = format!(
+        "{}[api_keys]\nhash = \"sha256\"\n",
+        config(&good, &tour.folder.join("fresh"), ISSUER, "")
+    );
+    let tried = "keys for programs, and nobody said that they are accepted";
+    refused_file(tour, tried, &unused, &["api_keys"]).await?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -95,7 +109,7 @@ pub(crate) async fn run(tour: &mut Tour, dev_data: &Path) -> Result<(), Box<dyn 
             tour,
             "a configuration that everybody may write",
             &["serve", "--config", &path],
-            &["--config"],
+            &["configuration"],
         )
         .await?;
     }
@@ -136,9 +150,10 @@ async fn refused(
         .lines()
         .filter_map(|line| line.strip_prefix("  "));
     let mut named: Vec<_> = lines
-        .filter_map(|line| Some(line.split_once(": ")?.0))
+        .filter_map(|line| Some(line.split_once(" (")?.0))
         .collect();
     named.sort_unstable();
+    named.dedup();
     let code = refusal
         .code
         .map_or_else(|| "killed".to_owned(), |code| code.to_string());

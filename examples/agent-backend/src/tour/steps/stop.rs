@@ -12,7 +12,7 @@ use crate::tour::client::{Ask, Client};
 use crate::tour::expect::Expect;
 use crate::tour::forge::{ALPHA, Forge};
 use crate::tour::service::Service;
-use crate::tour::steps::api_keys;
+use crate::tour::steps::organisations;
 
 /// The interim answer (RFC 9110 §15.2.1).
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -74,7 +74,7 @@ pub(crate) async fn run(
         kept,
     )
     .await;
-    api_keys::after_restart(tour, &client, forge).await;
+    organisations::after_restart(tour, &client, forge).await;
     service.terminate()?;
     let status = service.ended().await?;
     tour.note(

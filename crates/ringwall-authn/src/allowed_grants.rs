@@ -1,0 +1,31 @@
+//! What an issuer may grant, whatever its tokens say.
+
+use ringwall_core::principal::{Principal, Role, Scope};
+
+/// What is reported when something was left out.
+pub(crate) const GRANTS_LEFT_OUT: &str =
+    "the token says scopes or roles that its issuer may not grant: they were left out";
+
+/// The scopes and roles that one issuer may grant. `None` is all of them.
+///
+/// What a token says beyond these is left out. That only ever takes rights away: a scope or a role never
+/// forbids anything, here or in the gate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AllowedGrants {
+    pub(crate) scopes: Option<Vec<Scope>>,
+    pub(crate) roles: Option<Vec<Role>>,
+}
+
+impl AllowedGrants {
+    /// Takes out of `principal` what its issuer may not grant. Answers whether there was anything.
+    pub(crate) fn narrow(&self, principal: &mut Principal) -> bool {
+        let before = (principal.scopes.len(), principal.roles.len());
+        if let Some(allowed) = &self.scopes {
+            principal.scopes.retain(|scope| allowed.contains(scope));
+        }
+        if let Some(allowed) = &self.roles {
+            principal.roles.retain(|role| allowed.contains(role));
+        }
+        before != (principal.scopes.len(), principal.roles.len())
+    }
+}

@@ -1,0 +1,175 @@
+//! API keys and client certificates.
+
+use super::{FLAG, SECRET, Setting, TEXT, TEXTS, setting};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    setting(
+        "api_keys.header",
+        TEXT,
+        "x-api-key",
+        "the header field that holds the key",
+    ),
+    setting("api_keys.prefix", TEXT, "pak", "what keys begin with"),
+    setting(
+        "api_keys.hash",
+        TEXT,
+        "hmac-sha256; in development without a pepper sha256",
+        "how secrets are stored: `hmac-sha256` with a pepper, or `sha256`",
+    ),
+    setting(
+        "api_keys.pepper",
+        SECRET,
+        "must be set for hmac-sha256",
+        "32 random bytes at least, taken as text",
+    ),
+    setting(
+        "api_keys.pepper_id",
+        TEXT,
+        "1",
+        "its name, which is stored with each key",
+    ),
+    setting(
+        "api_keys.earlier_peppers.ID",
+        SECRET,
+        "none",
+        "peppers by name, with which older keys were stored",
+    ),
+    setting(
+        "api_keys.accept_unpeppered",
+        FLAG,
+        "false",
+        "keys that were stored without a pepper are accepted still",
+    ),
+    setting(
+        "api_keys.scopes",
+        TEXTS,
+        "any",
+        "the scopes that keys can have",
+    ),
+    setting(
+        "api_keys.cached",
+        "0 to 10000000",
+        "100000",
+        "keys that are kept in memory",
+    ),
+    setting(
+        "api_keys.staleness_seconds",
+        "0 to 300",
+        "30",
+        "how long a key is believed to be as it was read: how late another process's revocation is seen",
+    ),
+    setting(
+        "api_keys.lookups",
+        "1 to 65536",
+        "64",
+        "look-ups in the store at once",
+    ),
+    setting(
+        "api_keys.use_interval_seconds",
+        "1 to 86400",
+        "300",
+        "how often at most a use of one key is noted",
+    ),
+    setting(
+        "api_keys.max_lifetime_seconds",
+        "1 to 3155760000",
+        "no limit",
+        "the longest life of a new key",
+    ),
+    setting(
+        "api_keys.accept_imported",
+        FLAG,
+        "false",
+        "keys of the time before look-up ids, once imported, are accepted",
+    ),
+    setting(
+        "api_keys.static.keys",
+        SECRET,
+        "none",
+        "keys of this configuration, separated by commas: the prefix, `_` and 32 to 128 hexadecimal digits (development)",
+    ),
+    setting(
+        "api_keys.static.org",
+        TEXT,
+        "development",
+        "whose data they reach",
+    ),
+    setting(
+        "api_keys.static.project",
+        TEXT,
+        "none",
+        "the project they are bound to",
+    ),
+    setting(
+        "api_keys.static.scopes",
+        TEXTS,
+        "none",
+        "what they may do; `*` is all of the section `scopes`",
+    ),
+    setting(
+        "certificates.identities",
+        TEXT,
+        "spiffe",
+        "`spiffe`, `dns` or `common-name`: which name identifies a caller",
+    ),
+    setting(
+        "certificates.trust_domain",
+        TEXT,
+        "must be set for spiffe",
+        "the trust domain of your workloads",
+    ),
+    setting(
+        "certificates.direct",
+        FLAG,
+        "false",
+        "the service itself speaks TLS and verifies certificates",
+    ),
+    setting(
+        "certificates.header",
+        TEXT,
+        "none",
+        "the field in which a trusted proxy names the subject; `x-forwarded-client-cert` is Envoy's",
+    ),
+    setting(
+        "certificates.verdict_header",
+        TEXT,
+        "must be set with header",
+        "the field with the proxy's verdict, which must be `SUCCESS`; not for Envoy's field",
+    ),
+    setting(
+        "certificates.scopes_header",
+        TEXT,
+        "none",
+        "the field in which the proxy grants further scopes",
+    ),
+    setting(
+        "certificates.roles_header",
+        TEXT,
+        "none",
+        "the field in which it grants further roles",
+    ),
+    setting(
+        "certificates.clients.NAME.org",
+        TEXT,
+        "none",
+        "whose data the caller of this name reaches",
+    ),
+    setting(
+        "certificates.clients.NAME.project",
+        TEXT,
+        "none",
+        "the project it is bound to",
+    ),
+    setting(
+        "certificates.clients.NAME.scopes",
+        TEXTS,
+        "none",
+        "what it may do",
+    ),
+    setting(
+        "certificates.clients.NAME.roles",
+        TEXTS,
+        "none",
+        "its roles",
+    ),
+];
