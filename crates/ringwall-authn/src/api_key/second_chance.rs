@@ -17,6 +17,8 @@ pub(crate) struct Table<T> {
     hand: usize,
 }
 
+/// Not across more lines than it needs: with many keys each line is memory that no cache holds.
+#[repr(align(64))]
 struct Entry<T> {
     id: CompactId,
     /// Looked up since the hand last came by.

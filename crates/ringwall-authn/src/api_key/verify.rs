@@ -87,10 +87,12 @@ impl ApiKeys {
                     let (principal, free) = inner.admit(&key, usage)?;
                     // What depends on the time or the place is looked at with each request.
                     let is_plain = key.record.is_unconditional();
-                    let until = is_plain.then_some(now.saturating_add(free));
-                    inner
-                        .cache
-                        .remember(&id, &key, &principal, own.checksum, until);
+                    if is_plain || !is_familiar {
+                        let until = is_plain.then_some(now.saturating_add(free));
+                        inner
+                            .cache
+                            .remember(&id, &key, &principal, own.checksum, until);
+                    }
                     Ok(principal)
                 });
                 Step::Done(answer)
