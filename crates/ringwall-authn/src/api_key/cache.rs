@@ -277,7 +277,9 @@ impl KeyCache {
 impl<T> Shards<T> {
     fn new(capacity: usize) -> Self {
         let several = capacity.div_euclid(SHARD_ENTRIES);
-        let count = 1_usize << several.checked_ilog2().unwrap_or(0).min(MAX_SHARDS.ilog2());
+        let doublings = several.checked_ilog2().unwrap_or(0);
+        let count = 1_usize.checked_shl(doublings.min(MAX_SHARDS.ilog2()));
+        let count = count.unwrap_or(1);
         let most = capacity.div_euclid(count);
         let shards = (0..count).map(|_| Shard(RwLock::new(Table::new(most))));
         Self(shards.collect())

@@ -101,7 +101,7 @@ impl Pepper {
 
     fn hash(&self, secret: &[u8]) -> [u8; 32] {
         #[cfg(test)]
-        tests::HASHES.with(|hashes| hashes.set(hashes.get() + 1));
+        tests::HASHES.with(|hashes| hashes.set(hashes.get().wrapping_add(1)));
         let mut state = self.state.clone();
         state.update(secret);
         state.finalize().into_bytes().into()
@@ -250,7 +250,7 @@ enum Method {
 #[inline]
 fn sha256(secret: &[u8]) -> [u8; 32] {
     #[cfg(test)]
-    tests::HASHES.with(|hashes| hashes.set(hashes.get() + 1));
+    tests::HASHES.with(|hashes| hashes.set(hashes.get().wrapping_add(1)));
     secret
         .try_into()
         .map_or_else(|_| Sha256::digest(secret).into(), sha256_of_own)
