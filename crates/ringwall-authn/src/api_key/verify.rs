@@ -320,9 +320,10 @@ impl Inner {
 
 /// Why a text is no key.
 fn no_key(error: ApiKeyTextError) -> ApiKeyError {
-    match error {
-        ApiKeyTextError::Checksum => ApiKeyRefusal::Checksum.into(),
-        _ => ApiKeyRefusal::Form.into(),
+    if error == ApiKeyTextError::Checksum {
+        ApiKeyRefusal::Checksum.into()
+    } else {
+        ApiKeyRefusal::Form.into()
     }
 }
 
