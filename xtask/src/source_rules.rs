@@ -21,7 +21,7 @@ struct Minter {
 /// Every file outside tests that may mint proofs.
 const MINTERS: &[Minter] = &[
     Minter {
-        file: "crates/ringwall-authn/src/api_key/keys.rs",
+        file: "crates/ringwall-authn/src/api_key/verify.rs",
         calls: 1,
         reason: "an API key whose secret, state and place of use were checked becomes a principal",
     },

@@ -2,7 +2,12 @@
 
 use std::{env, process::ExitCode};
 
-use ringwall_benches::{credentials, goals::Goals, race::Length, report::Report};
+use ringwall_benches::{
+    allocations::Counting, credentials, goals::Goals, race::Length, report::Report,
+};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let length = if env::args().any(|word| word == "--smoke") {

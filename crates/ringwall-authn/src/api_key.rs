@@ -6,15 +6,18 @@ mod cache;
 pub mod conformance;
 mod digest;
 mod error;
+mod id;
 mod keys;
 mod manage;
 mod memory;
 mod record;
 mod scopes;
+mod second_chance;
 mod store;
 mod stored;
 mod text;
 mod uses;
+mod verify;
 
 pub use authenticator::{
     API_KEY_HEADER, ApiKeyAuthenticator, ApiKeyAuthenticatorBuilder, InvalidApiKeyHeader,
@@ -23,6 +26,7 @@ pub use digest::{
     InvalidDigest, MIN_PEPPER_BYTES, PepperError, PepperId, SecretDigest, SecretHasher,
 };
 pub use error::{ApiKeyError, ApiKeyErrorKind, ApiKeyManagementError, ApiKeyRefusal};
+pub use id::ApiKeyId;
 pub use keys::{
     ApiKeyUse, ApiKeys, ApiKeysBuilder, DEFAULT_API_KEY_LOOKUPS, DEFAULT_API_KEY_STALENESS,
     DEFAULT_CACHED_API_KEYS, DEFAULT_USE_INTERVAL, MAX_API_KEY_STALENESS,
@@ -40,4 +44,4 @@ pub use store::{
     ApiKeyStoreErrorKind, ApiKeysOf,
 };
 pub use stored::{StoredApiKey, UnreadableApiKey};
-pub use text::{ApiKeyId, ApiKeyPrefix, ApiKeyTextError, NewApiKey};
+pub use text::{ApiKeyPrefix, ApiKeyTextError, NewApiKey};

@@ -12,8 +12,8 @@ use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
 
 use super::error::{ApiKeyError, ApiKeyErrorKind, ApiKeyRefusal};
+use super::id::ApiKeyId;
 use super::keys::{ApiKeyUse, ApiKeys};
-use super::text::ApiKeyId;
 
 /// The header field of a key unless set.
 pub const API_KEY_HEADER: &str = "x-api-key";

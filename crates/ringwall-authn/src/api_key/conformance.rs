@@ -30,11 +30,11 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{OrgId, ProjectId, Scope, Subject, Tenant};
 
 use super::digest::SecretHasher;
+use super::id::ApiKeyId;
 use super::record::{ApiKeyName, ApiKeyRecord, ApiKeyState};
 use super::store::{
     ApiKeyQuery, ApiKeyRotation, ApiKeyStore, ApiKeyStoreError, ApiKeyStoreErrorKind, ApiKeysOf,
 };
-use super::text::ApiKeyId;
 
 /// Holds a store against its contract. `fresh` gives an empty one each time; it may be the same
 /// database with other ids in it, since every run makes ids and organisations of its own.

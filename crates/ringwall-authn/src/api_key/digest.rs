@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use ringwall_core::secret::SecretBytes;
 use sha2::{Digest as _, Sha256};
 
+use super::text::SECRET;
 use crate::hex;
 
 /// The fewest bytes of a pepper: the output of the hash (RFC 2104 §3).
@@ -99,6 +100,8 @@ impl Pepper {
     }
 
     fn hash(&self, secret: &[u8]) -> [u8; 32] {
+        #[cfg(test)]
+        tests::HASHES.with(|hashes| hashes.set(hashes.get().wrapping_add(1)));
         let mut state = self.state.clone();
         state.update(secret);
         state.finalize().into_bytes().into()
@@ -153,10 +156,12 @@ impl SecretHasher {
     }
 
     fn pepper(&self, id: &PepperId) -> Option<&Pepper> {
-        self.current
-            .iter()
-            .chain(&self.earlier)
-            .find(|pepper| pepper.id == *id)
+        self.peppers().find(|pepper| pepper.id == *id)
+    }
+
+    /// The current one first.
+    fn peppers(&self) -> impl Iterator<Item = &Pepper> {
+        self.current.iter().chain(&self.earlier)
     }
 
     /// What is stored of `secret`.
@@ -164,7 +169,7 @@ impl SecretHasher {
         match &self.current {
             None => SecretDigest {
                 pepper: None,
-                bytes: Sha256::digest(secret).into(),
+                bytes: sha256(secret),
             },
             Some(pepper) => SecretDigest {
                 pepper: Some(pepper.id.clone()),
@@ -173,24 +178,43 @@ impl SecretHasher {
         }
     }
 
-    /// Whether `secret` is the one that `stored` was made of: one hash and one comparison in constant
-    /// time, whatever comes out. `None` when the pepper is not known here, or there is none and there has
-    /// to be one.
-    pub(crate) fn matches(&self, stored: &SecretDigest, secret: &[u8]) -> Option<bool> {
-        let bytes = match &stored.pepper {
+    /// What a secret is compared with, so that names of peppers are not compared with each request.
+    pub(crate) fn expects(&self, stored: &SecretDigest) -> Expected {
+        let method = match &stored.pepper {
             // Anybody can make such a hash: accepted beside a pepper, it would undo what that is for.
-            None if !self.unpeppered => return None,
-            None => Sha256::digest(secret).into(),
-            Some(id) => self.pepper(id)?.hash(secret),
+            None => self.unpeppered.then_some(Method::Plain),
+            Some(id) => self
+                .peppers()
+                .position(|pepper| pepper.id == *id)
+                .and_then(|place| u8::try_from(place).ok())
+                .map(Method::Pepper),
         };
-        Some(constant_time_eq_32(&bytes, &stored.bytes))
+        Expected {
+            bytes: stored.bytes,
+            method,
+        }
+    }
+
+    /// Whether `secret` is the one that is expected: one hash and one comparison in constant time,
+    /// whatever comes out. `None` when the pepper is not known here, or there is none and there has to be
+    /// one.
+    pub(crate) fn matches(&self, expected: &Expected, secret: &[u8]) -> Option<bool> {
+        let bytes = match expected.method {
+            Some(Method::Plain) => sha256(secret),
+            Some(Method::Pepper(place)) => self.peppers().nth(usize::from(place))?.hash(secret),
+            None => {
+                self.matches_nothing(secret);
+                return None;
+            }
+        };
+        Some(constant_time_eq_32(&bytes, &expected.bytes))
     }
 
     /// As much work as [`matches`](Self::matches) for a key that is not there: who asks cannot tell a
     /// wrong id from a wrong secret by the time it takes.
     pub(crate) fn matches_nothing(&self, secret: &[u8]) {
         let bytes = match &self.current {
-            None => Sha256::digest(secret).into(),
+            None => sha256(secret),
             Some(pepper) => pepper.hash(secret),
         };
         core::hint::black_box(constant_time_eq_32(&bytes, core::hint::black_box(&[0; 32])));
@@ -204,6 +228,69 @@ impl fmt::Debug for SecretHasher {
             .field("earlier", &self.earlier.len())
             .finish()
     }
+}
+
+/// What a presented secret is compared with, by the [`SecretHasher`] that made this of what is stored.
+#[derive(Clone)]
+pub(crate) struct Expected {
+    bytes: [u8; 32],
+    /// `None` when no secret can be judged by it here.
+    method: Option<Method>,
+}
+
+#[derive(Clone, Copy)]
+enum Method {
+    Plain,
+    /// The place of the pepper, the current one's first.
+    Pepper(u8),
+}
+
+/// SHA-256. A secret that was made here fits into one block with its padding, which is put together
+/// without the buffer that texts of any length need.
+#[inline]
+fn sha256(secret: &[u8]) -> [u8; 32] {
+    #[cfg(test)]
+    tests::HASHES.with(|hashes| hashes.set(hashes.get().wrapping_add(1)));
+    secret
+        .try_into()
+        .map_or_else(|_| Sha256::digest(secret).into(), sha256_of_own)
+}
+
+/// FIPS 180-4 §5.1.1 and §5.3.3: the message, one bit, zeros, and the length in bits; the first 32 bits of
+/// the fractional parts of the square roots of the first eight primes.
+#[inline]
+fn sha256_of_own(secret: &[u8; SECRET]) -> [u8; 32] {
+    const INITIAL: [u32; 8] = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+    const PADDING: [u8; 64 - SECRET] = {
+        let mut padding = [0; 64 - SECRET];
+        padding[0] = 0x80;
+        let [.., high, low] = (SECRET * 8).to_be_bytes();
+        padding[62 - SECRET] = high;
+        padding[63 - SECRET] = low;
+        padding
+    };
+    // Where it is read from, and not copied there: a copy would wait for what was just written.
+    let mut blocks = [[0; 64]];
+    let [block] = &mut blocks;
+    let (message, padding) = block.split_at_mut(SECRET);
+    message.copy_from_slice(secret);
+    padding.copy_from_slice(&PADDING);
+    let mut state = INITIAL;
+    sha2::block_api::compress256(&mut state, &blocks);
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
 }
 
 /// What is stored of a secret. As text, which is what stores keep,
@@ -259,7 +346,7 @@ impl FromStr for SecretDigest {
             let (id, digits) = rest.split_once(':').ok_or(InvalidDigest)?;
             (Some(PepperId::new(id).map_err(|_| InvalidDigest)?), digits)
         };
-        let bytes = hex::decode_32(digits).ok_or(InvalidDigest)?;
+        let bytes = hex::decode(digits).ok_or(InvalidDigest)?;
         Ok(Self { pepper, bytes })
     }
 }
@@ -273,8 +360,17 @@ impl fmt::Debug for SecretDigest {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    thread_local! {
+        /// How many hashes this thread made.
+        pub(crate) static HASHES: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+    }
+
+    fn fits(hasher: &SecretHasher, stored: &SecretDigest, secret: &[u8]) -> Option<bool> {
+        hasher.matches(&hasher.expects(stored), secret)
+    }
 
     fn pepper(byte: u8) -> SecretBytes {
         SecretBytes::new(vec![byte; 32])
@@ -292,6 +388,20 @@ mod tests {
             digest.to_stored(),
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn a_secret_of_any_length_is_hashed_as_the_standard_says() {
+        for length in 0..200 {
+            for fill in [0, 0x80, 0xff, b'a'] {
+                let mut secret = vec![fill; length];
+                if let Some(last) = secret.last_mut() {
+                    *last = u8::try_from(length).unwrap();
+                }
+                let expected: [u8; 32] = Sha256::digest(&secret).into();
+                assert_eq!(sha256(&secret), expected, "{length}");
+            }
+        }
     }
 
     #[test]
@@ -314,18 +424,18 @@ mod tests {
             .unwrap()
             .earlier(id("old"), &pepper(1))
             .unwrap();
-        assert_eq!(new.matches(&stored, b"secret"), Some(true));
-        assert_eq!(new.matches(&stored, b"other"), Some(false));
+        assert_eq!(fits(&new, &stored, b"secret"), Some(true));
+        assert_eq!(fits(&new, &stored, b"other"), Some(false));
         assert_eq!(new.hash(b"secret").pepper(), Some(&id("new")));
         // And without the old one it is not known whether it fits, which is not the same as no.
         let alone = SecretHasher::peppered(id("new"), &pepper(2)).unwrap();
-        assert_eq!(alone.matches(&stored, b"secret"), None);
+        assert_eq!(fits(&alone, &stored, b"secret"), None);
         // One that was stored without a pepper can be anybody's, so it has to be asked for.
         let plain = SecretHasher::sha256().hash(b"secret");
-        assert_eq!(alone.matches(&plain, b"secret"), None);
+        assert_eq!(fits(&alone, &plain, b"secret"), None);
         let both = alone.accept_unpeppered();
-        assert_eq!(both.matches(&plain, b"secret"), Some(true));
-        assert_eq!(both.matches(&plain, b"other"), Some(false));
+        assert_eq!(fits(&both, &plain, b"secret"), Some(true));
+        assert_eq!(fits(&both, &plain, b"other"), Some(false));
         assert_eq!(both.hash(b"secret").pepper(), Some(&id("new")));
     }
 
@@ -333,7 +443,7 @@ mod tests {
     fn the_same_secret_with_another_pepper_does_not_fit() {
         let one = SecretHasher::peppered(id("p"), &pepper(1)).unwrap();
         let two = SecretHasher::peppered(id("p"), &pepper(2)).unwrap();
-        assert_eq!(two.matches(&one.hash(b"secret"), b"secret"), Some(false));
+        assert_eq!(fits(&two, &one.hash(b"secret"), b"secret"), Some(false));
     }
 
     #[test]

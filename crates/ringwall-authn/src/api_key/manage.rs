@@ -12,12 +12,13 @@ use ringwall_core::principal::{OrgId, Scope, Subject, Tenant};
 use ringwall_core::secret::SecretString;
 
 use super::error::ApiKeyManagementError;
+use super::id::ApiKeyId;
 use super::keys::{ApiKeys, Inner};
 use super::record::{
     AllowedNetwork, ApiKeyName, ApiKeyRecord, InvalidApiKeyName, MAX_API_KEY_ENTRIES,
 };
 use super::store::{ApiKeyQuery, ApiKeyRotation, ApiKeysOf};
-use super::text::{ApiKeyId, NewApiKey};
+use super::text::NewApiKey;
 
 /// The longest grace of a rotation: who needs longer has two keys.
 pub const MAX_ROTATION_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -109,7 +110,7 @@ enum Which<'a> {
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
         match self.which {
-            Which::One(id) => self.inner.cache.forget(id.as_str()),
+            Which::One(id) => self.inner.forget(id),
             Which::Those(whose) => self.inner.cache.forget_those(|key| whose.includes(key)),
         }
         // Behind it: whoever sees the number finds nothing of before in the cache.

@@ -9,12 +9,12 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::OrgId;
 use ringwall_core::step::Step;
 
+use super::id::ApiKeyId;
 use super::record::{ApiKeyRecord, ApiKeyState, Replaced};
 use super::store::{
     ApiKeyQuery, ApiKeyRotation, ApiKeyStore, ApiKeyStoreAnswer, ApiKeyStoreError,
     ApiKeyStoreErrorKind, ApiKeysOf,
 };
-use super::text::ApiKeyId;
 
 /// API keys in the memory of this process, which are lost with it: for tests, for development, and for
 /// keys that come from a configuration.

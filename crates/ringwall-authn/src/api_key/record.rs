@@ -10,7 +10,7 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{Scope, Subject, Tenant};
 
 use super::digest::SecretDigest;
-use super::text::ApiKeyId;
+use super::id::ApiKeyId;
 
 /// The most scopes, networks and origins of one key, each.
 pub const MAX_API_KEY_ENTRIES: usize = 64;
@@ -175,6 +175,14 @@ impl ApiKeyRecord {
             Some(_) => ApiKeyState::InGrace,
             None => ApiKeyState::Active,
         }
+    }
+
+    /// Whether it is accepted whenever and from wherever it is used, as things stand.
+    pub(crate) fn is_unconditional(&self) -> bool {
+        self.revoked_at.is_none()
+            && self.ends_at().is_none()
+            && self.networks.is_empty()
+            && self.origins.is_empty()
     }
 
     /// From when on the key is refused, as things stand.

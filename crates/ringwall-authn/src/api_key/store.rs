@@ -9,8 +9,8 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{OrgId, ProjectId, Subject};
 use ringwall_core::step::Step;
 
+use super::id::ApiKeyId;
 use super::record::ApiKeyRecord;
-use super::text::ApiKeyId;
 
 /// The answer of a store.
 pub type ApiKeyStoreAnswer<T> = Step<Result<T, ApiKeyStoreError>>;

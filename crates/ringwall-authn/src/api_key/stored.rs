@@ -7,8 +7,8 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{OrgId, ProjectId, Scope, Subject, Tenant};
 
 use super::digest::SecretDigest;
+use super::id::ApiKeyId;
 use super::record::{ApiKeyName, ApiKeyRecord, Replaced};
-use super::text::ApiKeyId;
 
 /// An [`ApiKeyRecord`] in plain values, one for each column of a table, so that all stores write the same
 /// and nobody forgets to check what is read back.

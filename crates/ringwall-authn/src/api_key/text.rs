@@ -7,20 +7,16 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ringwall_core::secret::SecretString;
 use sha2::{Digest as _, Sha256};
 
+use super::id::{ApiKeyId, ID, IMPORTED_ID};
+
 /// The characters of ids, secrets and checksums.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// The characters of a look-up id: 95 bits, so that two never meet and nobody guesses one.
-const ID: usize = 16;
-
 /// The characters of a secret: 43 of 62 are 256 bits.
-const SECRET: usize = 43;
+pub(crate) const SECRET: usize = 43;
 
 /// The characters of a checksum: six of 62 hold the 32 bits of a CRC.
-const CHECKSUM: usize = 6;
-
-/// The characters of the look-up id of an imported key: 128 bits in hexadecimal digits.
-const IMPORTED_ID: usize = 32;
+pub(crate) const CHECKSUM: usize = 6;
 
 /// The fewest and the most hexadecimal digits of a key that can be imported: 128 to 512 bits.
 const IMPORTED_DIGITS: core::ops::RangeInclusive<usize> = 32..=128;
@@ -98,7 +94,7 @@ impl ApiKeyPrefix {
 
     /// Makes a new key from the system's random bytes.
     pub(crate) fn generate(&self) -> Result<NewApiKey, ApiKeyTextError> {
-        let id = ApiKeyId(random_text::<ID>()?.expose().into());
+        let id = ApiKeyId::new(random_text::<ID>()?.expose())?;
         let secret = random_text::<SECRET>()?;
         let mut text =
             String::with_capacity(self.0.len().saturating_add(2 + ID + SECRET + CHECKSUM));
@@ -113,32 +109,29 @@ impl ApiKeyPrefix {
         })
     }
 
-    /// Takes a presented text apart.
-    pub(crate) fn parse<'a>(&self, text: &'a [u8]) -> Result<Presented<'a>, ApiKeyTextError> {
+    /// The parts of a text that has the outline of a key that was made here.
+    pub(crate) fn outline<'a>(&self, text: &'a [u8]) -> Option<Outline<'a>> {
+        let rest = text.strip_prefix(self.0.as_bytes())?.strip_prefix(b"_")?;
+        let (id, rest) = rest.split_first_chunk::<ID>()?;
+        let (secret, checksum) = rest.strip_prefix(b"_")?.split_first_chunk::<SECRET>()?;
+        let checksum = *<&[u8; CHECKSUM]>::try_from(checksum).ok()?;
+        Some(Outline {
+            id,
+            secret,
+            checksum,
+        })
+    }
+
+    /// The id of a presented text, once its characters and its checksum were looked at.
+    pub(crate) fn parse(&self, text: &[u8]) -> Result<ApiKeyId, ApiKeyTextError> {
         let form = ApiKeyTextError::Form;
-        let rest = text
-            .strip_prefix(self.0.as_bytes())
-            .and_then(|rest| rest.strip_prefix(b"_"))
-            .ok_or(form)?;
-        // An imported key may have as many digits as an own one has characters, and no underscore.
-        let is_own = rest.len() == const { ID + 1 + SECRET + CHECKSUM } && rest.contains(&b'_');
-        if !is_own {
-            return imported(rest, text).map(Presented::Imported);
-        }
-        let (id, rest) = rest.split_at_checked(ID).ok_or(form)?;
-        let rest = rest.strip_prefix(b"_").ok_or(form)?;
-        let (secret, check) = rest.split_at_checked(SECRET).ok_or(form)?;
-        if !is_base62(id) || !is_base62(rest) {
-            return Err(form);
-        }
-        let (checked, _) = text
-            .split_at_checked(text.len().saturating_sub(CHECKSUM))
-            .ok_or(form)?;
-        if checksum(checked) != check {
-            return Err(ApiKeyTextError::Checksum);
-        }
-        let id = core::str::from_utf8(id).map_err(|_| form)?;
-        Ok(Presented::Own { id, secret })
+        let Some(own) = self.outline(text) else {
+            let rest = text.strip_prefix(self.0.as_bytes());
+            let digits = rest.and_then(|rest| rest.strip_prefix(b"_")).ok_or(form)?;
+            return imported(digits, text);
+        };
+        own.check(text)?;
+        ApiKeyId::new(core::str::from_utf8(own.id).map_err(|_| form)?)
     }
 
     /// Takes a key of the time before look-up ids: `pak_` and hexadecimal digits.
@@ -173,71 +166,6 @@ impl FromStr for ApiKeyPrefix {
 
     fn from_str(text: &str) -> Result<Self, ApiKeyTextError> {
         Self::new(text)
-    }
-}
-
-/// The public part of a key, by which it is found, listed, logged and revoked. It is no secret.
-///
-/// 16 ASCII letters and digits; of an imported key 32 lower-case hexadecimal digits, which are made
-/// from its text by a hash and lead nowhere back.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ApiKeyId(Box<str>);
-
-impl ApiKeyId {
-    /// The longest id in bytes.
-    pub const MAX_BYTES: usize = IMPORTED_ID;
-
-    /// Checks `text` once.
-    ///
-    /// # Errors
-    ///
-    /// [`ApiKeyTextError::Id`].
-    pub fn new(text: &str) -> Result<Self, ApiKeyTextError> {
-        let is_own = text.len() == ID && is_base62(text.as_bytes());
-        let is_imported = text.len() == IMPORTED_ID && text.bytes().all(is_hex);
-        if is_own || is_imported {
-            Ok(Self(text.into()))
-        } else {
-            Err(ApiKeyTextError::Id)
-        }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is that of an imported key.
-    #[must_use]
-    pub fn is_imported(&self) -> bool {
-        self.0.len() == IMPORTED_ID
-    }
-}
-
-impl core::borrow::Borrow<str> for ApiKeyId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ApiKeyId {
-    type Err = ApiKeyTextError;
-
-    fn from_str(text: &str) -> Result<Self, ApiKeyTextError> {
-        Self::new(text)
-    }
-}
-
-impl fmt::Display for ApiKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ApiKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiKeyId({})", self.0)
     }
 }
 
@@ -276,10 +204,29 @@ impl fmt::Debug for NewApiKey {
     }
 }
 
-/// A presented text that has the form of a key.
-pub(crate) enum Presented<'a> {
-    Own { id: &'a str, secret: &'a [u8] },
-    Imported(ApiKeyId),
+/// The parts of a text that has the prefix, the length and the underscores of a key that was made here.
+/// Nothing else was looked at yet.
+pub(crate) struct Outline<'a> {
+    pub(crate) id: &'a [u8; ID],
+    pub(crate) secret: &'a [u8; SECRET],
+    pub(crate) checksum: [u8; CHECKSUM],
+}
+
+impl Outline<'_> {
+    /// Looks at the characters and the checksum of `text`, of which these are the parts.
+    pub(crate) fn check(&self, text: &[u8]) -> Result<(), ApiKeyTextError> {
+        let form = ApiKeyTextError::Form;
+        if !is_base62(self.id) || !is_base62(self.secret) || !is_base62(&self.checksum) {
+            return Err(form);
+        }
+        let end = text.len().saturating_sub(CHECKSUM);
+        let (checked, _) = text.split_at_checked(end).ok_or(form)?;
+        if checksum(checked) == self.checksum {
+            Ok(())
+        } else {
+            Err(ApiKeyTextError::Checksum)
+        }
+    }
 }
 
 /// The id of an imported key with these digits.
@@ -292,15 +239,15 @@ fn imported(digits: &[u8], text: &[u8]) -> Result<ApiKeyId, ApiKeyTextError> {
     hash.update(text);
     let digest: [u8; 32] = hash.finalize().into();
     let (head, _) = digest.split_at(IMPORTED_ID / 2);
-    Ok(ApiKeyId(crate::hex::encode(head).into()))
+    ApiKeyId::new(&crate::hex::encode(head))
 }
 
-const fn is_hex(byte: u8) -> bool {
+pub(crate) const fn is_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// Without an early exit, so that the bytes are judged in vectors.
-fn is_base62(text: &[u8]) -> bool {
+pub(crate) fn is_base62(text: &[u8]) -> bool {
     text.iter()
         .fold(true, |all, byte| all & byte.is_ascii_alphanumeric())
 }
@@ -339,6 +286,15 @@ fn random_text<const LENGTH: usize>() -> Result<SecretString, ApiKeyTextError> {
     Ok(SecretString::new(text))
 }
 
+/// The checksum of what stands before it.
+#[cfg(test)]
+pub(crate) fn checksum_of(body: &str) -> String {
+    checksum(body.as_bytes())
+        .into_iter()
+        .map(char::from)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,12 +308,12 @@ mod tests {
         let key = prefix().generate().unwrap();
         let text = key.text().expose();
         assert_eq!(text.len(), 4 + 16 + 1 + 43 + 6);
-        let Presented::Own { id, secret } = prefix().parse(text.as_bytes()).unwrap() else {
-            panic!("an imported key")
-        };
-        assert_eq!(id, key.id().as_str());
-        assert_eq!(secret, key.secret());
-        assert_eq!(secret.len(), 43);
+        assert_eq!(prefix().parse(text.as_bytes()), Ok(key.id().clone()));
+        let prefix = prefix();
+        let own = prefix.outline(text.as_bytes()).unwrap();
+        assert_eq!(own.id, key.id().as_str().as_bytes());
+        assert_eq!(own.secret, key.secret());
+        assert_eq!(own.checksum, text.as_bytes()[64..]);
     }
 
     #[test]
@@ -433,10 +389,7 @@ mod tests {
         let old = "pak_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
         let id = prefix().parse_imported(old).unwrap();
         assert!(id.is_imported() && !old.contains(id.as_str()));
-        let Presented::Imported(found) = prefix().parse(old.as_bytes()).unwrap() else {
-            panic!("an own key")
-        };
-        assert_eq!(found, id);
+        assert_eq!(prefix().parse(old.as_bytes()), Ok(id.clone()));
         assert_eq!(ApiKeyId::new(id.as_str()), Ok(id));
     }
 
@@ -446,11 +399,8 @@ mod tests {
             let digits: String = "0123456789abcdef".chars().cycle().take(length).collect();
             let text = format!("pak_{digits}");
             let id = prefix().parse_imported(&text).unwrap();
-            let found = prefix().parse(text.as_bytes());
-            assert!(
-                matches!(found, Ok(Presented::Imported(found)) if found == id),
-                "{length}"
-            );
+            assert!(id.is_imported(), "{length}");
+            assert_eq!(prefix().parse(text.as_bytes()), Ok(id), "{length}");
         }
     }
 
@@ -487,19 +437,6 @@ mod tests {
         let key = other.generate().unwrap();
         assert!(key.text().expose().starts_with("acme1_"));
         assert!(prefix().parse(key.text().expose().as_bytes()).is_err());
-    }
-
-    #[test]
-    fn an_id_is_letters_and_digits() {
-        for text in [
-            "",
-            "abc",
-            "0123456789abcde_",
-            "0123456789ABCDEF0123456789ABCDEF",
-            "é123456789abcde",
-        ] {
-            assert_eq!(ApiKeyId::new(text), Err(ApiKeyTextError::Id), "{text}");
-        }
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ringwall_core::clock::Timestamp;
 
 use super::cache::CachedKey;
+use super::id::ApiKeyId;
 use super::keys::ApiKeys;
 use super::store::ApiKeyStoreError;
-use super::text::ApiKeyId;
 
 /// The most keys whose uses wait to be written down.
 const MAX_WAITING: usize = 65_536;
@@ -35,10 +35,14 @@ impl Uses {
         }
     }
 
-    pub(crate) fn note(&self, key: &CachedKey, now: Timestamp) {
+    /// Notes a use, unless one was noted a short while ago. Answers for how long none has to be noted.
+    pub(crate) fn note(&self, key: &CachedKey, now: Timestamp) -> Duration {
         let last = key.noted_at.load(Ordering::Relaxed);
-        if now.unix_micros().saturating_sub(last) < self.interval_micros {
-            return;
+        let since = now.unix_micros().saturating_sub(last);
+        if since < self.interval_micros {
+            // A note of the future, by a clock that went back since, holds no longer than another.
+            let rest = self.interval_micros.saturating_sub(since.max(0));
+            return Duration::from_micros(u64::try_from(rest).unwrap_or(0));
         }
         // Of several requests at once, one notes.
         let noted = key.noted_at.compare_exchange(
@@ -50,6 +54,7 @@ impl Uses {
         if noted.is_ok() {
             self.add(&mut self.lock(), key.record.id.clone(), now);
         }
+        Duration::from_micros(u64::try_from(self.interval_micros).unwrap_or(0))
     }
 
     fn add(&self, waiting: &mut HashMap<ApiKeyId, Timestamp>, id: ApiKeyId, at: Timestamp) {

@@ -275,6 +275,36 @@ async fn without_a_clock_no_key_is_judged() {
 }
 
 #[tokio::test]
+async fn without_a_clock_a_key_with_an_end_is_refused_at_once_and_another_when_it_is_read_again() {
+    let bench = bench();
+    let ends = bench.create(request().expires_at(at(NOW + 1000))).await;
+    let endless = bench.create(request()).await;
+    let rotated = bench.create(request()).await;
+    let grace = Duration::from_secs(1000);
+    bench
+        .keys
+        .rotate(&tenant("acme"), rotated.key.id(), user(), grace)
+        .await
+        .unwrap();
+    let texts = [&ends, &rotated, &endless].map(|created| created.key.text().expose());
+    for _ in 0..3 {
+        for text in texts {
+            assert!(bench.verify(text).await.is_ok());
+        }
+    }
+    bench.clock.fail(true);
+    let unavailable = Err(ApiKeyRefusal::ClockUnavailable);
+    assert_eq!(bench.verify(texts[0]).await, unavailable);
+    assert_eq!(bench.verify(texts[1]).await, unavailable);
+    // Nothing that it was judged by depends on the time.
+    assert!(bench.verify(texts[2]).await.is_ok());
+    bench.clock.advance(Duration::from_micros(29_999_999));
+    assert!(bench.verify(texts[2]).await.is_ok());
+    bench.clock.advance(Duration::from_micros(1));
+    assert_eq!(bench.verify(texts[2]).await, unavailable);
+}
+
+#[tokio::test]
 async fn a_store_that_answers_with_another_key_is_broken() {
     let store = Arc::new(ScriptedStore::default());
     let bench = bench_with(store.clone(), |builder| builder);

@@ -81,6 +81,56 @@ async fn line_41_wrong_checksum() {
 }
 
 #[tokio::test]
+async fn line_41_a_key_that_was_accepted_a_moment_ago_is_not_with_another_text_place_or_page() {
+    let bench = bench();
+    let free = bench.create(request()).await;
+    let network = bench
+        .create(request().networks(["192.0.2.0/24".parse().unwrap()]))
+        .await;
+    let origin = bench
+        .create(request().origins(["https://example.com".parse().unwrap()]))
+        .await;
+    let [free, network, origin] =
+        [&free, &network, &origin].map(|created| created.key.text().expose());
+    for _ in 0..3 {
+        assert!(bench.verify(free).await.is_ok());
+        assert!(bench.verify_from(network, from("192.0.2.1")).await.is_ok());
+        assert!(
+            bench
+                .verify_from(origin, on("https://example.com"))
+                .await
+                .is_ok()
+        );
+    }
+    for place in 0..free.len() {
+        for other in ["a", "B", "_", " "] {
+            if &free[place..=place] == other {
+                continue;
+            }
+            let mut changed = free.to_owned();
+            changed.replace_range(place..=place, other);
+            assert!(bench.verify(&changed).await.is_err(), "{place} {other}");
+        }
+    }
+    assert_eq!(
+        bench.verify(network).await,
+        Err(ApiKeyRefusal::AddressUnknown)
+    );
+    assert_eq!(
+        bench.verify_from(network, from("192.0.3.1")).await,
+        Err(ApiKeyRefusal::Network)
+    );
+    assert_eq!(
+        bench.verify(origin).await,
+        Err(ApiKeyRefusal::OriginMissing)
+    );
+    assert_eq!(
+        bench.verify_from(origin, on("null")).await,
+        Err(ApiKeyRefusal::Origin)
+    );
+}
+
+#[tokio::test]
 async fn line_41_right_lookup_id_with_wrong_secret() {
     let bench = bench();
     let created = bench.create(request()).await;
