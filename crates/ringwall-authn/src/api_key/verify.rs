@@ -475,6 +475,7 @@ impl OwnedUse {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "tests fail by panicking")]
 mod tests {
     use super::super::digest::tests::HASHES;
     use super::*;
@@ -512,7 +513,7 @@ mod tests {
             panic!("the memory store never waits")
         };
         let refusal = answer.err().map(|error| error.refusal());
-        (refusal, HASHES.get() - before)
+        (refusal, HASHES.get().wrapping_sub(before))
     }
 
     #[test]
