@@ -189,6 +189,21 @@ impl LimitStatus {
     }
 }
 
+/// Who made a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The store that was asked.
+    #[default]
+    Store,
+    /// The memory of this process, as the store was not available: it counted against this process's share of
+    /// the limits ([`OnFailure::Local`](crate::OnFailure::Local)).
+    Local,
+    /// Nobody: the store was not available, and the limits are open then
+    /// ([`OnFailure::Open`](crate::OnFailure::Open)). Tell of it, for the request was not checked.
+    Unchecked,
+}
+
 /// What a check came to, and what each limit says of it.
 ///
 /// It is the receipt of what was taken, too: whoever gives it to [`refund`](crate::LimitStore::refund) parts
@@ -200,6 +215,7 @@ pub struct Decision {
     cost: NonZeroU32,
     /// Whether it was made to charge, and not to look.
     is_receipt: bool,
+    origin: Origin,
     statuses: ArrayVec<LimitStatus, MAX_DIMENSIONS>,
 }
 
@@ -224,6 +240,7 @@ impl Decision {
             verdict: Verdict::NeverAllowed,
             cost,
             is_receipt: true,
+            origin: Origin::Store,
             statuses: ArrayVec::new_const(),
         }
     }
@@ -313,6 +330,28 @@ impl Decision {
                     left.saturating_mul(100_000).checked_div(capacity)
                 })
         })
+    }
+
+    /// Who made it.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What its process counted by itself.
+    #[cfg(not(loom))]
+    pub(crate) fn made_locally(mut self) -> Self {
+        self.origin = Origin::Local;
+        self
+    }
+
+    /// A request that passes although nothing was checked.
+    #[cfg(not(loom))]
+    pub(crate) fn unchecked(cost: NonZeroU32) -> Self {
+        let mut decision = Self::empty(cost);
+        decision.verdict = Verdict::Allowed;
+        decision.origin = Origin::Unchecked;
+        decision
     }
 
     /// For stores: this decision as the answer of a [`peek`](crate::LimitStore::peek), by which nothing was

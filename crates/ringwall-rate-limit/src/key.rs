@@ -39,6 +39,7 @@ impl fmt::Debug for LimitKey {
 #[derive(Clone)]
 pub struct KeyHasher {
     key: [u8; 16],
+    is_shared: bool,
 }
 
 impl KeyHasher {
@@ -63,14 +64,26 @@ impl KeyHasher {
         let (low, high) = key.split_at_mut(8);
         low.copy_from_slice(&half());
         high.copy_from_slice(&half());
-        Self { key }
+        Self {
+            key,
+            is_shared: false,
+        }
     }
 
     /// Keys that several processes have in common, because they share a store: the same `secret` on all of
     /// them. Whoever knows it can find texts that share a bucket.
     #[must_use]
     pub const fn shared(secret: [u8; 16]) -> Self {
-        Self { key: secret }
+        Self {
+            key: secret,
+            is_shared: true,
+        }
+    }
+
+    /// Whether other processes can make the same keys.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// A hasher whose keys nobody else's are: under a key that is made from this one and `name`.
@@ -79,6 +92,7 @@ impl KeyHasher {
         hasher.write(name.as_bytes());
         Self {
             key: hasher.finish128().as_u128().to_le_bytes(),
+            is_shared: self.is_shared,
         }
     }
 

@@ -8,8 +8,8 @@ use ringwall_core::step::Step;
 
 use crate::decision::{Decision, LimitState, LimitStatus, MAX_DIMENSIONS, Verdict};
 use crate::gcra::{self, Answer, MAX_NOW};
-use crate::policies::{Dimension, Policies};
-use crate::quota::nanos;
+use crate::policies::{Dimension, Enforcement, Policies};
+use crate::quota::{Quota, nanos};
 use crate::store::{LimitError, LimitStore};
 use crate::sync::{AtomicU64, Ordering};
 use crate::table::{Entered, Found, Table};
@@ -87,10 +87,22 @@ impl MemoryLimiter {
         dimensions: &[Dimension],
         cost: NonZeroU32,
     ) -> Result<Decision, LimitError> {
+        self.check_by(now, dimensions, cost, Policies::limit)
+    }
+
+    /// As [`check`](Self::check), with what `limit` says of a bucket.
+    #[inline]
+    pub(crate) fn check_by(
+        &self,
+        now: Duration,
+        dimensions: &[Dimension],
+        cost: NonZeroU32,
+        limit: impl Fn(&Policies, &Dimension) -> Option<(Quota, Enforcement)>,
+    ) -> Result<Decision, LimitError> {
         // A decision is made where it is returned: it is large enough for a move to be felt.
         let mut answer = Ok(Decision::empty(cost));
         if let Ok(decision) = &mut answer
-            && let Err(error) = self.decide(now, dimensions, cost, decision)
+            && let Err(error) = self.decide(now, dimensions, limit, decision)
         {
             answer = Err(error);
         }
@@ -102,12 +114,13 @@ impl MemoryLimiter {
         &self,
         now: Duration,
         dimensions: &[Dimension],
-        cost: NonZeroU32,
+        limit: impl Fn(&Policies, &Dimension) -> Option<(Quota, Enforcement)>,
         decision: &mut Decision,
     ) -> Result<(), LimitError> {
+        let cost = decision.cost();
         let now = time(now)?;
         let mut found = ArrayVec::new_const();
-        self.look(now, dimensions, cost, decision, &mut found)?;
+        self.look(now, dimensions, limit, decision, &mut found)?;
         if !decision.is_allowed() {
             self.set_right(now, decision, &found);
             return Ok(());
@@ -162,9 +175,20 @@ impl MemoryLimiter {
         dimensions: &[Dimension],
         cost: NonZeroU32,
     ) -> Result<Decision, LimitError> {
+        self.peek_by(now, dimensions, cost, Policies::limit)
+    }
+
+    /// As [`peek`](Self::peek), with what `limit` says of a bucket.
+    pub(crate) fn peek_by(
+        &self,
+        now: Duration,
+        dimensions: &[Dimension],
+        cost: NonZeroU32,
+        limit: impl Fn(&Policies, &Dimension) -> Option<(Quota, Enforcement)>,
+    ) -> Result<Decision, LimitError> {
         let mut decision = Decision::empty(cost);
         let mut found = ArrayVec::new_const();
-        self.look(time(now)?, dimensions, cost, &mut decision, &mut found)?;
+        self.look(time(now)?, dimensions, limit, &mut decision, &mut found)?;
         Ok(decision.uncharged())
     }
 
@@ -185,7 +209,7 @@ impl MemoryLimiter {
         &'a self,
         now: u64,
         dimensions: &[Dimension],
-        cost: NonZeroU32,
+        limit: impl Fn(&Policies, &Dimension) -> Option<(Quota, Enforcement)>,
         decision: &mut Decision,
         found: &mut ArrayVec<Option<Found<'a>>, MAX_DIMENSIONS>,
     ) -> Result<(), LimitError> {
@@ -201,13 +225,13 @@ impl MemoryLimiter {
             {
                 continue;
             }
-            let limit = self.policies.limit(dimension);
-            let (quota, enforcement) = limit.ok_or(LimitError::UnknownPolicy)?;
+            let applied = limit(&self.policies, dimension);
+            let (quota, enforcement) = applied.ok_or(LimitError::UnknownPolicy)?;
             let place = self.table.find(dimension.key);
             let full_at = place.map_or(0, |found| found.full_at);
             let debt = gcra::debt(full_at, now, &quota);
             let mut status = LimitStatus::within(*dimension, quota, enforcement, debt);
-            let answer = gcra::judge(full_at, now, &quota, cost);
+            let answer = gcra::judge(full_at, now, &quota, decision.cost());
             status.note(answer);
             if !status.is_shadow {
                 match answer {

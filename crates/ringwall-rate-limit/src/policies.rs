@@ -254,6 +254,14 @@ impl Policies {
         })
     }
 
+    /// Whether the hasher's secret was given ([`KeyHasher::shared`]), so that other processes can make the same
+    /// keys. A store that processes share refuses limits of which this is not so: each process would count for
+    /// itself, and nobody would notice.
+    #[must_use]
+    pub fn has_shared_keys(&self) -> bool {
+        self.0.hashers.iter().all(KeyHasher::is_shared)
+    }
+
     /// What holds for a bucket now; `None` for a limit of other policies.
     #[inline]
     pub(crate) fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {

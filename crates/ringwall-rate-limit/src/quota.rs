@@ -1,6 +1,7 @@
 //! How much is allowed: so many tokens a period, and how many at once.
 
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -185,6 +186,27 @@ impl Quota {
         }
     }
 
+    /// One node's share of the quota, of so many nodes: the rate divided, and the burst too, down to one token
+    /// at least. So `nodes` of them together never have a higher rate, and no larger burst than this one or one
+    /// token each, whichever is more.
+    ///
+    /// # Errors
+    ///
+    /// [`QuotaError`], when the share would be too slow to be counted.
+    pub fn divided(self, nodes: NonZeroU32) -> Result<Self, QuotaError> {
+        let burst = self.burst.checked_div(nodes.get()).unwrap_or(0).max(1);
+        // The rate is divided by stretching the period, which loses nothing, unless it becomes too long.
+        let stretched = self.period().checked_mul(nodes.get());
+        if let Some(period) = stretched.filter(|period| *period <= Self::MAX_PERIOD) {
+            return Self::with(self.count, period, burst);
+        }
+        let count = self.count.checked_div(nodes.get()).unwrap_or(0);
+        if count == 0 {
+            return Err(QuotaError::PeriodTooLong);
+        }
+        Self::with(count, self.period(), burst)
+    }
+
     pub(crate) const fn interval_nanos(&self) -> u64 {
         self.interval
     }
@@ -293,6 +315,24 @@ mod tests {
         );
         let quota = Quota::per_second(20).unwrap().burst(40).unwrap();
         assert_eq!(quota.fill_time(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_shares_of_all_nodes_are_never_more_than_the_whole() {
+        let nodes = |nodes| NonZeroU32::new(nodes).unwrap();
+        let hour = Quota::per_hour(100).unwrap().burst(20).unwrap();
+        let share = hour.divided(nodes(8)).unwrap();
+        assert_eq!(share.interval(), hour.interval() * 8);
+        assert_eq!(share.burst_size(), 2);
+        assert_eq!(hour.divided(nodes(1)), Ok(hour));
+        // A node without a token would be a node that serves nobody.
+        let share = hour.divided(nodes(50)).unwrap();
+        assert_eq!((share.burst_size(), share.interval()), (1, hour.interval() * 50));
+        // A period that cannot be stretched: the count is divided, and rounded down.
+        let year = Quota::new(100, Quota::MAX_PERIOD).unwrap();
+        let share = year.divided(nodes(8)).unwrap();
+        assert_eq!((share.count(), share.burst_size()), (12, 12));
+        assert_eq!(year.divided(nodes(101)), Err(QuotaError::PeriodTooLong));
     }
 
     #[test]
