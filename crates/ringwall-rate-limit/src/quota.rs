@@ -327,7 +327,10 @@ mod tests {
         assert_eq!(hour.divided(nodes(1)), Ok(hour));
         // A node without a token would be a node that serves nobody.
         let share = hour.divided(nodes(50)).unwrap();
-        assert_eq!((share.burst_size(), share.interval()), (1, hour.interval() * 50));
+        assert_eq!(
+            (share.burst_size(), share.interval()),
+            (1, hour.interval() * 50)
+        );
         // A period that cannot be stretched: the count is divided, and rounded down.
         let year = Quota::new(100, Quota::MAX_PERIOD).unwrap();
         let share = year.divided(nodes(8)).unwrap();

@@ -38,7 +38,7 @@ pub enum RedisStatus {
 
 /// What the handles and the task share.
 #[cfg_attr(
-    not(any(feature = "replay", feature = "revocations")),
+    not(any(feature = "rate-limit", feature = "replay", feature = "revocations")),
     expect(
         dead_code,
         reason = "read by stores, and there is none without a feature"
@@ -134,7 +134,7 @@ impl RedisClient {
         matches!(self.status(), RedisStatus::Ready)
     }
 
-    #[cfg(any(feature = "replay", feature = "revocations"))]
+    #[cfg(any(feature = "rate-limit", feature = "replay", feature = "revocations"))]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

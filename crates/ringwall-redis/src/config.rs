@@ -24,7 +24,8 @@ const MAX_IN_FLIGHT: usize = 65_536;
 /// Databases of a server go from 0 to 15 unless it says otherwise.
 const MAX_DATABASE: u32 = 1 << 20;
 
-/// How to reach one Redis (6.2 or later, or Valkey): one primary, not a cluster.
+/// How to reach one Redis (6.2 or later, or Valkey): one primary, which is a cluster's node only where that is said
+/// ([`cluster_node`](Self::cluster_node)).
 ///
 /// Its `Debug` form shows neither name nor password.
 pub struct RedisConfig {
@@ -41,6 +42,7 @@ pub struct RedisConfig {
     pub(crate) timeout: Duration,
     pub(crate) in_flight: usize,
     pub(crate) survives_restarts: bool,
+    pub(crate) cluster_node: bool,
     pub(crate) clock: Arc<dyn WallClock>,
 }
 
@@ -61,6 +63,7 @@ impl RedisConfig {
             timeout: TIMEOUT,
             in_flight: IN_FLIGHT,
             survives_restarts: false,
+            cluster_node: false,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -176,6 +179,16 @@ impl RedisConfig {
         self
     }
 
+    /// States that the server is a primary node of a cluster, and the one that serves the slot of the keys: those of
+    /// rate limits are all in one slot, that of their tag. Keys of other nodes are refused (the server
+    /// answers `MOVED`, and nobody follows). A name in front that moves with the slot is noticed as with one
+    /// server.
+    #[must_use]
+    pub const fn cluster_node(mut self) -> Self {
+        self.cluster_node = true;
+        self
+    }
+
     /// The clock by which the server's start is judged; the system's unless set.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn WallClock>) -> Self {
@@ -204,6 +217,11 @@ impl RedisConfig {
         if self.database > MAX_DATABASE {
             return Err(Error::Configuration(
                 "the number of the database is too high",
+            ));
+        }
+        if self.cluster_node && self.database != 0 {
+            return Err(Error::Configuration(
+                "a node of a cluster has database 0 alone",
             ));
         }
         if self.has_tls() || (!self.tls_demanded && self.is_loopback()) {
@@ -263,6 +281,7 @@ impl fmt::Debug for RedisConfig {
             .field("timeout", &self.timeout)
             .field("in_flight", &self.in_flight)
             .field("survives_restarts", &self.survives_restarts)
+            .field("cluster_node", &self.cluster_node)
             .finish_non_exhaustive()
     }
 }
@@ -358,6 +377,7 @@ mod tests {
             config().in_flight(0),
             config().in_flight(65_537),
             config().database(u32::MAX),
+            config().cluster_node().database(1),
             config().user("alice"),
             RedisConfig::new("", 6379),
             RedisConfig::new("localhost", 0),

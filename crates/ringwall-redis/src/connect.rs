@@ -110,5 +110,5 @@ pub(crate) async fn look(
         return Err(Error::Unsafe("it does not answer as Redis does"));
     };
     let text = String::from_utf8_lossy(&bytes);
-    Ok((Facts::read(&text, now)?, now))
+    Ok((Facts::read(&text, now, config.cluster_node)?, now))
 }

@@ -24,8 +24,9 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Reads an answer to `INFO` that came at `now`.
-    pub(crate) fn read(info: &str, now: Timestamp) -> Result<Self, Error> {
+    /// Reads an answer to `INFO` that came at `now`. A node of a cluster is refused unless the operator said that
+    /// it is one.
+    pub(crate) fn read(info: &str, now: Timestamp, cluster_node: bool) -> Result<Self, Error> {
         let value = |name: &str| {
             info.lines()
                 .filter_map(|line| line.split_once(':'))
@@ -40,9 +41,9 @@ impl Facts {
         if value("role") != Some("master") {
             return Err(Error::Unsafe("it is a replica: name the primary"));
         }
-        if value("redis_mode") == Some("cluster") {
+        if value("redis_mode") == Some("cluster") && !cluster_node {
             return Err(Error::Unsafe(
-                "it is a node of a cluster, which is not supported",
+                "it is a node of a cluster: name the one with the slot, and say `cluster_node`",
             ));
         }
         let silent = Error::Unsafe("it does not say since when it runs");
@@ -131,12 +132,12 @@ mod tests {
     }
 
     fn facts(info: &str, now: i64) -> Facts {
-        Facts::read(info, at(now)).expect("safe")
+        Facts::read(info, at(now), false).expect("safe")
     }
 
     fn unsafe_with(what: &str, other: &str) {
         assert!(INFO.contains(what));
-        let refused = Facts::read(&INFO.replace(what, other), at(1000));
+        let refused = Facts::read(&INFO.replace(what, other), at(1000), false);
         assert!(matches!(refused, Err(Error::Unsafe(_))), "{other}");
     }
 
@@ -159,6 +160,14 @@ mod tests {
             "uptime_in_seconds:100",
             "uptime_in_seconds:18446744073709551615",
         );
+    }
+
+    #[test]
+    fn a_node_of_a_cluster_is_used_where_that_was_said_and_held_to_the_rest() {
+        let node = INFO.replace("redis_mode:standalone", "redis_mode:cluster");
+        assert!(Facts::read(&node, at(1000), true).is_ok());
+        let replica = node.replace("role:master", "role:slave");
+        assert!(Facts::read(&replica, at(1000), true).is_err());
     }
 
     #[test]

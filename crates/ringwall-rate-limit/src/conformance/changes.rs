@@ -78,7 +78,9 @@ pub async fn shadow(setting: &dyn Setting) -> Result<(), Violation> {
         })?;
         // The other is charged, and says so.
         let left = decision.statuses().nth(1).map(|status| status.remaining());
-        expect(left == 9_u32.checked_sub(n), || format!("at {n}: {left:?} left of 10"))?;
+        expect(left == 9_u32.checked_sub(n), || {
+            format!("at {n}: {left:?} left of 10")
+        })?;
         expect(decision.violated().next().is_none(), || {
             "a trial violated".to_owned()
         })?;

@@ -86,6 +86,35 @@ async fn claims_through_tls() {
     );
 }
 
+#[cfg(feature = "rate-limit")]
+#[tokio::test]
+async fn limits_through_tls() {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use ringwall_rate_limit::{KeyHasher, LimitStore as _, Policies, Quota};
+
+    let (port, root) = terminator("localhost").await;
+    let client = RedisClient::connect(config(port, &root))
+        .await
+        .expect("it runs");
+    let process = u128::from(std::process::id());
+    let policies = Policies::builder()
+        .hasher(KeyHasher::shared(process.to_le_bytes()))
+        .add("tls", Quota::per_hour(2).expect("a quota"))
+        .expect("a limit")
+        .build();
+    let limiter = ringwall_redis::RedisLimiter::new(&client, policies).expect("valid");
+    let policies = limiter.policies();
+    let policy = policies.find("tls").expect("a limit");
+    let bucket = policies.dimension(policy, [&b"a"[..]]).expect("a key");
+    for is_allowed in [true, true, false] {
+        let now = Duration::from_secs(1);
+        let decision = limiter.check(now, &[bucket], NonZeroU32::MIN).await;
+        assert_eq!(decision.expect("it answers").is_allowed(), is_allowed);
+    }
+}
+
 #[tokio::test]
 async fn a_server_of_another_root_or_name_is_not_spoken_to() {
     let (_, other_root) = terminator("localhost").await;
