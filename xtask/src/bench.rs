@@ -6,12 +6,15 @@ use crate::{
     failure::{Failure, Result},
     metadata::Metadata,
     project::{self, Project},
+    setup,
 };
 
 /// The manifest of the benches' workspace.
 const MANIFEST: &str = "benches/Cargo.toml";
 /// Tells a bench where to write its report.
 const OUT_VARIABLE: &str = "RINGWALL_BENCH_OUT";
+/// Areas that measure against a Redis.
+const NEEDS_REDIS: [&str; 1] = ["ratelimit"];
 /// Asks a bench for one quick pass over every case. Its times mean nothing.
 const SMOKE_FLAG: &str = "--smoke";
 
@@ -90,6 +93,14 @@ fn run_area(project: &Project, area: &str, smoke: bool) -> Result<()> {
             "--target-dir",
         ])
         .arg(project.target());
+    // Held until the area has run.
+    let redis = NEEDS_REDIS
+        .contains(&area)
+        .then(setup::bench_redis)
+        .transpose()?;
+    if let Some(redis) = &redis {
+        program = redis.told_to(program);
+    }
     // The quick pass looks at what runs, not at how fast: it uses the artefacts of the tests
     // instead of a second, optimised build of every dependency.
     if smoke {

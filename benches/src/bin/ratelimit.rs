@@ -2,9 +2,7 @@
 
 use std::{env, process::ExitCode};
 
-use ringwall_benches::{
-    allocations::Counting, goals::Goals, limits, race::Length, report::Report,
-};
+use ringwall_benches::{allocations::Counting, goals::Goals, limits, race::Length, report::Report};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -21,6 +19,7 @@ fn main() -> ExitCode {
     limits::keyed::run(length, &mut report, &mut goals);
     limits::dimensions::run(length, &mut report, &mut goals);
     limits::threads::run(length, &mut report, &mut goals);
+    limits::redis::run(length, &mut report, &mut goals);
     goals.print();
     match report.write() {
         Ok(()) => ExitCode::SUCCESS,

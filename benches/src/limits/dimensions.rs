@@ -29,7 +29,9 @@ pub fn run(length: Length, report: &mut Report, goals: &mut Goals) {
             let key = steps[0].next().to_le_bytes();
             ours.check_all(ours.now(), &[ours.dimension(0, &key)])
         });
-        race.add(THREE, || ours.check_all(ours.now(), &three(steps[1].next())));
+        race.add(THREE, || {
+            ours.check_all(ours.now(), &three(steps[1].next()))
+        });
         let times = race.run(length);
         let case = format!("op=dimensions count=3 keys={keys}");
         print_times(&case, &times);

@@ -39,7 +39,12 @@ pub fn run(length: Length, report: &mut Report, goals: &mut Goals) {
 
 fn compare(report: &mut Report, times: &[Times], case: &str) {
     print_times(case, times);
-    report.compare(case, fastest(times, OURS), GOVERNOR, fastest(times, GOVERNOR));
+    report.compare(
+        case,
+        fastest(times, OURS),
+        GOVERNOR,
+        fastest(times, GOVERNOR),
+    );
 }
 
 fn goal(goals: &mut Goals, what: &str, share: f64, times: &[Times]) {
@@ -62,7 +67,9 @@ fn hits_of_numbers(length: Length, keys: usize) -> Vec<Times> {
     let mut race = Race::new();
     race.add(OURS, || ours.check(&number(&steps[0]).to_le_bytes()));
     race.add(GOVERNOR, || governor.check_key(&number(&steps[1])).is_ok());
-    race.add(OURS_AT_A_TIME, || ours.check_at(now, &number(&steps[2]).to_le_bytes()));
+    race.add(OURS_AT_A_TIME, || {
+        ours.check_at(now, &number(&steps[2]).to_le_bytes())
+    });
     race.add(BARE, || bare.check());
     race.add(CLOCK, || clock.elapsed());
     race.run(length)
@@ -80,8 +87,12 @@ fn hits_of_texts(length: Length, keys: usize) -> Vec<Times> {
     let now = ours.now();
     let mut race = Race::new();
     race.add(OURS, || ours.check(texts[steps[0].next()].as_bytes()));
-    race.add(GOVERNOR, || governor.check_key(&texts[steps[1].next()]).is_ok());
-    race.add(OURS_AT_A_TIME, || ours.check_at(now, texts[steps[2].next()].as_bytes()));
+    race.add(GOVERNOR, || {
+        governor.check_key(&texts[steps[1].next()]).is_ok()
+    });
+    race.add(OURS_AT_A_TIME, || {
+        ours.check_at(now, texts[steps[2].next()].as_bytes())
+    });
     race.run(length)
 }
 
@@ -97,8 +108,12 @@ fn denied(length: Length, keys: usize) -> Vec<Times> {
     let steps: [Steps; 2] = core::array::from_fn(|_| Steps::new(keys));
     let number = |steps: &Steps| steps.next() as u64;
     let mut race = Race::new();
-    race.add(OURS, || assert!(!ours.check(&number(&steps[0]).to_le_bytes())));
-    race.add(GOVERNOR, || assert!(governor.check_key(&number(&steps[1])).is_err()));
+    race.add(OURS, || {
+        assert!(!ours.check(&number(&steps[0]).to_le_bytes()))
+    });
+    race.add(GOVERNOR, || {
+        assert!(governor.check_key(&number(&steps[1])).is_err())
+    });
     race.run(length)
 }
 

@@ -3,6 +3,7 @@
 pub mod dimensions;
 pub mod keyed;
 pub mod memory;
+pub mod redis;
 pub mod threads;
 
 use std::{
@@ -114,7 +115,10 @@ impl Bare {
                 return false;
             }
             let swap = Ordering::AcqRel;
-            match self.full_at.compare_exchange_weak(seen, new, swap, Ordering::Acquire) {
+            match self
+                .full_at
+                .compare_exchange_weak(seen, new, swap, Ordering::Acquire)
+            {
                 Ok(_) => return true,
                 Err(other) => seen = other,
             }

@@ -47,7 +47,12 @@ pub fn run(length: Length, report: &mut Report, goals: &mut Goals) {
     );
     for (threads, times) in [(1, &alone), (2, &together)] {
         let case = format!("op=hit keys=1 hot=yes threads={threads}");
-        report.compare(&case, fastest(times, OURS), GOVERNOR, fastest(times, GOVERNOR));
+        report.compare(
+            &case,
+            fastest(times, OURS),
+            GOVERNOR,
+            fastest(times, GOVERNOR),
+        );
         report.compare(&case, fastest(times, OURS), BARE, fastest(times, BARE));
     }
 
@@ -65,7 +70,12 @@ pub fn run(length: Length, report: &mut Report, goals: &mut Goals) {
     let times = pairs.run(length);
     print_times("many keys, two threads (each)", &times);
     let case = format!("op=hit keys={keys} threads=2");
-    report.compare(&case, fastest(&times, OURS), GOVERNOR, fastest(&times, GOVERNOR));
+    report.compare(
+        &case,
+        fastest(&times, OURS),
+        GOVERNOR,
+        fastest(&times, GOVERNOR),
+    );
 }
 
 /// Millions a second, of all threads together.

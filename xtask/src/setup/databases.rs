@@ -3,6 +3,7 @@
 use super::debian;
 use crate::{
     failure::{Failure, Result},
+    program::Program,
     project::Project,
     servers::{self, Server},
 };
@@ -52,6 +53,25 @@ impl Databases {
                 Some(server) => project.with(variable, server.url()),
                 None => project,
             })
+    }
+}
+
+/// A Redis that keeps everything in memory, for measuring what it and we cost, and not its disk.
+#[derive(Debug)]
+pub(crate) struct BenchRedis(Server);
+
+impl BenchRedis {
+    pub(super) fn start() -> Result<Self> {
+        if servers::redis::executable().is_none() {
+            debian::install(&["redis-server"], "to measure against a real Redis")?;
+        }
+        let server = servers::redis::start(&["appendonly no"]).map_err(Failure::new)?;
+        Ok(Self(server))
+    }
+
+    /// The program, which finds the server.
+    pub(crate) fn told_to(&self, program: Program) -> Program {
+        program.env(REDIS_VARIABLE, self.0.url())
     }
 }
 

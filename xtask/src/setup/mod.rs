@@ -13,7 +13,7 @@ mod python;
 
 use crate::{failure::Result, project::Project};
 
-pub(crate) use databases::Databases;
+pub(crate) use databases::{BenchRedis, Databases};
 
 /// Prepares everything `cargo test` needs and returns the project with the variables through which
 /// the tests find it. The databases run until they are dropped.
@@ -28,4 +28,9 @@ pub(crate) fn for_tests(project: Project) -> Result<(Project, Databases)> {
         .with(chromium::VARIABLE, browser)
         .with(promtool::VARIABLE, promtool);
     Ok((databases.told_to(project), databases))
+}
+
+/// A Redis to measure against, which stores nothing.
+pub(crate) fn bench_redis() -> Result<BenchRedis> {
+    BenchRedis::start()
 }
