@@ -47,11 +47,14 @@ impl LimitCounts {
 
     /// Counts an event that a limit caused; any other is none of its business.
     pub(crate) fn add(&self, event: &SecurityEvent) {
-        let count: fn(&Counts) -> &AtomicU64 = match event.kind {
-            EventKind::RateLimited => |counts| &counts.denied,
-            EventKind::RateLimitNear => |counts| &counts.near,
-            EventKind::RateLimitWouldDeny => |counts| &counts.would_deny,
-            _ => return,
+        let count: fn(&Counts) -> &AtomicU64 = if event.kind == EventKind::RateLimited {
+            |counts| &counts.denied
+        } else if event.kind == EventKind::RateLimitNear {
+            |counts| &counts.near
+        } else if event.kind == EventKind::RateLimitWouldDeny {
+            |counts| &counts.would_deny
+        } else {
+            return;
         };
         let about = event.about.as_deref();
         let named = self.named.iter().find(|(name, _)| Some(&**name) == about);

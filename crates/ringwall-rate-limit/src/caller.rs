@@ -279,10 +279,8 @@ pub(crate) fn bucket(
             }
             KeyPart::ApiKey => {
                 let authentication = &principal()?.authentication;
-                let id = match authentication.method {
-                    AuthenticationMethod::ApiKey => authentication.credential_id.as_ref(),
-                    _ => None,
-                };
+                let is_key = authentication.method == AuthenticationMethod::ApiKey;
+                let id = authentication.credential_id.as_ref().filter(|_| is_key);
                 slices.push([id.ok_or(NoKey::ApiKey)?.as_bytes()])?;
             }
             KeyPart::User => slices.push_user(principal()?)?,

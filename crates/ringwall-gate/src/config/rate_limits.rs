@@ -355,6 +355,9 @@ fn told(fault: &RuleFault) -> (String, &'static str, &'static str) {
             "names a limit by what handlers give",
             "leave it out: its handlers check it",
         ),
-        _ => ("limits".to_owned(), "cannot be", "correct them"),
+        // Of numbers that were judged before, and of what is newer than this crate.
+        RuleFault::Ipv6Prefix { .. } | RuleFault::FailedCredentials | _ => {
+            ("limits".to_owned(), "cannot be", "correct them")
+        }
     }
 }
