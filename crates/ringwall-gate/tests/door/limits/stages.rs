@@ -146,6 +146,11 @@ fn a_caller_without_an_organisation_is_refused_unless_it_was_said_to_be_skipped(
     let strict = LimitRules::builder().limit(rule.clone());
     let site = Site::new(strict.tier("default", ["tenant"]));
     assert_eq!(request.status(site.gate()), 403);
+    // Another limit that would count it changes nothing.
+    let user = LimitRule::new("user", minute(9), [KeyPart::User]);
+    let strict = LimitRules::builder().limit(rule.clone()).limit(user);
+    let site = Site::new(strict.tier("default", ["tenant", "user"]));
+    assert_eq!(request.status(site.gate()), 403);
     // Skipped, and then counted by nothing.
     let skips = LimitRules::builder().limit(rule.skip_absent());
     let site = Site::new(skips.clone().tier("default", ["tenant"]));
