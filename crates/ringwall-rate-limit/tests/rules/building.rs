@@ -6,7 +6,7 @@ use ringwall_rate_limit::{
     Enforcement, KeyPart, LimitRule, LimitRules, LimitRulesBuilder, PolicyError, Quota, RuleFault,
 };
 
-use super::minute;
+use crate::support::minute;
 
 fn rule(name: &str) -> LimitRule {
     LimitRule::new(name, minute(5), [KeyPart::Address])

@@ -6,10 +6,6 @@ mod building;
 #[cfg(test)]
 mod stages;
 #[cfg(test)]
+mod support;
+#[cfg(test)]
 mod telling;
-
-use ringwall_rate_limit::Quota;
-
-fn minute(count: u32) -> Quota {
-    Quota::per_minute(count).expect("a quota")
-}

@@ -5,7 +5,7 @@ use ringwall_core::principal::{
 };
 use ringwall_rate_limit::{Caller, Dimensions, KeyPart, LimitRule, LimitRules, NoKey, Tier};
 
-use super::minute;
+use crate::support::minute;
 
 fn standard() -> LimitRules {
     LimitRules::standard()

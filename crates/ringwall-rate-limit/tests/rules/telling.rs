@@ -8,7 +8,7 @@ use ringwall_rate_limit::{
     Decision, Dimension, Enforcement, Jitter, MemoryLimiter, Policies, Quota, Tally, Verdict,
 };
 
-use super::minute;
+use crate::support::minute;
 
 const SECOND: Duration = Duration::from_secs(1);
 
