@@ -91,7 +91,8 @@ impl Collector for State {
             counter(&mut stores, &[("store", store)], count)?;
         }
 
-        let by_limit: [(&Metric, fn(&limits::Counts) -> u64); 3] = [
+        type Read = fn(&limits::Counts) -> u64;
+        let by_limit: [(&Metric, Read); 3] = [
             (&table::LIMITED, limits::Counts::denied),
             (&table::NEAR, limits::Counts::near),
             (&table::WOULD_DENY, limits::Counts::would_deny),
