@@ -210,21 +210,35 @@ impl GuardedApp {
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
                 plain_http: policy.permits_plain_http(),
+                tier: policy.tier().cloned(),
+                unlimited: policy.is_unlimited(),
             });
         };
-        for Entry { path, endpoint, .. } in &self.entries {
+        for Entry {
+            gate,
+            path,
+            endpoint,
+            ..
+        } in &self.entries
+        {
             let method = endpoint.verb.name();
-            list(method, path.clone(), &endpoint.policy(name(method, path))?);
+            let policy = endpoint.policy(name(method, path))?;
+            check(gate, &policy)?;
+            list(method, path.clone(), &policy);
         }
         for Mount {
-            prefix, endpoint, ..
+            gate,
+            prefix,
+            endpoint,
         } in &self.mounts
         {
             let path = join(prefix, "/*");
             let policy = endpoint.policy(name(Verb::Any.name(), &path))?;
+            check(gate, &policy)?;
             list(Verb::Any.name(), path, &policy);
         }
         let policy = self.fallback_policy()?;
+        check(&self.gate, &policy)?;
         list(Verb::Any.name(), UNKNOWN.to_owned(), &policy);
         Ok(Routes::new(listed))
     }
@@ -240,7 +254,7 @@ impl GuardedApp {
         }
         let policy = self.fallback_policy()?;
         let route = policy.name().to_string();
-        let door = self.gate.door(policy);
+        let door = door(&self.gate, policy)?;
         let fallback = match &self.fallback {
             None => refuses(Denial::NotFound, door),
             Some(endpoint) => behind(endpoint, door, route)?,
@@ -291,7 +305,7 @@ fn one_path(path: &str, registered: Vec<(Gate, Endpoint)>) -> Result<Option<Plac
             return Err(Error::Duplicate { route });
         }
         taken.push(verb.name());
-        let door = gate.door(endpoint.policy(route.clone())?);
+        let door = door(&gate, endpoint.policy(route.clone())?)?;
         let behind = behind(&endpoint, door, route)?;
         match verb {
             Verb::Any => any = Some(behind),
@@ -302,14 +316,16 @@ fn one_path(path: &str, registered: Vec<(Gate, Endpoint)>) -> Result<Option<Plac
     let Some(gate) = first_gate else {
         return Ok(None);
     };
-    let rest = any.unwrap_or_else(|| {
+    let rest = if let Some(any) = any {
+        any
+    } else {
         if taken.contains(&"GET") && !taken.contains(&"HEAD") {
             taken.push("HEAD");
         }
         let policy = RoutePolicy::new(name("OTHER", path), Access::Authenticated);
         let allow = taken.join(", ").into();
-        refuses(Denial::MethodNotAllowed { allow }, gate.door(policy))
-    });
+        refuses(Denial::MethodNotAllowed { allow }, door(&gate, policy)?)
+    };
     Ok(Some(Place::Path {
         template,
         endpoints,
@@ -325,7 +341,7 @@ fn one_mount(mount: Mount) -> Result<Place, Error> {
     } = mount;
     let template = Template::prefix(&prefix)?;
     let route = name(Verb::Any.name(), &join(&prefix, "/*"));
-    let door = gate.door(endpoint.policy(route)?);
+    let door = door(&gate, endpoint.policy(route)?)?;
     Ok(match endpoint.make() {
         Make::Service { guarded, .. } => Place::Service {
             template,
@@ -363,6 +379,19 @@ fn check_shapes(sorted: &[Place]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The door of a policy that can hold at this gate.
+fn door(gate: &Gate, policy: RoutePolicy) -> Result<Door, Error> {
+    check(gate, &policy)?;
+    Ok(gate.door(policy))
+}
+
+fn check(gate: &Gate, policy: &RoutePolicy) -> Result<(), Error> {
+    gate.check(policy).map_err(|fault| Error::Limits {
+        route: policy.name().to_string(),
+        fault,
+    })
 }
 
 fn name(method: &str, path: &str) -> String {

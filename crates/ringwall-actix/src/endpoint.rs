@@ -30,6 +30,7 @@ pub struct Endpoint {
     body_limit: u64,
     audit: AuditScope,
     plain_http: bool,
+    limits: Option<Limits>,
     make: Make,
 }
 
@@ -47,6 +48,13 @@ pub(crate) enum Verb {
 enum Draft {
     Unsaid,
     Said(Access),
+}
+
+/// By which rate limits requests are bounded, where it is not by the default tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Limits {
+    Tier(Arc<str>),
+    None,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +93,7 @@ impl Endpoint {
             body_limit: RoutePolicy::DEFAULT_BODY_LIMIT,
             audit: AuditScope::default(),
             plain_http: false,
+            limits: None,
             make,
         }
     }
@@ -181,6 +190,26 @@ impl Endpoint {
         self
     }
 
+    /// Holds its requests against the rate limits of this tier, in place of the default one. The gate has to have
+    /// it.
+    pub fn tier(self, name: &str) -> Self {
+        self.limits(Limits::Tier(name.into()))
+    }
+
+    /// Holds its requests against no rate limits but that of failed credentials: for probes that come from beside
+    /// the service.
+    pub fn without_limits(self) -> Self {
+        self.limits(Limits::None)
+    }
+
+    fn limits(mut self, limits: Limits) -> Self {
+        if self.limits.as_ref().is_some_and(|said| *said != limits) {
+            self.access = Err(Fault::Contradiction);
+        }
+        self.limits = Some(limits);
+        self
+    }
+
     /// Puts a middleware around the handler, *behind* the door: it sees the `Admitted` of the request,
     /// and only requests that were admitted. Each worker makes its own, by `middleware`. Said again,
     /// the later one is further outside.
@@ -239,6 +268,11 @@ impl Endpoint {
             policy.permit_plain_http()
         } else {
             policy
+        };
+        let policy = match &self.limits {
+            None => policy,
+            Some(Limits::Tier(name)) => policy.with_tier(Arc::clone(name)),
+            Some(Limits::None) => policy.without_limits(),
         };
         match &self.login {
             None => Ok(policy),

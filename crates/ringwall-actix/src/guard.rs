@@ -21,6 +21,7 @@ use ringwall_gate::{Admitted, Door, Entry, Exit};
 
 use crate::body::{leased, without_content};
 use crate::extract::Misuse;
+use crate::limit_fields::tell_limits;
 use crate::payload::{self, Lift};
 use crate::refusal::{mistake, refusal};
 use crate::rejection::Refused;
@@ -160,6 +161,9 @@ impl Passage {
             if let Some(renewal) = self.admitted.nonce_renewal() {
                 renew(response.headers_mut(), &renewal);
             }
+            if let Some(limits) = self.admitted.limit_fields() {
+                tell_limits(response.headers_mut(), &limits);
+            }
             response
         });
         let status = match &answer {
@@ -168,7 +172,7 @@ impl Passage {
                 response.status()
             }
             // Of a middleware between door and handler. actix renders it, further outside, and it tells no
-            // nonce: handlers and extractors answer by themselves.
+            // nonce and no limits: handlers and extractors answer by themselves.
             Err(error) => {
                 self.report(Some(error));
                 error.error_response().status()

@@ -11,6 +11,7 @@ mod extract;
 mod guard;
 mod guarded;
 mod handler;
+mod limit_fields;
 mod payload;
 mod refusal;
 mod rejection;

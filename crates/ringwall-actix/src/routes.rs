@@ -1,6 +1,7 @@
 //! What is registered, for an owner who wants to see it.
 
 use core::fmt;
+use std::sync::Arc;
 
 use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
 
@@ -21,6 +22,10 @@ pub struct RouteEntry {
     pub audit: AuditScope,
     /// Whether it is served over plain HTTP at a gate that otherwise refuses it.
     pub plain_http: bool,
+    /// The tier of rate limits that it names; `None` where the default tier holds, if the gate has any.
+    pub tier: Option<Arc<str>>,
+    /// Whether no rate limits hold for it.
+    pub unlimited: bool,
 }
 
 impl RouteEntry {
@@ -67,6 +72,8 @@ impl fmt::Display for Routes {
                 access,
                 authentication,
                 plain_http,
+                tier,
+                unlimited,
                 ..
             } = entry;
             write!(f, "{method:<7} {path:<width$} {access}")?;
@@ -75,6 +82,12 @@ impl fmt::Display for Routes {
             }
             if *plain_http {
                 write!(f, ", plain HTTP too")?;
+            }
+            if let Some(tier) = tier {
+                write!(f, ", limits: {tier}")?;
+            }
+            if *unlimited {
+                write!(f, ", no limits")?;
             }
             writeln!(f)?;
         }

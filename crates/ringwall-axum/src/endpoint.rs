@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 use core::fmt;
+use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -31,6 +32,7 @@ pub struct Endpoint<S = ()> {
     body_limit: u64,
     audit: AuditScope,
     plain_http: bool,
+    limits: Option<Limits>,
     make: Make<S>,
 }
 
@@ -48,6 +50,13 @@ pub(crate) enum Verb {
 enum Draft {
     Unsaid,
     Said(Access),
+}
+
+/// By which rate limits requests are bounded, where it is not by the default tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Limits {
+    Tier(Arc<str>),
+    None,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +90,7 @@ where
             body_limit: RoutePolicy::DEFAULT_BODY_LIMIT,
             audit: AuditScope::default(),
             plain_http: false,
+            limits: None,
             make: Box::new(move |door, verb| {
                 let guarded = Guarded::new(handler, door);
                 match verb {
@@ -100,6 +110,7 @@ where
             body_limit: self.body_limit,
             audit: self.audit,
             plain_http: self.plain_http,
+            limits: self.limits,
             make: Box::new(move |door, verb| make(door, verb).with_state(state)),
         }
     }
@@ -184,6 +195,26 @@ impl<S> Endpoint<S> {
         self
     }
 
+    /// Holds its requests against the rate limits of this tier, in place of the default one. The gate has to have
+    /// it.
+    pub fn tier(self, name: &str) -> Self {
+        self.limits(Limits::Tier(name.into()))
+    }
+
+    /// Holds its requests against no rate limits but that of failed credentials: for probes that come from beside
+    /// the service.
+    pub fn without_limits(self) -> Self {
+        self.limits(Limits::None)
+    }
+
+    fn limits(mut self, limits: Limits) -> Self {
+        if self.limits.as_ref().is_some_and(|said| *said != limits) {
+            self.access = Err(Fault::Contradiction);
+        }
+        self.limits = Some(limits);
+        self
+    }
+
     /// Joins it with another method of the same path.
     pub fn and(self, other: impl Into<Endpoints<S>>) -> Endpoints<S> {
         Endpoints(vec![self]).and(other)
@@ -207,6 +238,11 @@ impl<S> Endpoint<S> {
             policy.permit_plain_http()
         } else {
             policy
+        };
+        let policy = match &self.limits {
+            None => policy,
+            Some(Limits::Tier(name)) => policy.with_tier(Arc::clone(name)),
+            Some(Limits::None) => policy.without_limits(),
         };
         match &self.login {
             None => Ok(policy),
@@ -312,6 +348,7 @@ impl<S> fmt::Debug for Endpoint<S> {
             .field("body_limit", &self.body_limit)
             .field("audit", &self.audit)
             .field("plain_http", &self.plain_http)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -37,4 +37,13 @@ pub enum Error {
     /// the outermost router.
     #[error("more than one router has a fallback of its own")]
     SecondFallback,
+    /// A route is bound to rate limits that cannot hold for it: its tier does not exist, or counts nobody whom the
+    /// route is open to.
+    #[error("the route {route}: {fault}")]
+    Limits {
+        /// The route.
+        route: String,
+        /// Why.
+        fault: ringwall_gate::Error,
+    },
 }

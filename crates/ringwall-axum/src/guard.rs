@@ -15,8 +15,8 @@ use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::denial::Denial;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Door, Entry, Exit, Lease, NonceRenewal};
-use ringwall_tower::{Leased, Seen, refusal, renew, strip};
+use ringwall_gate::{Admitted, Door, Entry, Exit, Lease, LimitFields, NonceRenewal};
+use ringwall_tower::{Leased, Seen, refusal, renew, strip, tell_limits};
 
 use crate::origin::origin;
 
@@ -148,6 +148,7 @@ struct Pass {
     exit: Exit,
     lease: Option<Lease>,
     renewal: Option<NonceRenewal>,
+    limits: Option<LimitFields>,
 }
 
 impl Pass {
@@ -156,6 +157,7 @@ impl Pass {
             exit,
             lease: admitted.lease(),
             renewal: admitted.nonce_renewal(),
+            limits: admitted.limit_fields(),
         }
     }
 }
@@ -203,12 +205,16 @@ where
                         exit,
                         lease,
                         renewal,
+                        limits,
                     }) = pass.take()
                     else {
                         return Poll::Pending;
                     };
                     if let Some(renewal) = renewal {
                         renew(response.headers_mut(), &renewal);
+                    }
+                    if let Some(limits) = limits {
+                        tell_limits(response.headers_mut(), &limits);
                     }
                     let response = bound(response, lease);
                     match exit.finish(response.status().as_u16(), None) {

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::routing::{self, MethodRouter};
 use ringwall_core::denial::Denial;
-use ringwall_gate::{Access, AuditScope, Gate, ProtectedResource, RoutePolicy};
+use ringwall_gate::{Access, AuditScope, Door, Gate, ProtectedResource, RoutePolicy};
 
 use crate::endpoint::{Endpoint, Endpoints, Verb, get};
 use crate::error::Error;
@@ -225,21 +225,35 @@ where
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
                 plain_http: policy.permits_plain_http(),
+                tier: policy.tier().cloned(),
+                unlimited: policy.is_unlimited(),
             });
         };
-        for Entry { path, endpoint, .. } in &self.entries {
+        for Entry {
+            gate,
+            path,
+            endpoint,
+            ..
+        } in &self.entries
+        {
             let method = endpoint.verb.name();
-            list(method, path.clone(), &endpoint.policy(name(method, path))?);
+            let policy = endpoint.policy(name(method, path))?;
+            check(gate, &policy)?;
+            list(method, path.clone(), &policy);
         }
         for Mount {
-            prefix, endpoint, ..
+            gate,
+            prefix,
+            endpoint,
         } in &self.mounts
         {
             let path = join(prefix, "/*");
             let policy = endpoint.policy(name(Verb::Any.name(), &path))?;
+            check(gate, &policy)?;
             list(Verb::Any.name(), path, &policy);
         }
         let policy = self.fallback_policy()?;
+        check(&self.gate, &policy)?;
         list(Verb::Any.name(), UNKNOWN.to_owned(), &policy);
         Ok(Routes::new(listed))
     }
@@ -285,10 +299,10 @@ where
         } in self.mounts
         {
             let policy = endpoint.policy(name(Verb::Any.name(), &join(&prefix, "/*")))?;
-            let door = gate.door(policy);
+            let door = door(&gate, policy)?;
             router = router.nest_service(&prefix, endpoint.make_for_any(door));
         }
-        let door = self.gate.door(fallback);
+        let door = door(&self.gate, fallback)?;
         Ok(match self.fallback {
             None => router.fallback(Guarded::new(Refuses(Denial::NotFound), door)),
             Some(endpoint) => router.fallback(endpoint.make_for_any(door)),
@@ -329,7 +343,7 @@ where
             return Err(Error::Duplicate { route });
         }
         taken.push(endpoint.verb.name());
-        let door = gate.door(endpoint.policy(route)?);
+        let door = door(&gate, endpoint.policy(route)?)?;
         let made = endpoint.make(door);
         joined = Some(match joined {
             None => made,
@@ -352,7 +366,20 @@ where
     });
     // `any` and not `fallback`: axum adds `Allow` to the answers of a plain fallback, and a 401
     // would carry it.
-    Ok(routing::any(Guarded::new(refuses, gate.door(policy))).merge(joined))
+    Ok(routing::any(Guarded::new(refuses, door(&gate, policy)?)).merge(joined))
+}
+
+/// The door of a policy that can hold at this gate.
+fn door(gate: &Gate, policy: RoutePolicy) -> Result<Door, Error> {
+    check(gate, &policy)?;
+    Ok(gate.door(policy))
+}
+
+fn check(gate: &Gate, policy: &RoutePolicy) -> Result<(), Error> {
+    gate.check(policy).map_err(|fault| Error::Limits {
+        route: policy.name().to_string(),
+        fault,
+    })
 }
 
 fn name(method: &str, path: &str) -> String {

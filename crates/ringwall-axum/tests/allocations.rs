@@ -46,10 +46,12 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::sync::Arc;
 
     use axum::Router;
     use axum::body::Body;
+    use axum::extract::ConnectInfo;
     use axum::http::Request;
     use ringwall_authn::jose::{Algorithm, StaticKeys};
     use ringwall_authn::{IssuerPolicy, SigningKey, TokenIssuer, TokenRequest, TokenVerifier};
@@ -65,7 +67,8 @@ mod tests {
     };
     use ringwall_core::request::{HeaderValues, RequestView};
     use ringwall_core::step::Step;
-    use ringwall_gate::{AuditScope, Authenticated, Authenticator, Gate, Presented};
+    use ringwall_gate::rate_limit::{KeyPart, LimitRule, LimitRules, Quota};
+    use ringwall_gate::{AuditScope, Authenticated, Authenticator, Gate, Presented, RateLimits};
     use tower_service::Service as _;
 
     use super::counting::count;
@@ -126,6 +129,11 @@ mod tests {
     /// Allocations of one request after warm-up, without those of making the request. The router is
     /// finished first, as `axum::serve` finishes it.
     fn allocations(router: Router, bearer: &str) -> usize {
+        allocations_from(None, router, bearer)
+    }
+
+    /// The same of a caller whose address is known, which axum keeps beside the request.
+    fn allocations_from(peer: Option<SocketAddr>, router: Router, bearer: &str) -> usize {
         let mut router = router.with_state::<()>(());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -133,10 +141,13 @@ mod tests {
         runtime.block_on(async {
             let mut last = 0;
             for _ in 0..8 {
-                let request = Request::get("/hello")
+                let mut request = Request::get("/hello")
                     .header("authorization", format!("Bearer {bearer}"))
                     .body(Body::empty())
                     .expect("a request");
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                }
                 let before = count();
                 let response = router.call(request).await.expect("infallible");
                 last = count().wrapping_sub(before);
@@ -196,5 +207,48 @@ mod tests {
         let quiet = scoped.audit(AuditScope::DenialsOnly);
         let router = guarded(gate.expect("a gate"), quiet);
         assert!(added(router, token.token.expose()) <= 2);
+    }
+
+    /// Three limits of the caller, and that of failed credentials, which is charged and given back.
+    #[test]
+    fn limits_add_no_allocation_unless_they_are_told() {
+        let quota = Quota::per_second(1000).expect("a quota");
+        let limit = |name, part| LimitRule::new(name, quota, [part]);
+        let limits = || {
+            let rules = LimitRules::builder()
+                .limit(limit("address", KeyPart::Address))
+                .limit(limit("user", KeyPart::User))
+                .limit(limit("identity", KeyPart::Identity))
+                .tier("default", ["address", "user", "identity"])
+                .failed_credentials(limit("failed", KeyPart::Address))
+                .build();
+            RateLimits::in_memory(rules.expect("rules"), 100)
+        };
+        let counted = |limits: Option<RateLimits>| {
+            let gate = Gate::builder("test")
+                .authenticator(InHand::new())
+                .audit(Arc::new(MemoryAudit::new(4096)))
+                .events(Arc::new(DiscardEvents));
+            let gate = match limits {
+                Some(limits) => gate.rate_limits(limits),
+                None => gate,
+            };
+            let scoped = get(hello).require_scope("cases:read");
+            let quiet = scoped.audit(AuditScope::DenialsOnly);
+            let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
+            allocations_from(
+                Some(peer),
+                guarded(gate.build().expect("a gate"), quiet),
+                "t",
+            )
+        };
+        let without = counted(None);
+        assert_eq!(counted(Some(limits().tell_refused_alone())), without);
+        // The texts of five fields, and the names in them.
+        let told = counted(Some(limits())).checked_sub(without);
+        assert!(
+            told.is_some_and(|told| (1..=40).contains(&told)),
+            "{told:?}"
+        );
     }
 }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::limits::LimitReport;
+
 /// Why a request is refused, in the words that its caller may hear.
 ///
 /// The enum is exhaustive on purpose: each crate maps its errors onto it, and each adapter
@@ -59,8 +61,11 @@ pub enum Denial {
     },
     /// Too many requests. 429.
     RateLimited {
-        /// When to try again.
-        retry_after: Duration,
+        /// When to try again. `None` when that is of no use, because the request costs more than its limit ever
+        /// holds: a client that were told to wait would do it for ever.
+        retry_after: Option<Duration>,
+        /// What the answer tells of the limits, if it tells anything.
+        limits: Option<Box<LimitReport>>,
     },
     /// No decision could be reached: a key source, a store or the clock is unavailable. 503,
     /// never 401, because the credentials may be perfectly good.
@@ -149,7 +154,18 @@ impl Denial {
             Self::PlainHttp {
                 location: Some(location),
             } => field("location", location.to_string()),
-            Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => {
+            Self::RateLimited {
+                retry_after,
+                limits,
+            } => {
+                if let Some(retry_after) = retry_after {
+                    field("retry-after", retry_after_seconds(*retry_after).to_string());
+                }
+                if let Some(limits) = limits {
+                    limits.headers(field);
+                }
+            }
+            Self::Unavailable { retry_after } => {
                 field("retry-after", retry_after_seconds(*retry_after).to_string());
             }
             Self::NotFound
@@ -351,6 +367,12 @@ impl Challenge {
         }
     }
 
+    /// What went wrong, if it was said.
+    #[must_use]
+    pub const fn error_code(&self) -> Option<BearerError> {
+        self.error
+    }
+
     /// Whether [`resource_metadata`](Self::resource_metadata) was said.
     #[must_use]
     pub const fn names_resource_metadata(&self) -> bool {
@@ -539,6 +561,37 @@ mod tests {
         let shown = hostile.to_string();
         assert_eq!(shown.matches('"').count(), 4, "{shown}");
         assert!(!shown.contains(['\r', '\n', '\\']), "{shown}");
+    }
+
+    #[test]
+    fn too_many_requests_tell_when_to_come_back_and_by_which_limit() {
+        let limits = LimitReport {
+            limits: vec![crate::limits::ReportedLimit {
+                name: "burst".into(),
+                quota: 100,
+                window: 60,
+                remaining: 0,
+                reset: 30,
+                is_violated: true,
+            }],
+        };
+        let denial = |retry_after| Denial::RateLimited {
+            retry_after,
+            limits: Some(Box::new(limits.clone())),
+        };
+        let told = headers(&denial(Some(Duration::from_millis(30_001))));
+        assert_eq!(told[0], ("retry-after", "31".to_owned()));
+        assert_eq!(
+            told[1..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            LimitReport::FIELDS
+        );
+        // What costs more than the limit ever holds is not to be tried again.
+        let told = headers(&denial(None));
+        assert!(
+            told.iter().all(|(name, _)| *name != "retry-after"),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), LimitReport::FIELDS.len());
     }
 
     #[test]

@@ -75,6 +75,16 @@ pub enum EventKind {
     ReplayUnavailable,
     /// A token said scopes or roles that its issuer may not grant: it was accepted without them.
     GrantsLeftOut,
+    /// A request was refused by a rate limit, which is what the event is about.
+    RateLimited,
+    /// A request took a bucket of a rate limit to 80 % of what it holds, or beyond.
+    RateLimitNear,
+    /// The table of rate limits has no place for another key: those without one share a bucket.
+    RateLimitTableFull,
+    /// The store of rate limits cannot answer.
+    RateLimitsUnavailable,
+    /// A rate limit that is only tried out would have refused a request.
+    RateLimitWouldDeny,
     /// Events were left out, because one source caused too many of them.
     EventsDropped,
 }
@@ -114,6 +124,11 @@ impl EventKind {
         Self::TokensRevoked,
         Self::ReplayUnavailable,
         Self::GrantsLeftOut,
+        Self::RateLimited,
+        Self::RateLimitNear,
+        Self::RateLimitTableFull,
+        Self::RateLimitsUnavailable,
+        Self::RateLimitWouldDeny,
         Self::EventsDropped,
     ];
 
@@ -152,6 +167,11 @@ impl EventKind {
             Self::TokensRevoked => "tokens_revoked",
             Self::ReplayUnavailable => "replay_unavailable",
             Self::GrantsLeftOut => "grants_left_out",
+            Self::RateLimited => "rate_limited",
+            Self::RateLimitNear => "rate_limit_near",
+            Self::RateLimitTableFull => "rate_limit_table_full",
+            Self::RateLimitsUnavailable => "rate_limits_unavailable",
+            Self::RateLimitWouldDeny => "rate_limit_would_deny",
             Self::EventsDropped => "events_dropped",
         }
     }

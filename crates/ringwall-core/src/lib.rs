@@ -6,6 +6,7 @@ pub mod classification;
 pub mod clock;
 pub mod denial;
 pub mod event;
+pub mod limits;
 pub mod principal;
 pub mod profile;
 pub mod request;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Scope, VerifiedPrincipal};
+use ringwall_rate_limit::Tally;
 
 use crate::authenticator::{Authenticated, Authenticator};
 use crate::door::Door;
 use crate::field_names::FieldNames;
 use crate::lease::Lease;
+use crate::limits::LimitFields;
 use crate::policy::Access;
 use crate::renewal::NonceRenewal;
 
@@ -36,6 +38,7 @@ pub struct Admitted {
     attempt: Attempt,
     at: Option<Timestamp>,
     origin: ClientOrigin,
+    tally: Tally,
 }
 
 #[derive(Clone, Debug)]
@@ -68,12 +71,14 @@ impl Admitted {
         attempt: Attempt,
         at: Option<Timestamp>,
         origin: ClientOrigin,
+        tally: Tally,
     ) -> Self {
         Self {
             door,
             attempt,
             at,
             origin,
+            tally,
         }
     }
 
@@ -203,6 +208,17 @@ impl Admitted {
                 NonceRenewal::new(&self.door, authenticated, authenticator)
             }
         }
+    }
+
+    /// What tells the caller with the answer what is left of its limits. `None` when nothing is limited, and when
+    /// only refusals tell it ([`RateLimits::tell_refused_alone`](crate::RateLimits::tell_refused_alone)).
+    #[must_use]
+    pub fn limit_fields(&self) -> Option<LimitFields> {
+        LimitFields::new(&self.door, &self.tally)
+    }
+
+    pub(crate) const fn origin(&self) -> ClientOrigin {
+        self.origin
     }
 
     /// The door it came through.

@@ -12,12 +12,16 @@ use ringwall_core::principal::{
 };
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
+use ringwall_rate_limit::{Decision, Tally, Tier};
 
 use crate::admitted::{Admitted, Attempt, ClientOrigin};
+use crate::arrival::{Arrival, Counted};
 use crate::authenticator::{Authenticated, Authenticator, Presented};
+use crate::choice::Choice;
 use crate::exit::Exit;
 use crate::form;
 use crate::gate::{Gate, RETRY_AFTER};
+use crate::limits;
 use crate::policy::{Access, AuditScope, RoutePolicy};
 use crate::refusal::Refusal;
 use crate::renewal::NonceRenewal;
@@ -25,6 +29,8 @@ use crate::requirement::{AuthenticationRequirement, Shortfall};
 
 /// What a door answers: the proof for the handler and the way out, or the refusal.
 pub type Entry = Result<(Admitted, Exit), Denial>;
+
+const SHUT: &str = "a route names a tier of limits that cannot hold for it, so it is closed";
 
 /// The door of one route: the gate and the route's policy. Cloning shares it.
 #[derive(Clone)]
@@ -37,15 +43,10 @@ struct Frame {
     scopes: Box<str>,
     /// The context classes likewise.
     acr_values: Box<str>,
-}
-
-/// What is kept of a request while it is decided about.
-#[derive(Clone, Copy)]
-struct Arrival<'a> {
-    at: Option<Timestamp>,
-    path: &'a str,
-    origin: ClientOrigin,
-    length: Option<u64>,
+    /// The limits that its requests are held against.
+    tier: Option<Tier>,
+    /// Whether the policy cannot hold at this gate, so that nobody comes in.
+    is_shut: bool,
 }
 
 impl Door {
@@ -55,12 +56,23 @@ impl Door {
             .authentication()
             .map_or(&[][..], AuthenticationRequirement::context_classes);
         let acr_values = joined(classes.iter().map(ContextClass::as_str));
+        let tier = limits::bind(gate.rate_limits(), &policy);
+        let is_shut = tier.is_err();
+        if is_shut {
+            gate.report(EventKind::Misconfigured, SHUT, Some(policy.name()));
+        }
         Self(Arc::new(Frame {
             gate,
             policy,
             scopes,
             acr_values,
+            tier: tier.ok().flatten(),
+            is_shut,
         }))
+    }
+
+    pub(crate) fn tier(&self) -> Option<&Tier> {
+        self.0.tier.as_ref()
     }
 
     /// What the route demands.
@@ -75,8 +87,8 @@ impl Door {
         &self.0.gate
     }
 
-    /// Decides about one request: its form, its connection, who sends it, what their login was like, whether they
-    /// may, how long it is; then
+    /// Decides about one request: its form, its connection, the limits of its address, who sends it, what their
+    /// login was like, whether they may, how long it is, the limits of whoever sends it; then
     /// stores the audit intent. The order is part of the contract: whoever may not enter learns
     /// nothing about the route but that.
     ///
@@ -106,7 +118,11 @@ impl Door {
                 via_proxy: client.via_proxy(),
             },
             length: None,
+            limits: Counted::default(),
         };
+        if self.0.is_shut {
+            return self.refuse(&arrival, None, Refusal::shut());
+        }
         if arrival.at.is_none() && (self.needs_time() || view.tls_peer.is_some()) {
             return self.refuse(&arrival, None, Refusal::clock());
         }
@@ -117,16 +133,34 @@ impl Door {
         if let Err(refusal) = self.check_connection(&arrival, view) {
             return self.refuse(&arrival, None, refusal);
         }
-        if self.policy().access == Access::Public {
-            return self.decide(&arrival, Attempt::NotAsked);
-        }
-        match self.choose(view) {
-            Ok(Some(authenticator)) => self.authenticate(&arrival, authenticator, view),
-            Ok(None) if self.policy().access == Access::Optional => {
-                self.decide(&arrival, Attempt::Anonymous)
+        let choice = if self.policy().access == Access::Public {
+            Choice::NotAsked
+        } else {
+            match self.choose(view) {
+                Ok(Some(authenticator)) => Choice::One(authenticator),
+                Ok(None) => Choice::Nobody,
+                Err(refusal) => Choice::Refused(refusal),
             }
-            Ok(None) => self.refuse(&arrival, None, Refusal::missing(self)),
-            Err(refusal) => self.refuse(&arrival, None, refusal),
+        };
+        self.limit_arrival(arrival, choice, view)
+    }
+
+    /// Finds out who is calling. `receipt` is of the charge that is given back when the credential is good.
+    pub(crate) fn identify(
+        &self,
+        arrival: &Arrival<'_>,
+        choice: Choice<'_>,
+        view: &RequestView<'_>,
+        receipt: Option<Decision>,
+    ) -> Step<Entry> {
+        match choice {
+            Choice::NotAsked => self.decide(arrival, Attempt::NotAsked),
+            Choice::One(authenticator) => self.authenticate(arrival, authenticator, view, receipt),
+            Choice::Nobody if self.policy().access == Access::Optional => {
+                self.decide(arrival, Attempt::Anonymous)
+            }
+            Choice::Nobody => self.refuse(arrival, None, Refusal::missing(self)),
+            Choice::Refused(refusal) => self.refuse(arrival, None, refusal),
         }
     }
 
@@ -209,34 +243,25 @@ impl Door {
         arrival: &Arrival<'_>,
         authenticator: &Arc<dyn Authenticator>,
         view: &RequestView<'_>,
+        receipt: Option<Decision>,
     ) -> Step<Entry> {
         match authenticator.authenticate(view) {
-            Step::Done(answer) => self.judge(arrival, authenticator, answer),
+            Step::Done(answer) => self.settle(arrival, authenticator, answer, receipt),
             Step::Wait(future) => {
                 let door = self.clone();
                 let authenticator = Arc::clone(authenticator);
-                let path: Box<str> = arrival.path.into();
-                let Arrival {
-                    at, origin, length, ..
-                } = *arrival;
+                let arrival = arrival.held();
                 Step::wait(async move {
                     let answer = future.await;
-                    let path = &*path;
-                    let arrival = Arrival {
-                        at,
-                        path,
-                        origin,
-                        length,
-                    };
                     // The borrow of the path ends before the next wait: a step owns its future.
-                    let step = door.judge(&arrival, &authenticator, answer);
+                    let step = door.settle(&arrival.lend(), &authenticator, answer, receipt);
                     step.await
                 })
             }
         }
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &self,
         arrival: &Arrival<'_>,
         authenticator: &Arc<dyn Authenticator>,
@@ -282,27 +307,33 @@ impl Door {
         self.decide(arrival, Attempt::Verified(authenticated, authenticator))
     }
 
-    /// The last checks and the intent, once it is settled who is calling.
+    /// The last checks, once it is settled who is calling and that they may.
     fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
         let limit = self.policy().body_limit;
         if arrival.length.is_some_and(|length| length > limit) {
             return self.refuse(arrival, attempt.principal(), Refusal::too_long(limit));
         }
+        self.limit_caller(arrival, attempt)
+    }
+
+    /// Stores the intent: the request is as good as served.
+    pub(crate) fn record(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
         let Arrival { at, origin, .. } = *arrival;
+        let tally = arrival.limits.tally;
         let (Some(sink), Some(time)) = (self.trail(AuditScope::All), at) else {
             return Step::Done(Ok((
-                Admitted::new(self.clone(), attempt, at, origin),
+                Admitted::new(self.clone(), attempt, at, origin, tally),
                 Exit::unrecorded(),
             )));
         };
         let intent = self.intent(arrival, time, attempt.principal());
         match sink.intent(intent) {
-            Step::Done(answer) => Step::Done(self.admit(attempt, at, origin, answer)),
+            Step::Done(answer) => Step::Done(self.admit(attempt, at, origin, tally, answer)),
             Step::Wait(future) => {
                 let door = self.clone();
                 Step::wait(async move {
                     let answer = future.await;
-                    door.admit(attempt, at, origin, answer)
+                    door.admit(attempt, at, origin, tally, answer)
                 })
             }
         }
@@ -313,12 +344,13 @@ impl Door {
         attempt: Attempt,
         at: Option<Timestamp>,
         origin: ClientOrigin,
+        tally: Tally,
         answer: Result<AuditTicket, AuditUnavailable>,
     ) -> Entry {
         match (answer, self.gate().audit()) {
             (Ok(ticket), Some(sink)) => {
                 let exit = Exit::recorded(self.clone(), Arc::clone(sink), ticket);
-                let admitted = Admitted::new(self.clone(), attempt, at, origin);
+                let admitted = Admitted::new(self.clone(), attempt, at, origin, tally);
                 Ok((admitted, exit))
             }
             (Ok(_), None) => Err(Denial::Unavailable {
@@ -338,7 +370,7 @@ impl Door {
 
     /// Makes the event and the record of a refusal. A record that cannot be stored changes nothing
     /// for the caller: there is no effect that could go unrecorded.
-    fn refuse(
+    pub(crate) fn refuse(
         &self,
         arrival: &Arrival<'_>,
         principal: Option<&VerifiedPrincipal>,

@@ -66,4 +66,19 @@ pub enum Error {
     /// credentials: whoever does not meet it would just leave them out.
     #[error("a route that is public or optional cannot demand anything of a login")]
     OpenRoute,
+    /// A route names a tier of limits that the gate does not have.
+    #[error("a route names a tier of limits that the gate does not have")]
+    UnknownTier,
+    /// A route is open to callers without a credential, and its tier counts authenticated ones alone.
+    #[error("a route is open to callers whom no limit of its tier counts")]
+    StrangersUncounted,
+    /// The store counts by other limits than the rules: give it the policies of the rules.
+    #[error("the store of limits was made with other policies than those of the rules")]
+    OtherLimits,
+    /// Routes that name no tier would be bounded by nothing.
+    #[error("the limits have no tier of the name \"default\"")]
+    NoDefaultTier,
+    /// A header field was to name callers, and no proxy is trusted to set it.
+    #[error("a header field names callers for limits, and no proxy is trusted to set it")]
+    IdentityHeaderOfNobody,
 }

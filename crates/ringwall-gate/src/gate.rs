@@ -23,6 +23,7 @@ use crate::door::Door;
 use crate::error::Error;
 use crate::field_names::FieldNames;
 use crate::https::HttpsOnly;
+use crate::limits::{self, RateLimits};
 use crate::organisation::OrganisationRules;
 use crate::policy::RoutePolicy;
 use crate::role_scopes::RoleScopes;
@@ -64,6 +65,7 @@ struct Shared {
     role_scopes: RoleScopes,
     scopes_unchecked: bool,
     nobody_checked: bool,
+    limits: Option<RateLimits>,
 }
 
 impl Gate {
@@ -90,10 +92,28 @@ impl Gate {
             role_scopes: RoleScopes::default(),
             scopes_unchecked: false,
             unchecked: None,
+            limits: None,
         }
     }
 
-    /// The door of one route. Make it once, where the route is registered.
+    /// Whether a policy can hold at this gate, for whoever registers routes: the tier of limits that it names
+    /// exists, and counts everybody whom the route is open to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTier`], [`Error::StrangersUncounted`].
+    pub fn check(&self, policy: &RoutePolicy) -> Result<(), Error> {
+        limits::bind(self.rate_limits(), policy).map(drop)
+    }
+
+    /// The rate limits, if there are any.
+    #[must_use]
+    pub fn rate_limits(&self) -> Option<&RateLimits> {
+        self.0.limits.as_ref()
+    }
+
+    /// The door of one route. Make it once, where the route is registered. Of a policy that cannot hold here
+    /// ([`check`](Self::check)) it lets nobody in.
     #[must_use]
     pub fn door(&self, policy: RoutePolicy) -> Door {
         Door::new(self.clone(), policy)
@@ -280,6 +300,7 @@ pub struct GateBuilder {
     role_scopes: RoleScopes,
     scopes_unchecked: bool,
     unchecked: Option<Unchecked>,
+    limits: Option<RateLimits>,
 }
 
 impl GateBuilder {
@@ -472,6 +493,13 @@ impl GateBuilder {
         self
     }
 
+    /// Bounds how many requests are served, by address, organisation, user or whatever else its rules say. Nothing
+    /// is bounded unless set.
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
     /// Builds the gate, and logs at WARN each thing that was loosened.
     ///
     /// # Errors
@@ -542,7 +570,12 @@ impl GateBuilder {
             AuditChoice::Declined => None,
             AuditChoice::Given(sink) => Some(sink),
         };
+        if let Some(limits) = &self.limits {
+            limits.check(!self.proxies.is_empty())?;
+        }
         let mut proxy_headers = self.proxy_headers;
+        let identity_header = self.limits.as_ref().and_then(RateLimits::header_name);
+        proxy_headers.extend(identity_header.map(Box::from));
         if proxy_headers.iter().any(|name| !is_field_name(name)) {
             return Err(Error::InvalidHeaderName);
         }
@@ -572,6 +605,7 @@ impl GateBuilder {
             role_scopes: self.role_scopes,
             scopes_unchecked: self.scopes_unchecked,
             nobody_checked,
+            limits: self.limits,
         }));
         for loosened in gate.loosened() {
             tracing::warn!(target: "ringwall", realm = gate.realm(), loosened, "the gate is loosened");

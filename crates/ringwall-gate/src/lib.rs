@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod admitted;
+mod arrival;
 mod authenticator;
+mod choice;
 #[cfg(feature = "config")]
 pub mod config;
 mod door;
@@ -12,6 +14,7 @@ mod form;
 mod gate;
 mod https;
 mod lease;
+mod limits;
 mod organisation;
 mod path;
 mod policy;
@@ -31,11 +34,13 @@ pub use exit::Exit;
 pub use gate::{Gate, GateBuilder};
 pub use https::HttpsOnly;
 pub use lease::{LONGEST_PAUSE, Lease, Standing};
+pub use limits::{LimitFields, RateLimits};
 pub use organisation::{OrganisationRule, OrganisationRules};
 pub use policy::{Access, AuditScope, RoutePolicy};
 pub use renewal::NonceRenewal;
 pub use requirement::AuthenticationRequirement;
 pub use ringwall_authn::ProtectedResource;
+pub use ringwall_rate_limit as rate_limit;
 pub use ringwall_transport::TrustedProxies;
 pub use role_scopes::RoleScopes;
 pub use tracing_events::TracingEvents;

@@ -115,6 +115,16 @@ pub struct RoutePolicy {
     pub(crate) body_limit: u64,
     pub(crate) audit: AuditScope,
     pub(crate) plain_http: bool,
+    pub(crate) tier: TierChoice,
+}
+
+/// By which limits a route is bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TierChoice {
+    /// Those of every route that names none.
+    Default,
+    Named(Arc<str>),
+    Unlimited,
 }
 
 impl RoutePolicy {
@@ -135,6 +145,7 @@ impl RoutePolicy {
             body_limit: Self::DEFAULT_BODY_LIMIT,
             audit: AuditScope::All,
             plain_http: false,
+            tier: TierChoice::Default,
         }
     }
 
@@ -180,6 +191,23 @@ impl RoutePolicy {
         self
     }
 
+    /// Holds its requests against the limits of the tier of this name, in place of the default tier's. A gate
+    /// that has no such tier, or no limits at all, refuses the policy ([`Gate::check`](crate::Gate::check)), and
+    /// a door that is made of it all the same lets nobody in.
+    #[must_use]
+    pub fn with_tier(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.tier = TierChoice::Named(name.into());
+        self
+    }
+
+    /// Holds its requests against no limits but that of failed credentials: for probes that come from beside the
+    /// service.
+    #[must_use]
+    pub fn without_limits(mut self) -> Self {
+        self.tier = TierChoice::Unlimited;
+        self
+    }
+
     /// The name under which the route is recorded.
     #[must_use]
     pub const fn name(&self) -> &Arc<str> {
@@ -214,5 +242,20 @@ impl RoutePolicy {
     #[must_use]
     pub const fn audit(&self) -> AuditScope {
         self.audit
+    }
+
+    /// The tier that it names.
+    #[must_use]
+    pub const fn tier(&self) -> Option<&Arc<str>> {
+        match &self.tier {
+            TierChoice::Named(name) => Some(name),
+            TierChoice::Default | TierChoice::Unlimited => None,
+        }
+    }
+
+    /// Whether its requests are held against no limits.
+    #[must_use]
+    pub const fn is_unlimited(&self) -> bool {
+        matches!(self.tier, TierChoice::Unlimited)
     }
 }

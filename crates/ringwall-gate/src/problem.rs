@@ -7,6 +7,10 @@ use ringwall_core::denial::Denial;
 /// The media type of [`document`] (RFC 9457 §3).
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+/// The type of the problem that a quota is used up (IETF draft `ietf-httpapi-ratelimit-headers`, the registry of
+/// RFC 9457 §4.2).
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
 /// Renders `denial` as a problem document (RFC 9457): what the status line says, as JSON, and the
 /// one fact that helps the caller go on. Adapters of every framework answer with the same bytes.
 ///
@@ -20,12 +24,36 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// ```
 #[must_use]
 pub fn document(denial: &Denial) -> String {
+    let is_quota = matches!(
+        denial,
+        Denial::RateLimited {
+            limits: Some(_),
+            ..
+        }
+    );
+    let kind = if is_quota {
+        QUOTA_EXCEEDED
+    } else {
+        "about:blank"
+    };
     let mut text = format!(
-        r#"{{"type":"about:blank","title":"{}","status":{}"#,
+        r#"{{"type":"{kind}","title":"{}","status":{}"#,
         denial.title(),
         denial.http_status()
     );
     match denial {
+        Denial::RateLimited {
+            limits: Some(limits),
+            ..
+        } => {
+            text.push_str(r#","violated-policies":["#);
+            for (n, name) in limits.violated().enumerate() {
+                text.push_str(if n == 0 { "\"" } else { ",\"" });
+                escape(name, &mut text);
+                text.push('"');
+            }
+            text.push(']');
+        }
         Denial::ApprovalRequired {
             approval: Some(approval),
         } => {
@@ -47,7 +75,7 @@ pub fn document(denial: &Denial) -> String {
         | Denial::Gone
         | Denial::PreconditionFailed
         | Denial::PlainHttp { .. }
-        | Denial::RateLimited { .. }
+        | Denial::RateLimited { limits: None, .. }
         | Denial::Unavailable { .. } => {}
     }
     text.push('}');
@@ -82,6 +110,36 @@ mod tests {
         assert_eq!(text.matches('"').count(), 14, "{text}");
         assert!(!text.contains('<') && text.is_ascii(), "{text}");
         assert!(text.contains("\\ud83d\\ude00"), "{text}");
+    }
+
+    #[test]
+    fn names_the_limits_that_are_used_up() {
+        use ringwall_core::limits::{LimitReport, ReportedLimit};
+        let limit = |name: &str, is_violated| ReportedLimit {
+            name: name.into(),
+            quota: 5,
+            window: 60,
+            remaining: 0,
+            reset: 60,
+            is_violated,
+        };
+        let limits = vec![limit("one", true), limit("two", false), limit("a\"<", true)];
+        let text = document(&Denial::RateLimited {
+            retry_after: None,
+            limits: Some(Box::new(LimitReport { limits })),
+        });
+        assert_eq!(
+            text,
+            r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Too Many Requests","status":429,"violated-policies":["one","a\u0022\u003c"]}"#
+        );
+        let text = document(&Denial::RateLimited {
+            retry_after: None,
+            limits: None,
+        });
+        assert_eq!(
+            text,
+            r#"{"type":"about:blank","title":"Too Many Requests","status":429}"#
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::renewal::NonceRenewal;
 use crate::requirement::AuthenticationRequirement;
 
 /// A refusal, with what the caller hears and what the operator hears.
+#[derive(Clone)]
 pub(crate) struct Refusal {
     pub(crate) denial: Denial,
     pub(crate) event: Option<EventKind>,
@@ -24,6 +25,17 @@ impl Refusal {
             },
             event: Some(EventKind::ClockUnavailable),
             cause: "the wall clock cannot tell the time",
+        }
+    }
+
+    /// The event was emitted when the door was made.
+    pub(crate) const fn shut() -> Self {
+        Self {
+            denial: Denial::Unavailable {
+                retry_after: RETRY_AFTER,
+            },
+            event: Some(EventKind::Misconfigured),
+            cause: "the route is closed, because its tier of limits cannot hold for it",
         }
     }
 

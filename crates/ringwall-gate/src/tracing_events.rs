@@ -11,7 +11,7 @@ use tracing::Level;
 /// |---|---|
 /// | `kind` | the name of the [`EventKind`], such as `access_denied` |
 /// | `cause` | the precise cause, a fixed text |
-/// | `about` | the route or the issuer concerned |
+/// | `about` | the route, the issuer or the rate limit concerned |
 /// | `source` | the address of the socket peer |
 /// | `subject` | the subject of the authenticated caller |
 /// | `issuer` | who vouches for that subject |
@@ -19,7 +19,8 @@ use tracing::Level;
 ///
 /// A field that is not known is left out. The levels: `ERROR` when no decision could be reached or
 /// the service is put together wrongly, `WARN` when somebody was refused for what they presented or
-/// asked, and when keys could not be refreshed or used, `INFO` when keys changed or no credential was presented (any crawler does that), `DEBUG`
+/// asked, and when keys could not be refreshed or used, `INFO` when keys changed, a rate limit is nearly used up or
+/// only tried out, or no credential was presented (any crawler does that), `DEBUG`
 /// for each success.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;
@@ -49,8 +50,11 @@ impl EventSink for TracingEvents {
             | EventKind::ReplayStoreUnavailable
             | EventKind::ClockUnavailable
             | EventKind::AuditFailed
+            | EventKind::RateLimitsUnavailable
             | EventKind::Misconfigured => line!(Level::ERROR),
             EventKind::CredentialsMissing
+            | EventKind::RateLimitNear
+            | EventKind::RateLimitWouldDeny
             | EventKind::KeysReloaded
             | EventKind::CertificatesReloaded => line!(Level::INFO),
             EventKind::AuthenticationSucceeded => line!(Level::DEBUG),

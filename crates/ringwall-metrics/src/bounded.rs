@@ -42,7 +42,8 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 ///   [`CredentialReplayed`], [`GrantsLeftOut`], [`RequestRefused`] and [`HandshakeFailed`]; and what each request is refused
 ///   with while a decision cannot be reached, whoever sends it: [`KeysUnavailable`],
 ///   [`RevocationUnavailable`], [`ReplayStoreUnavailable`], [`ApiKeysUnavailable`] (which made-up keys
-///   cause too, when too many are looked up at once) and [`ClockUnavailable`]. Each has a number of its
+///   cause too, when too many are looked up at once), [`RateLimitsUnavailable`] and [`ClockUnavailable`]; and
+///   [`RateLimited`], [`RateLimitNear`], [`RateLimitWouldDeny`] and [`RateLimitTableFull`]. Each has a number of its
 ///   own, so that a flood of one does not hide another. All others pass.
 /// - **Which source.** The address of the event, IPv4-mapped ones as IPv4; an IPv6 network of 64 bits is
 ///   one source, since whoever has one address has all of it. Events without an address are one source
@@ -51,8 +52,8 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 ///   what passed in the one before counts still, so a source that never pauses gets the number every
 ///   other minute.
 /// - **How much memory.** Two generations of the places that were set. A place is for one kind of one
-///   source, so one source takes at most eleven of a generation, one for each kind above, whatever it does:
-///   of the 4,096 that there are unless set otherwise, 372 sources that cause every kind leave none. When the
+///   source, so one source takes at most seventeen of a generation, one for each kind above, whatever it
+///   does: of the 4,096 that there are unless set otherwise, 241 sources that cause every kind leave none. When the
 ///   table is full, events of pairs that it does not know are left out, and counted, until the minute ends: a
 ///   botnet is told by its number, and its owner can so keep the first events of others out of the log.
 ///   Nothing that needs an identity is kept out, and metrics count all of it. Whoever may meet more sources
@@ -75,7 +76,12 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// [`RevocationUnavailable`]: EventKind::RevocationUnavailable
 /// [`ReplayStoreUnavailable`]: EventKind::ReplayStoreUnavailable
 /// [`ApiKeysUnavailable`]: EventKind::ApiKeysUnavailable
+/// [`RateLimitsUnavailable`]: EventKind::RateLimitsUnavailable
 /// [`ClockUnavailable`]: EventKind::ClockUnavailable
+/// [`RateLimited`]: EventKind::RateLimited
+/// [`RateLimitNear`]: EventKind::RateLimitNear
+/// [`RateLimitWouldDeny`]: EventKind::RateLimitWouldDeny
+/// [`RateLimitTableFull`]: EventKind::RateLimitTableFull
 pub struct BoundedEvents {
     inner: Arc<dyn EventSink>,
     clock: Arc<dyn MonotonicClock>,
@@ -330,11 +336,16 @@ const fn is_bounded(kind: EventKind) -> bool {
             | EventKind::GrantsLeftOut
             | EventKind::RequestRefused
             | EventKind::HandshakeFailed
+            | EventKind::RateLimited
+            | EventKind::RateLimitNear
+            | EventKind::RateLimitWouldDeny
+            | EventKind::RateLimitTableFull
             // In an outage, one for each request.
             | EventKind::KeysUnavailable
             | EventKind::RevocationUnavailable
             | EventKind::ReplayStoreUnavailable
             | EventKind::ApiKeysUnavailable
+            | EventKind::RateLimitsUnavailable
             | EventKind::ClockUnavailable
     )
 }

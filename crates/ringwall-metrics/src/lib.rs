@@ -5,6 +5,7 @@ mod causes;
 mod error;
 #[cfg(feature = "tower")]
 mod layer;
+mod limits;
 mod metrics;
 mod responses;
 mod state;

@@ -11,8 +11,9 @@ use ringwall_core::event::{DiscardEvents, EventSink};
 use ringwall_jose::Health;
 
 use crate::bounded::BoundedEvents;
-use crate::causes::Counts;
+use crate::causes::{Counts, OTHER};
 use crate::error::Error;
+use crate::limits::LimitCounts;
 use crate::responses::Responses;
 use crate::state::{State, Watched};
 
@@ -47,6 +48,7 @@ pub struct Metrics {
 pub struct MetricsBuilder {
     forward: Arc<dyn EventSink>,
     bounded: Option<Arc<BoundedEvents>>,
+    limits: Vec<String>,
     key_sources: Vec<Watched<Health>>,
     certificates: Vec<Watched<Option<Timestamp>>>,
 }
@@ -57,6 +59,7 @@ impl Metrics {
         MetricsBuilder {
             forward: Arc::new(DiscardEvents),
             bounded: None,
+            limits: Vec::new(),
             key_sources: Vec::new(),
             certificates: Vec::new(),
         }
@@ -119,6 +122,13 @@ impl MetricsBuilder {
         self
     }
 
+    /// Counts what these rate limits refuse in a series of each; what others refuse is counted together, as
+    /// `other`.
+    pub fn limits(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.limits.extend(names.into_iter().map(Into::into));
+        self
+    }
+
     /// Watches the keys of `issuer`. `health` is asked at each scrape, so it answers at once; it is
     /// `KeySource::health` of the source.
     ///
@@ -157,9 +167,17 @@ impl MetricsBuilder {
     /// [`Error`] for names that are too many, too long, empty or the same.
     pub fn build(self) -> Result<Metrics, Error> {
         check(self.key_sources.iter().map(|watched| &*watched.name))?;
+        check(self.limits.iter().map(|name| &**name))?;
+        if self.limits.iter().any(|name| name == OTHER) {
+            // The series of all others has it.
+            return Err(Error::Repeated {
+                name: OTHER.to_owned(),
+            });
+        }
         check(self.certificates.iter().map(|watched| &*watched.name))?;
         let state = Arc::new(State {
             counts: Counts::new(),
+            limits: LimitCounts::new(self.limits),
             responses: Responses::default(),
             key_sources: self.key_sources,
             certificates: self.certificates,
@@ -208,6 +226,7 @@ impl fmt::Debug for MetricsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsBuilder")
             .field("forward", &self.forward)
+            .field("limits", &self.limits)
             .field("key_sources", &self.key_sources)
             .field("certificates", &self.certificates)
             .finish_non_exhaustive()

@@ -15,6 +15,7 @@ use ringwall_jose::Health;
 
 use crate::bounded::BoundedEvents;
 use crate::causes::{Counts, OTHER};
+use crate::limits::{self, LimitCounts};
 use crate::responses::Responses;
 use crate::table::{self, Metric, MetricType};
 
@@ -33,6 +34,7 @@ impl<T> fmt::Debug for Watched<T> {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) counts: Counts,
+    pub(crate) limits: LimitCounts,
     pub(crate) responses: Responses,
     pub(crate) key_sources: Vec<Watched<Health>>,
     pub(crate) certificates: Vec<Watched<Option<Timestamp>>>,
@@ -43,13 +45,14 @@ pub(crate) struct State {
 impl EventSink for State {
     fn emit(&self, event: SecurityEvent) {
         self.counts.add(event.kind, event.cause);
+        self.limits.add(&event);
         self.forward.emit(event);
     }
 }
 
 impl State {
     /// How often the stores could not answer. Each is the sum of the kinds that say so.
-    fn stores(&self) -> [(&'static str, u64); 3] {
+    fn stores(&self) -> [(&'static str, u64); 4] {
         let count = |kind| self.counts.of_kind(kind);
         let replay = count(EventKind::ReplayStoreUnavailable)
             .saturating_add(count(EventKind::ReplayUnavailable));
@@ -57,6 +60,7 @@ impl State {
             ("replay", replay),
             ("revocation", count(EventKind::RevocationUnavailable)),
             ("api_keys", count(EventKind::ApiKeysUnavailable)),
+            ("rate_limits", count(EventKind::RateLimitsUnavailable)),
         ]
     }
 
@@ -85,6 +89,19 @@ impl Collector for State {
         let mut stores = begin(&mut encoder, &table::STORES)?;
         for (store, count) in self.stores() {
             counter(&mut stores, &[("store", store)], count)?;
+        }
+
+        type Read = fn(&limits::Counts) -> u64;
+        let by_limit: [(&Metric, Read); 3] = [
+            (&table::LIMITED, limits::Counts::denied),
+            (&table::NEAR, limits::Counts::near),
+            (&table::WOULD_DENY, limits::Counts::would_deny),
+        ];
+        for (metric, read) in by_limit {
+            let mut family = begin(&mut encoder, metric)?;
+            for (policy, counts) in self.limits.iter() {
+                counter(&mut family, &[("policy", policy)], read(counts))?;
+            }
         }
 
         let dropped = begin(&mut encoder, &table::DROPPED)?;

@@ -75,8 +75,37 @@ pub(crate) const STORES: Metric = Metric {
     name: "ringwall_store_unavailable_total",
     metric_type: MetricType::Counter,
     unit: "events",
-    labels: &[("store", "`replay`, `revocation`, `api_keys`")],
+    labels: &[("store", "`replay`, `revocation`, `api_keys`, `rate_limits`")],
     meaning: "Times that a store could not answer, so that a decision could not be reached",
+};
+
+const POLICY: &[(&str, &str)] = &[(
+    "policy",
+    "the names of rate limits given at the start, 64 at most; `other` for all the others",
+)];
+
+pub(crate) const LIMITED: Metric = Metric {
+    name: "ringwall_ratelimit_denied_total",
+    metric_type: MetricType::Counter,
+    unit: "requests",
+    labels: POLICY,
+    meaning: "Requests that a rate limit refused; one that several refuse is counted by each",
+};
+
+pub(crate) const NEAR: Metric = Metric {
+    name: "ringwall_ratelimit_near_total",
+    metric_type: MetricType::Counter,
+    unit: "buckets",
+    labels: POLICY,
+    meaning: "Times that a bucket of a rate limit came to 80 % of what it holds",
+};
+
+pub(crate) const WOULD_DENY: Metric = Metric {
+    name: "ringwall_ratelimit_would_deny_total",
+    metric_type: MetricType::Counter,
+    unit: "requests",
+    labels: POLICY,
+    meaning: "Requests that a rate limit would have refused if it were not only tried out",
 };
 
 pub(crate) const DROPPED: Metric = Metric {
@@ -151,6 +180,9 @@ pub const METRICS: &[Metric] = &[
     EVENTS,
     CAUSES,
     STORES,
+    LIMITED,
+    NEAR,
+    WOULD_DENY,
     DROPPED,
     STALE,
     UNAVAILABLE,

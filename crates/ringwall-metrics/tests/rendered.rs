@@ -190,6 +190,7 @@ fn stores_that_cannot_answer_are_counted_by_store() {
         (EventKind::ReplayUnavailable, 2),
         (EventKind::RevocationUnavailable, 4),
         (EventKind::ApiKeysUnavailable, 5),
+        (EventKind::RateLimitsUnavailable, 6),
         (EventKind::KeysUnavailable, 9),
     ] {
         for _ in 0..times {
@@ -197,7 +198,12 @@ fn stores_that_cannot_answer_are_counted_by_store() {
         }
     }
     let rendered = metrics.render();
-    for (store, expected) in [("replay", "3"), ("revocation", "4"), ("api_keys", "5")] {
+    for (store, expected) in [
+        ("replay", "3"),
+        ("revocation", "4"),
+        ("api_keys", "5"),
+        ("rate_limits", "6"),
+    ] {
         let series = format!("ringwall_store_unavailable_total{{store=\"{store}\"}}");
         assert_eq!(
             value(&rendered, &series).as_deref(),
@@ -396,4 +402,50 @@ fn refuses_names_without_bound() {
     }
     let certificate = Metrics::builder().certificate("", || None).build();
     assert_eq!(certificate.map(|_| ()), Err(Error::Name { limit: 256 }));
+}
+
+#[test]
+fn rate_limits_are_counted_by_the_names_given_and_all_others_together() {
+    let metrics = Metrics::builder()
+        .limits(["burst", "daily"])
+        .build()
+        .unwrap();
+    let sink = metrics.sink();
+    let emit = |kind, limit: Option<&str>| {
+        let mut event = SecurityEvent::new(kind, "a cause");
+        event.about = limit.map(Arc::from);
+        sink.emit(event);
+    };
+    for _ in 0..3 {
+        emit(EventKind::RateLimited, Some("burst"));
+    }
+    emit(EventKind::RateLimited, Some("heavy"));
+    emit(EventKind::RateLimited, None);
+    emit(EventKind::RateLimitNear, Some("burst"));
+    emit(EventKind::RateLimitWouldDeny, Some("daily"));
+    emit(EventKind::AccessDenied, Some("burst"));
+    let rendered = metrics.render();
+    for (metric, expected) in [
+        ("denied", ["3", "0", "2"]),
+        ("near", ["1", "0", "0"]),
+        ("would_deny", ["0", "1", "0"]),
+    ] {
+        for (policy, expected) in ["burst", "daily", "other"].iter().zip(expected) {
+            let series = format!("ringwall_ratelimit_{metric}_total{{policy=\"{policy}\"}}");
+            assert_eq!(
+                value(&rendered, &series).as_deref(),
+                Some(expected),
+                "{series}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rate_limit_cannot_have_the_name_of_all_others() {
+    let named = |names: &[&str]| Metrics::builder().limits(names.to_vec()).build().map(drop);
+    let name = "other".to_owned();
+    assert_eq!(named(&["burst", "other"]), Err(Error::Repeated { name }));
+    let name = "burst".to_owned();
+    assert_eq!(named(&["burst", "burst"]), Err(Error::Repeated { name }));
 }

@@ -354,6 +354,17 @@ impl Decision {
         decision
     }
 
+    /// The receipt of one limit alone: the other charges of the decision stay. For what is given back although
+    /// the request goes on, such as the charge for a credential that turned out to be good. `None` when that
+    /// limit was not charged.
+    #[must_use]
+    pub fn only(self, policy: PolicyId) -> Option<Self> {
+        let status = *self.charged().find(|status| status.policy() == policy)?;
+        let mut only = Self::new(self.cost, [status]);
+        only.origin = self.origin;
+        Some(only)
+    }
+
     /// For stores: this decision as the answer of a [`peek`](crate::LimitStore::peek), by which nothing was
     /// charged.
     pub const fn uncharged(mut self) -> Self {

@@ -262,6 +262,13 @@ impl Policies {
         self.0.hashers.iter().all(KeyHasher::is_shared)
     }
 
+    /// Whether these are the same limits, and not only of the same names: buckets and ids of one are none of
+    /// another's.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// What holds for a bucket now; `None` for a limit of other policies.
     #[inline]
     pub(crate) fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {
@@ -330,7 +337,7 @@ impl fmt::Debug for Policies {
 }
 
 /// Builds [`Policies`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct PoliciesBuilder {
     names: Vec<Box<str>>,

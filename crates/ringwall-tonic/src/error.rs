@@ -42,4 +42,13 @@ pub enum Error {
         /// The name.
         service: String,
     },
+    /// A method is bound to rate limits that cannot hold for it: its tier does not exist, or counts nobody whom the
+    /// method is open to.
+    #[error("the method {method}: {fault}")]
+    Limits {
+        /// The method.
+        method: String,
+        /// Why.
+        fault: ringwall_gate::Error,
+    },
 }

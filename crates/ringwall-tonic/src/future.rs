@@ -11,7 +11,8 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit, NonceRenewal};
+use ringwall_gate::{Admitted, Entry, Exit, LimitFields, NonceRenewal};
+use ringwall_tower::tell_limits;
 use tower_service::Service;
 
 use crate::protocol::{Asked, UNKNOWN, code_in};
@@ -68,6 +69,7 @@ struct Pass {
     exit: Exit,
     tenure: Option<Arc<Tenure>>,
     renewal: Option<NonceRenewal>,
+    limits: Option<LimitFields>,
 }
 
 impl<S, B, R> GuardedFuture<S, B, R>
@@ -121,12 +123,16 @@ where
                 if let Some(renewal) = admitted.nonce_renewal() {
                     renew(answer.response.headers_mut(), &renewal);
                 }
+                if let Some(limits) = admitted.limit_fields() {
+                    tell_limits(answer.response.headers_mut(), &limits);
+                }
                 let status = answer.response.status().as_u16();
                 Self::answered(answer.response, exit.finish(status, answer.grpc))
             }
             (Ok((admitted, exit)), None) => {
                 let tenure = Tenure::of(&admitted);
                 let renewal = admitted.nonce_renewal();
+                let limits = admitted.limit_fields();
                 let request = admit(request, admitted, tenure.clone());
                 Self::Running {
                     future: service.call(request),
@@ -134,6 +140,7 @@ where
                         exit,
                         tenure,
                         renewal,
+                        limits,
                     }),
                 }
             }
@@ -156,9 +163,13 @@ where
             exit,
             tenure,
             renewal,
+            limits,
         } = pass;
         if let Some(renewal) = renewal {
             renew(response.headers_mut(), &renewal);
+        }
+        if let Some(limits) = limits {
+            tell_limits(response.headers_mut(), &limits);
         }
         if response.body().is_end_stream() {
             return Self::Settling {

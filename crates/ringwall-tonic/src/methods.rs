@@ -22,6 +22,10 @@ pub struct MethodEntry {
     pub body_limit: Option<u64>,
     /// Which calls are recorded.
     pub audit: AuditScope,
+    /// The tier of rate limits that it names; `None` where the default tier holds, if the gate has any.
+    pub tier: Option<Arc<str>>,
+    /// Whether no rate limits hold for it.
+    pub unlimited: bool,
 }
 
 impl MethodEntry {
@@ -33,6 +37,8 @@ impl MethodEntry {
             authentication: policy.authentication().cloned(),
             body_limit: (limit != MethodPolicy::NO_LIMIT).then_some(limit),
             audit: policy.audit(),
+            tier: policy.tier().cloned(),
+            unlimited: policy.is_unlimited(),
         }
     }
 
@@ -78,6 +84,8 @@ impl fmt::Display for Methods {
                 access,
                 authentication,
                 body_limit,
+                tier,
+                unlimited,
                 ..
             } = entry;
             write!(f, "{path:<width$} {access}")?;
@@ -86,6 +94,12 @@ impl fmt::Display for Methods {
             }
             if body_limit.is_none() {
                 f.write_str(", streams without a limit")?;
+            }
+            if let Some(tier) = tier {
+                write!(f, ", limits: {tier}")?;
+            }
+            if *unlimited {
+                f.write_str(", no limits")?;
             }
             writeln!(f)?;
         }

@@ -1,5 +1,7 @@
 //! What one method demands, as its registration says it.
 
+use std::sync::Arc;
+
 use ringwall_core::principal::Scope;
 use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, RoutePolicy};
 
@@ -18,6 +20,14 @@ pub struct MethodPolicy {
     body_limit: u64,
     audit: AuditScope,
     plain_http: bool,
+    limits: Option<Limits>,
+}
+
+/// By which rate limits calls are bounded, where it is not by the default tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Limits {
+    Tier(Arc<str>),
+    None,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +50,7 @@ pub const fn authenticated() -> MethodPolicy {
         body_limit: RoutePolicy::DEFAULT_BODY_LIMIT,
         audit: AuditScope::All,
         plain_http: false,
+        limits: None,
     }
 }
 
@@ -148,6 +159,25 @@ impl MethodPolicy {
         self
     }
 
+    /// Holds calls against the rate limits of this tier, in place of the default one. The gate has to have it.
+    pub fn tier(self, name: &str) -> Self {
+        self.limits(Limits::Tier(name.into()))
+    }
+
+    /// Holds calls against no rate limits but that of failed credentials: for probes that come from beside the
+    /// service.
+    pub fn without_limits(self) -> Self {
+        self.limits(Limits::None)
+    }
+
+    fn limits(mut self, limits: Limits) -> Self {
+        if self.limits.as_ref().is_some_and(|said| *said != limits) {
+            self.access = Err(Fault::Contradiction);
+        }
+        self.limits = Some(limits);
+        self
+    }
+
     /// Sets which calls are recorded in the audit trail.
     pub const fn audit(mut self, audit: AuditScope) -> Self {
         self.audit = audit;
@@ -170,6 +200,11 @@ impl MethodPolicy {
             policy.permit_plain_http()
         } else {
             policy
+        };
+        let policy = match &self.limits {
+            None => policy,
+            Some(Limits::Tier(name)) => policy.with_tier(Arc::clone(name)),
+            Some(Limits::None) => policy.without_limits(),
         };
         match &self.login {
             None => Ok(policy),

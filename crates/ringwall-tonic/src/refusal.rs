@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use ringwall_core::denial::Denial;
+use ringwall_core::limits::LimitReport;
 use ringwall_gate::NonceRenewal;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::{Code, Status};
@@ -21,6 +22,8 @@ pub const APPROVAL_REQUIRED: &str = "APPROVAL_REQUIRED";
 /// | `WWW-Authenticate` | metadata `www-authenticate` |
 /// | `DPoP-Nonce` | metadata `dpop-nonce` |
 /// | `Retry-After` | metadata `retry-after`, and a `google.rpc.RetryInfo` in the details |
+/// | `RateLimit`, `RateLimit-Policy`, `X-RateLimit-…` | metadata of these names |
+/// | `violated-policies` | a `google.rpc.QuotaFailure`: the names of the limits |
 /// | the id of an approval | a `google.rpc.PreconditionFailure` of type [`APPROVAL_REQUIRED`] |
 /// | the limit of a body | in the message |
 /// | `Allow`, `Location` | nothing: a gRPC client neither chooses methods nor follows |
@@ -94,7 +97,7 @@ fn too_large(limit: u64) -> String {
 fn metadata(denial: &Denial) -> MetadataMap {
     let mut metadata = MetadataMap::new();
     denial.headers(|name, value| {
-        if matches!(name, "www-authenticate" | DPOP_NONCE | "retry-after")
+        if is_told(name)
             && let Ok(value) = AsciiMetadataValue::try_from(value)
         {
             metadata.append(name, value);
@@ -117,10 +120,28 @@ pub(crate) fn renew(headers: &mut HeaderMap, renewal: &NonceRenewal) {
     }
 }
 
+/// What a client can use of a denial's header fields.
+fn is_told(name: &str) -> bool {
+    matches!(name, "www-authenticate" | DPOP_NONCE | "retry-after")
+        || LimitReport::FIELDS.contains(&name)
+}
+
 fn details(denial: &Denial) -> Option<ErrorDetails> {
     match denial {
-        Denial::RateLimited { .. } | Denial::Unavailable { .. } => {
-            Some(ErrorDetails::with_retry_info(Some(pause(denial))))
+        Denial::Unavailable { .. } => Some(ErrorDetails::with_retry_info(Some(pause(denial)))),
+        Denial::RateLimited {
+            retry_after,
+            limits,
+        } => {
+            let mut details = ErrorDetails::new();
+            // Without a pause the client is told not to try again.
+            if retry_after.is_some() {
+                details.set_retry_info(Some(pause(denial)));
+            }
+            for name in limits.iter().flat_map(|limits| limits.violated()) {
+                details.add_quota_failure_violation(name, "the rate limit is used up");
+            }
+            Some(details)
         }
         Denial::ApprovalRequired {
             approval: Some(approval),

@@ -36,7 +36,7 @@ pub struct GuardedRoutes {
 /// A [`GuardedServer`] of any type.
 trait Registered: Send {
     fn name(&self) -> &'static str;
-    fn list(&self) -> Result<Vec<MethodEntry>, Error>;
+    fn list(&self, gate: &Gate) -> Result<Vec<MethodEntry>, Error>;
     fn mount(self: Box<Self>, gate: &Gate, routes: Routes) -> Result<Routes, Error>;
 }
 
@@ -55,8 +55,8 @@ where
         S::NAME
     }
 
-    fn list(&self) -> Result<Vec<MethodEntry>, Error> {
-        Self::list(self)
+    fn list(&self, gate: &Gate) -> Result<Vec<MethodEntry>, Error> {
+        Self::list(self, gate)
     }
 
     fn mount(self: Box<Self>, gate: &Gate, routes: Routes) -> Result<Routes, Error> {
@@ -127,8 +127,8 @@ impl GuardedRoutes {
     pub fn methods(&self) -> Result<Methods, Error> {
         self.check()?;
         let mut listed = Vec::new();
-        for (_, entry) in &self.entries {
-            listed.extend(entry.list()?);
+        for (gate, entry) in &self.entries {
+            listed.extend(entry.list(gate)?);
         }
         let unknown = RoutePolicy::new(UNKNOWN, ringwall_gate::Access::Authenticated);
         listed.push(MethodEntry::of(&unknown));

@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ringwall_gate::{Access, Gate, RoutePolicy};
+use ringwall_gate::{Access, Door, Gate, RoutePolicy};
 use tonic::server::NamedService;
 
 use crate::doors::{Doors, UNLISTED, is_name};
@@ -80,19 +80,27 @@ impl<S: NamedService> GuardedServer<S> {
         } = self.bind()?;
         let named: HashMap<_, _> = named
             .into_iter()
-            .map(|(path, policy)| (path.into_boxed_str(), gate.door(policy)))
-            .collect();
-        let every = every.map(|policy| (path::<S>("").into_boxed_str(), gate.door(policy)));
-        let doors = Doors::new(named, every, gate.door(unlisted));
+            .map(|(path, policy)| Ok((path.into_boxed_str(), door(gate, policy)?)))
+            .collect::<Result<_, Error>>()?;
+        let every = match every {
+            None => None,
+            Some(policy) => Some((path::<S>("").into_boxed_str(), door(gate, policy)?)),
+        };
+        let doors = Doors::new(named, every, door(gate, unlisted)?);
         Ok(GuardedService::new(self.server, Arc::new(doors)))
     }
 
     /// What is registered, in the order of registration.
-    pub(crate) fn list(&self) -> Result<Vec<MethodEntry>, Error> {
+    pub(crate) fn list(&self, gate: &Gate) -> Result<Vec<MethodEntry>, Error> {
         let bound = self.bind()?;
         let named = bound.named.iter().map(|(_, policy)| policy);
         let policies = named.chain(&bound.every).chain([&bound.unlisted]);
-        Ok(policies.map(MethodEntry::of).collect())
+        policies
+            .map(|policy| {
+                check(gate, policy)?;
+                Ok(MethodEntry::of(policy))
+            })
+            .collect()
     }
 
     fn bind(&self) -> Result<Bound, Error> {
@@ -133,6 +141,19 @@ struct Bound {
     named: Vec<(String, RoutePolicy)>,
     every: Option<RoutePolicy>,
     unlisted: RoutePolicy,
+}
+
+/// The door of a policy that can hold at this gate.
+fn door(gate: &Gate, policy: RoutePolicy) -> Result<Door, Error> {
+    check(gate, &policy)?;
+    Ok(gate.door(policy))
+}
+
+fn check(gate: &Gate, policy: &RoutePolicy) -> Result<(), Error> {
+    gate.check(policy).map_err(|fault| Error::Limits {
+        method: policy.name().to_string(),
+        fault,
+    })
 }
 
 /// As the generated code spells it.

@@ -11,11 +11,12 @@ use http_body::Body;
 use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit, Lease, NonceRenewal};
+use ringwall_gate::{Admitted, Entry, Exit, Lease, LimitFields, NonceRenewal};
 use tower_service::Service;
 
 use crate::body::GateBody;
 use crate::layer::Refuse;
+use crate::limit_fields::tell_limits;
 use crate::renewal::renew;
 use crate::view::strip;
 
@@ -65,6 +66,7 @@ pub(crate) struct Pass {
     exit: Exit,
     lease: Option<Lease>,
     renewal: Option<NonceRenewal>,
+    limits: Option<LimitFields>,
 }
 
 impl Pass {
@@ -73,6 +75,7 @@ impl Pass {
             exit,
             lease: admitted.lease(),
             renewal: admitted.nonce_renewal(),
+            limits: admitted.limit_fields(),
         }
     }
 }
@@ -175,12 +178,16 @@ where
                         exit,
                         lease,
                         renewal,
+                        limits,
                     }) = pass.take()
                     else {
                         return Poll::Pending;
                     };
                     if let Some(renewal) = renewal {
                         renew(response.headers_mut(), &renewal);
+                    }
+                    if let Some(limits) = limits {
+                        tell_limits(response.headers_mut(), &limits);
                     }
                     match exit.finish(response.status().as_u16(), None) {
                         Step::Wait(step) => State::Settling {

@@ -5,6 +5,7 @@ mod browser;
 mod future;
 mod layer;
 mod leased;
+mod limit_fields;
 mod refusal;
 mod renewal;
 mod view;
@@ -17,6 +18,7 @@ pub use browser::{
 pub use future::GateFuture;
 pub use layer::{GateLayer, GateService, Refuse};
 pub use leased::{CredentialOver, LeaseWatch, Leased};
+pub use limit_fields::tell_limits;
 pub use refusal::refusal;
 pub use renewal::renew;
 pub use ringwall_transport::Peer;

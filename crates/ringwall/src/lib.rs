@@ -16,6 +16,7 @@ pub use ringwall_jwks_client as jwks;
 pub use ringwall_metrics as metrics;
 #[cfg(feature = "postgres")]
 pub use ringwall_postgres as postgres;
+pub use ringwall_rate_limit as rate_limit;
 #[cfg(feature = "redis")]
 pub use ringwall_redis as redis;
 #[cfg(feature = "replay")]

@@ -2,7 +2,8 @@
 
 use actix_web::middleware::DefaultHeaders;
 use ringwall_actix::{Error, GuardedApp, any, any_config, get, post};
-use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
+use ringwall_gate::rate_limit::LimitRules;
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, Gate, RateLimits};
 
 use crate::support::Bench;
 
@@ -35,6 +36,8 @@ fn a_route_that_contradicts_itself_is_refused() {
         get(hello).step_up(recently(5)).public(),
         get(hello).optional().step_up(recently(5)),
         get(hello).step_up(recently(5)).step_up(recently(6)),
+        get(hello).tier("a").tier("b"),
+        get(hello).tier("a").without_limits(),
     ];
     for endpoint in contradictions {
         let text = format!("{endpoint:?}");
@@ -203,4 +206,48 @@ fn a_configuration_is_refused_where_it_would_not_be_registered() {
     for app in misplaced {
         assert!(matches!(fault(app), Error::Misplaced { .. }));
     }
+}
+
+/// A gate with the default limits.
+fn limited() -> Gate {
+    let rules = LimitRules::standard()
+        .expect("quotas")
+        .build()
+        .expect("rules");
+    let gate = Gate::builder("test")
+        .without_authenticators()
+        .without_audit();
+    let gate = gate.rate_limits(RateLimits::in_memory(rules, 10));
+    gate.build().expect("a gate")
+}
+
+#[test]
+fn a_route_of_a_tier_that_the_gate_does_not_have_is_refused() {
+    for (gate, tier) in [(limited(), "heavvy"), (Bench::new().gate, "heavy")] {
+        let app = || GuardedApp::new(gate.clone());
+        for faulty in [
+            app().route("/x", get(hello).tier(tier)),
+            app().fallback(any(hello).tier(tier)),
+        ] {
+            let listed = faulty.routes().expect_err("a fault");
+            let Error::Limits { fault, .. } = &listed else {
+                panic!("{listed:?}");
+            };
+            assert_eq!(*fault, ringwall_gate::Error::UnknownTier);
+            assert_eq!(faulty.build().map(drop), Err(listed));
+        }
+    }
+    let app = GuardedApp::new(limited())
+        .route("/x", get(hello).tier("heavy"))
+        .route("/y", get(hello).public().without_limits());
+    let shown = app.routes().expect("no faults").to_string();
+    assert!(
+        shown.contains("GET     /x             authenticated, limits: heavy\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("GET     /y             public, no limits\n"),
+        "{shown}"
+    );
+    assert!(app.build().is_ok());
 }

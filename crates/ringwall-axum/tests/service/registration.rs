@@ -1,7 +1,8 @@
 //! Faults found at start, and the list of what is registered.
 
 use ringwall_axum::{Error, GuardedRouter, any, any_service, get, post};
-use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
+use ringwall_gate::rate_limit::LimitRules;
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, Gate, RateLimits};
 
 use crate::support::Bench;
 
@@ -34,6 +35,8 @@ fn a_route_that_contradicts_itself_is_refused() {
         get(hello).step_up(recently(5)).public(),
         get(hello).optional().step_up(recently(5)),
         get(hello).step_up(recently(5)).step_up(recently(6)),
+        get(hello).tier("a").tier("b"),
+        get(hello).tier("a").without_limits(),
     ];
     for endpoint in contradictions {
         let text = format!("{endpoint:?}");
@@ -50,9 +53,9 @@ fn a_state_changes_no_policy() {
     let router = || {
         let endpoint = post(hello).require_scope("a").step_up(recently(5));
         let endpoint = endpoint.body_limit(7).audit(AuditScope::DenialsOnly);
-        GuardedRouter::<u32>::new(Bench::new().gate)
-            .route("/x", endpoint.permit_plain_http())
-            .route("/y", get(hello).optional())
+        GuardedRouter::<u32>::new(limited())
+            .route("/x", endpoint.permit_plain_http().tier("heavy"))
+            .route("/y", get(hello).optional().without_limits())
             .fallback(any(hello).public())
     };
     let before = router().routes().expect("no faults");
@@ -164,4 +167,48 @@ fn an_owner_can_see_what_is_open() {
     assert_eq!(post.authentication, Some(recently(5)));
     assert_eq!(post.access, Access::any_scope(["a", "b"]).expect("scopes"));
     assert_eq!(routes.iter().next().expect("listed").audit, AuditScope::Off);
+}
+
+/// A gate with the default limits.
+fn limited() -> Gate {
+    let rules = LimitRules::standard()
+        .expect("quotas")
+        .build()
+        .expect("rules");
+    let gate = Gate::builder("test")
+        .without_authenticators()
+        .without_audit();
+    let gate = gate.rate_limits(RateLimits::in_memory(rules, 10));
+    gate.build().expect("a gate")
+}
+
+#[test]
+fn a_route_of_a_tier_that_the_gate_does_not_have_is_refused() {
+    for (gate, tier) in [(limited(), "heavvy"), (Bench::new().gate, "heavy")] {
+        let router = || GuardedRouter::<()>::new(gate.clone());
+        for faulty in [
+            router().route("/x", get(hello).tier(tier)),
+            router().fallback(any(hello).tier(tier)),
+        ] {
+            let listed = faulty.routes().expect_err("a fault");
+            let Error::Limits { fault, .. } = &listed else {
+                panic!("{listed:?}");
+            };
+            assert_eq!(*fault, ringwall_gate::Error::UnknownTier);
+            assert_eq!(faulty.into_router().map(drop), Err(listed));
+        }
+    }
+    let router = GuardedRouter::<()>::new(limited())
+        .route("/x", get(hello).tier("heavy"))
+        .route("/y", get(hello).public().without_limits());
+    let shown = router.routes().expect("no faults").to_string();
+    assert!(
+        shown.contains("GET     /x             authenticated, limits: heavy\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("GET     /y             public, no limits\n"),
+        "{shown}"
+    );
+    assert!(router.into_router().is_ok());
 }

@@ -74,6 +74,10 @@ pub(super) fn assemble(
     if let Some(clock) = &services.clock {
         builder = builder.clock(Arc::clone(clock));
     }
+    if let Some(limits) = &config.rate_limits {
+        let (store, clock) = (services.limit_store.as_ref(), services.limit_clock.as_ref());
+        builder = builder.rate_limits(limits.limits(store, clock));
+    }
     let dpop = dpop(&config, &services, &mut faults);
     for (place, verifier) in &verifiers {
         let mut tokens = TokenAuthenticator::builder(verifier.clone()).source(place.source());

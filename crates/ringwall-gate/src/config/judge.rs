@@ -12,6 +12,7 @@ use super::fault::{ConfigFaults, Faults, SettingSource};
 use super::front::Front;
 use super::introspection::Introspection;
 use super::modes::AuthenticationMode;
+use super::rate_limits::RateLimitsConfig;
 use super::rights::{self, Names};
 use super::section::{Reader, Section, Several, Taken};
 use super::sources::Written;
@@ -69,6 +70,7 @@ pub(super) fn read<T>(
     let names = top.taken("scopes");
     let role_scopes = top.taken("role_scopes");
     let organisations = top.taken("organisation");
+    let rate_limits = top.taken("rate_limits");
     top.finish();
 
     let names = Names::read(Section::new("scopes", names, &mut reader));
@@ -122,6 +124,11 @@ pub(super) fn read<T>(
         Section::new("organisation", organisations, &mut reader),
         &issuers,
     );
+    // Without the section nothing is limited.
+    let rate_limits = rate_limits.and_then(|taken| {
+        let section = Section::new("rate_limits", Some(taken), &mut reader);
+        RateLimitsConfig::read(section, &front)
+    });
     let faults = &mut reader.faults;
     check_headers(&tokens, introspection.as_ref(), api_keys.as_ref(), faults);
     check_proofs(&tokens, introspection.as_ref(), dpop.as_ref(), faults);
@@ -146,6 +153,7 @@ pub(super) fn read<T>(
         names,
         role_scopes,
         organisations,
+        rate_limits,
         effective: reader.effective,
         old_names,
         notices: Vec::new(),

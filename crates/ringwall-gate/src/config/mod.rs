@@ -17,6 +17,7 @@ mod modes;
 mod old_names;
 mod organisation;
 mod provider;
+mod rate_limits;
 mod remote_keys;
 mod resource;
 mod rights;
@@ -38,6 +39,7 @@ use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::{ApiKeysBuilder, CertificateAuthenticatorBuilder, ProtectedResource};
 use ringwall_core::principal::{Principal, Scope};
 use ringwall_core::profile::Profile;
+use ringwall_rate_limit::LimitRules;
 
 pub use effective::EffectiveConfig;
 pub use fault::{ConfigFault, ConfigFaults, SettingSource};
@@ -54,6 +56,7 @@ use api_keys::ApiKeysConfig;
 use dpop::DpopConfig;
 use front::Front;
 use introspection::Introspection;
+use rate_limits::RateLimitsConfig;
 use rights::Names;
 use tokens::Tokens;
 
@@ -75,6 +78,7 @@ pub struct GateConfig {
     names: Names,
     role_scopes: RoleScopes,
     organisations: OrganisationRules,
+    rate_limits: Option<RateLimitsConfig>,
     effective: EffectiveConfig,
     old_names: Vec<OldNameUse>,
     notices: Vec<String>,
@@ -205,6 +209,13 @@ impl GateConfig {
     #[must_use]
     pub fn into_api_keys(self, store: Arc<dyn ApiKeyStore>) -> Option<ApiKeysBuilder> {
         self.api_keys.map(|config| config.into_builder(store))
+    }
+
+    /// What is limited by what: for the store that counts it, where it is not this process
+    /// ([`Services::limit_store`]), and for whoever changes quotas. `None` without the section `rate_limits`.
+    #[must_use]
+    pub fn limit_rules(&self) -> Option<&LimitRules> {
+        self.rate_limits.as_ref().map(|limits| &limits.rules)
     }
 
     /// What the configuration comes to, secrets redacted.

@@ -78,8 +78,6 @@ const fn nothing(name: &'static str, because: &'static str) -> OldName {
     }
 }
 
-const NO_LIMITS: &str = "the gate does not limit rates: put a limit in front";
-
 const ONE_ENVIRONMENT: &str = "each environment has its own JWT_SECRET, and one process knows one";
 
 /// The names that [`ConfigSources::old_names`](crate::config::ConfigSources::old_names) reads.
@@ -117,9 +115,18 @@ pub const OLD_NAMES: &[OldName] = &[
     words("TGEFD_ROLE_ADMIN_SCOPES", "role_scopes.admin"),
     words("TGEFD_ROLE_ANALYST_SCOPES", "role_scopes.analyst"),
     words("TGEFD_ROLE_READER_SCOPES", "role_scopes.reader"),
-    words("TGEFD_IDENTITY_HEADER", "front.proxy_headers"),
-    nothing("TGEFD_HEAVY_RATE_LIMIT_PER_MINUTE", NO_LIMITS),
-    nothing("TGEFD_HEAVY_BURST_LIMIT", NO_LIMITS),
+    setting("TGEFD_IDENTITY_HEADER", "rate_limits.identity_header"),
+    setting(
+        "TGEFD_HEAVY_RATE_LIMIT_PER_MINUTE",
+        "rate_limits.limits.heavy.count",
+    ),
+    setting("TGEFD_HEAVY_BURST_LIMIT", "rate_limits.limits.heavy.burst"),
+    setting("IDENTITY_HEADER", "rate_limits.identity_header"),
+    setting(
+        "HEAVY_RATE_LIMIT_PER_MINUTE",
+        "rate_limits.limits.heavy.count",
+    ),
+    setting("HEAVY_BURST_LIMIT", "rate_limits.limits.heavy.burst"),
     setting("JWT_SECRET", "tokens.hmac_secret"),
     OldName {
         name: "JWT_EXPIRES_IN",

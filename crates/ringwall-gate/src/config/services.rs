@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::introspection::IntrospectionTransport;
 use ringwall_authn::{ApiKeys, Revocations, TokenVerifier};
-use ringwall_core::clock::WallClock;
+use ringwall_core::clock::{MonotonicClock, WallClock};
 use ringwall_core::event::EventSink;
 use ringwall_jose::{KeySet, WatchHandle};
 use ringwall_jwks_client::{JwksClient, JwksFetcher, PrefetchError};
+use ringwall_rate_limit::LimitStore;
 use ringwall_replay::ReplayStore;
 
 use super::key_guard::KeyGuard;
@@ -25,6 +26,8 @@ pub struct Services {
     pub(super) introspection: Option<Arc<dyn IntrospectionTransport>>,
     pub(super) replay: Option<Arc<dyn ReplayStore>>,
     pub(super) clock: Option<Arc<dyn WallClock>>,
+    pub(super) limit_store: Option<Arc<dyn LimitStore>>,
+    pub(super) limit_clock: Option<Arc<dyn MonotonicClock>>,
     pub(super) events: Option<Arc<dyn EventSink>>,
 }
 
@@ -72,6 +75,20 @@ impl Services {
     /// `dpop.replay = "service"`.
     pub fn replay(mut self, store: Arc<dyn ReplayStore>) -> Self {
         self.replay = Some(store);
+        self
+    }
+
+    /// Where rate limits are counted, in the place of this process: for services of several processes. It is made
+    /// with the policies of [`GateConfig::limit_rules`](crate::config::GateConfig::limit_rules); a store of
+    /// other policies is refused when the gate is built.
+    pub fn limit_store(mut self, store: Arc<dyn LimitStore>) -> Self {
+        self.limit_store = Some(store);
+        self
+    }
+
+    /// The clock of the rate limits; the machine's unless set.
+    pub fn limit_clock(mut self, clock: Arc<dyn MonotonicClock>) -> Self {
+        self.limit_clock = Some(clock);
         self
     }
 

@@ -3,6 +3,7 @@
 mod bound;
 mod issuers;
 mod keys;
+mod limits;
 mod rights;
 mod service;
 
@@ -78,12 +79,13 @@ const SECRET: &str = "secret";
 /// Every setting, in the order of the guide.
 pub const SETTINGS: &[Setting] = &joined::<COUNT>(&PARTS);
 
-const PARTS: [&[Setting]; 5] = [
+const PARTS: [&[Setting]; 6] = [
     service::SETTINGS,
     issuers::SETTINGS,
     bound::SETTINGS,
     keys::SETTINGS,
     rights::SETTINGS,
+    limits::SETTINGS,
 ];
 
 const COUNT: usize = count(&PARTS);

@@ -5,6 +5,7 @@ use super::*;
 mod cases;
 mod faults;
 mod gates;
+mod limits;
 mod names;
 mod own;
 mod property;

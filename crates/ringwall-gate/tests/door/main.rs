@@ -13,6 +13,8 @@ mod deciding;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod organisations;

@@ -69,10 +69,17 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(says: Says, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Self {
+        Self::by(says, change)
+    }
+
+    pub(crate) fn by(
+        authenticator: impl Authenticator + 'static,
+        change: impl FnOnce(GateBuilder) -> GateBuilder,
+    ) -> Self {
         let audit = Arc::new(MemoryAudit::new(64));
         let events = Arc::new(MemoryEvents::new(64));
         let builder = Gate::builder("test")
-            .authenticator(says)
+            .authenticator(authenticator)
             .audit(audit.clone())
             .events(events.clone())
             .clock(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));

@@ -102,6 +102,11 @@ fn in_an_outage_one_source_fills_no_log() {
         EventKind::RevocationUnavailable,
         EventKind::ReplayStoreUnavailable,
         EventKind::ApiKeysUnavailable,
+        EventKind::RateLimitsUnavailable,
+        EventKind::RateLimited,
+        EventKind::RateLimitNear,
+        EventKind::RateLimitWouldDeny,
+        EventKind::RateLimitTableFull,
         EventKind::ClockUnavailable,
     ] {
         let setting = Setting::new(2, 100);

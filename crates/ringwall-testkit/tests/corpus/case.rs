@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
+use crate::limits::Limits;
+
 /// One request and its verdict.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,8 +18,14 @@ pub(crate) struct Case {
     /// What the same client sent before. Its answer may tell a nonce.
     #[serde(default)]
     pub(crate) before: Option<Request>,
+    /// What the same client sent before, whose answers are nobody's business.
+    #[serde(default)]
+    pub(crate) earlier: Vec<Earlier>,
     pub(crate) request: Request,
     pub(crate) verdict: Verdict,
+    /// What the answer tells of limits.
+    #[serde(default)]
+    pub(crate) limits: Option<Limits>,
     /// Whether the answer tells the nonce of the next proof.
     #[serde(default)]
     pub(crate) nonce: bool,
@@ -34,6 +42,19 @@ pub(crate) struct Case {
     pub(crate) recorded: bool,
     #[serde(default)]
     pub(crate) excluded: BTreeMap<Protocol, String>,
+}
+
+/// A request that was sent so many times before.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Earlier {
+    #[serde(default = "once")]
+    pub(crate) times: usize,
+    pub(crate) request: Request,
+}
+
+const fn once() -> usize {
+    1
 }
 
 /// The protocols that a request is sent by.
@@ -74,6 +95,24 @@ pub(crate) enum GateName {
     SlowNonces,
     /// As `Direct`, with demands of organisations on their own people.
     Organisations,
+    /// As `Direct`, with limits by address, by user and of failed credentials.
+    Limited,
+    /// As `Limited`, with a store of limits that takes its time.
+    LimitedSlow,
+    /// As `Proxied`, with a limit by address.
+    LimitedProxied,
+    /// As `LimitedProxied`, and believes `Forwarded`.
+    LimitedForwarded,
+    /// As `Proxied`, with a limit by identity, which the proxy may name.
+    LimitedNamed,
+}
+
+impl GateName {
+    /// Whether what one request does to it changes what becomes of the next: then each case has a service of
+    /// its own.
+    pub(crate) fn counts(self) -> bool {
+        crate::limits::of(self).is_some()
+    }
 }
 
 /// What is sent. See the README beside the files for the members.

@@ -270,7 +270,8 @@ impl Keys {
             "limited" => Err(self.refuse(
                 "the key was tried too often",
                 Denial::RateLimited {
-                    retry_after: Duration::from_secs(30),
+                    retry_after: Some(Duration::from_secs(30)),
+                    limits: None,
                 },
             )),
             "reader" | "writer" | "admin" | "stranger" => {

@@ -112,7 +112,10 @@ pub(crate) fn denial(name: &[u8]) -> Option<Denial> {
         b"precondition" => Denial::PreconditionFailed,
         b"too large" => Denial::PayloadTooLarge { limit: 5 },
         b"plain http" => Denial::PlainHttp { location: None },
-        b"limited" => Denial::RateLimited { retry_after },
+        b"limited" => Denial::RateLimited {
+            retry_after: Some(retry_after),
+            limits: None,
+        },
         b"unavailable" => Denial::Unavailable { retry_after },
         _ => return None,
     })

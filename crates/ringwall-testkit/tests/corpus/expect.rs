@@ -9,6 +9,7 @@ use crate::answer::{Answer, End};
 use crate::case::{By, Case, Denied, GateName, Protocol, Verdict};
 use crate::credentials::REALM;
 use crate::gates::Told;
+use crate::limits;
 use crate::proofs;
 use crate::render::{Rendering, rendering};
 
@@ -59,6 +60,7 @@ impl Outcome<'_> {
         }
         self.cause(&mut all);
         self.nonce(&mut all);
+        all.extend(limits::differences(self.case.limits.as_ref(), self.answer));
         all
     }
 
@@ -200,6 +202,11 @@ impl Outcome<'_> {
         if let Some(limit) = denied.limit {
             document["limit"] = limit.into();
         }
+        if let Some(limits) = &self.case.limits {
+            let kind = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+            document["type"] = kind.into();
+            document["violated-policies"] = limits.violated.clone().into();
+        }
         if let Some(approval) = &denied.approval {
             document["approval"] = approval.as_str().into();
         }
@@ -229,6 +236,18 @@ impl Outcome<'_> {
         let pause = details.retry_info().and_then(|info| info.retry_delay);
         let pause = pause.map(|pause| pause.as_secs());
         compare("RetryInfo", &denied.retry_after, &pause, all);
+        let refuse = details.quota_failure().map(|failure| {
+            let violations = failure.violations.iter();
+            violations
+                .map(|one| one.subject.clone())
+                .collect::<Vec<_>>()
+        });
+        let violated = self
+            .case
+            .limits
+            .as_ref()
+            .map(|limits| limits.violated.clone());
+        compare("QuotaFailure", &violated, &refuse, all);
         let waits = details.precondition_failure().map(|failure| {
             let violation = failure.violations.first();
             violation.map(|violation| (violation.r#type.clone(), violation.subject.clone()))

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwall_authn::transport::{IdentityError, IdentityHeader, IdentityRule, TrustDomain};
+use ringwall_authn::transport::{
+    ForwardingHeader, IdentityError, IdentityHeader, IdentityRule, TrustDomain,
+};
 use ringwall_authn::{
     CertificateAuthenticator, CertificateAuthenticatorBuilder, CertificateMapping,
     TokenAuthenticator, TokenAuthenticatorBuilder, TokenVerifier,
@@ -23,6 +25,7 @@ use ringwall_gate::{
 
 use crate::case::GateName;
 use crate::credentials::{self, Credentials, Keys, REALM, RECENT, STRONG};
+use crate::limits;
 use crate::proofs;
 
 /// More than the corpus makes.
@@ -78,6 +81,11 @@ impl Bench {
             | GateName::Bound
             | GateName::Nonces
             | GateName::Organisations
+            | GateName::Limited
+            | GateName::LimitedSlow
+            | GateName::LimitedProxied
+            | GateName::LimitedForwarded
+            | GateName::LimitedNamed
             | GateName::Alone => Arc::clone(&trail) as Arc<dyn AuditSink>,
         };
         let proxies = match name {
@@ -89,8 +97,15 @@ impl Bench {
             | GateName::Nonces
             | GateName::SlowNonces
             | GateName::Organisations
+            | GateName::Limited
+            | GateName::LimitedSlow
             | GateName::Alone => NOBODY,
-            GateName::Proxied | GateName::HttpsOnly | GateName::HttpsRedirect => LOOPBACK,
+            GateName::Proxied
+            | GateName::HttpsOnly
+            | GateName::HttpsRedirect
+            | GateName::LimitedProxied
+            | GateName::LimitedForwarded
+            | GateName::LimitedNamed => LOOPBACK,
         };
         let builder = Gate::builder(REALM)
             .tokens_by(tokens(name, credentials.verifier()))
@@ -103,6 +118,8 @@ impl Bench {
             .clock(Arc::new(ManualClock::new(credentials::now())))
             .trusted_proxies(if name == GateName::Alone {
                 TrustedProxies::none()
+            } else if name == GateName::LimitedForwarded {
+                believed(proxies, ForwardingHeader::Forwarded)
             } else {
                 trusted(proxies)
             })
@@ -132,7 +149,16 @@ impl Bench {
             | GateName::Bound
             | GateName::Nonces
             | GateName::SlowNonces
+            | GateName::Limited
+            | GateName::LimitedSlow
+            | GateName::LimitedProxied
+            | GateName::LimitedForwarded
+            | GateName::LimitedNamed
             | GateName::Alone => builder,
+        };
+        let builder = match limits::of(name) {
+            Some(limits) => builder.rate_limits(limits),
+            None => builder,
         };
         let gate = builder.build().expect("a gate");
         let planted = plant(&gate);
@@ -187,6 +213,11 @@ fn tokens(name: GateName, verifier: TokenVerifier) -> TokenAuthenticatorBuilder 
         | GateName::Unrecorded
         | GateName::Described
         | GateName::Organisations
+        | GateName::Limited
+        | GateName::LimitedSlow
+        | GateName::LimitedProxied
+        | GateName::LimitedForwarded
+        | GateName::LimitedNamed
         | GateName::Alone => tokens,
     }
 }
@@ -205,8 +236,12 @@ fn organisations() -> OrganisationRules {
 }
 
 fn trusted(network: &str) -> TrustedProxies {
-    let proxies = TrustedProxies::builder().network(network).build();
-    proxies.expect("a network")
+    believed(network, ForwardingHeader::default())
+}
+
+fn believed(network: &str, header: ForwardingHeader) -> TrustedProxies {
+    let proxies = TrustedProxies::builder().network(network).header(header);
+    proxies.build().expect("a network")
 }
 
 /// Workloads with SPIFFE ids, as Envoy forwards them.
@@ -254,6 +289,7 @@ pub(crate) fn step_up() -> AuthenticationRequirement {
 fn plant(gate: &Gate) -> Admitted {
     let policy = RoutePolicy::new("planted", Access::Authenticated)
         .with_audit(AuditScope::Off)
+        .without_limits()
         .permit_plain_http();
     let headers = [("x-api-key", "admin")];
     let view = RequestView {
@@ -262,15 +298,27 @@ fn plant(gate: &Gate) -> Admitted {
         authority: None,
         raw_path: "/planted",
         raw_query: None,
-        socket_peer: None,
+        // An address of nobody (RFC 5737 §3).
+        socket_peer: Some(([203, 0, 113, 77], 4711).into()),
         client_address: None,
         tls_peer: None,
         headers: &headers,
     };
-    match gate.door(policy).enter(&view) {
-        Step::Done(Ok((admitted, _))) => admitted,
-        Step::Done(Err(denial)) => panic!("{denial}"),
-        Step::Wait(_) => panic!("nothing waits"),
+    let entry = match gate.door(policy).enter(&view) {
+        Step::Done(entry) => entry,
+        // Limits may wait, which a thread without a runtime does.
+        Step::Wait(future) => std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build();
+            runtime.expect("a runtime").block_on(future)
+        })
+        .join()
+        .expect("an entry"),
+    };
+    match entry {
+        Ok((admitted, _)) => admitted,
+        Err(denial) => panic!("{denial}"),
     }
 }
 

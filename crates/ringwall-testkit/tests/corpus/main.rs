@@ -25,6 +25,8 @@ mod http1;
 #[cfg(test)]
 mod http2;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod manual;
 #[cfg(test)]
 mod proofs;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringwall_core::denial::Denial;
+use ringwall_core::limits::LimitReport;
 
 use crate::case::{Denied, Kind, Verdict};
 use crate::expect::{grpc_metadata, http_fields};
@@ -52,6 +53,14 @@ fn table() -> Vec<String> {
         let row = rows.entry((denied.kind, status));
         let (said, _) = row.or_insert_with(|| (Said::default(), denied.clone()));
         gather(&denied, said);
+        if case.limits.is_some() {
+            for name in LimitReport::FIELDS {
+                said.http.insert(format!("`{name}`"));
+                said.grpc.insert(format!("`{name}`"));
+            }
+            said.http.insert("member `violated-policies`".to_owned());
+            said.grpc.insert("`QuotaFailure` with the names".to_owned());
+        }
         if case.nonce {
             said.http.insert("`dpop-nonce`".to_owned());
             said.grpc.insert("`dpop-nonce`".to_owned());

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::case::{Case, Protocol, Request, Verdict};
+use crate::case::{Case, Earlier, Protocol, Request, Verdict};
 use crate::credentials::Credentials;
 use crate::expect::{Outcome, admissions};
 use crate::gates::{Bench, Mark};
@@ -68,7 +68,8 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
         if case.excluded.contains_key(&protocol) {
             continue;
         }
-        let key = (case.gate, case.verdict == Verdict::Refused);
+        let own = case.gate.counts().then_some(&case.name);
+        let key = (case.gate, case.verdict == Verdict::Refused, own);
         let (address, bench) = match sites.entry(key) {
             Entry::Occupied(site) => site.into_mut(),
             Entry::Vacant(place) => {
@@ -76,6 +77,10 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
                 place.insert((lane.serve(&bench).await, bench))
             }
         };
+        if let Err(error) = earlier(*address, bench, case, protocol, credentials).await {
+            failures.push(format!("{lane:?} · {file} · {}\n    {error}", case.name));
+            continue;
+        }
         let answered = before(*address, bench, case, protocol, credentials).await;
         let sent = answered
             .and_then(|answered| wire(&case.request, protocol, credentials, answered.as_deref()));
@@ -102,7 +107,7 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
             ));
         }
     }
-    for ((gate, is_refused), (_, bench)) in &sites {
+    for ((gate, is_refused, _), (_, bench)) in &sites {
         if *is_refused {
             let told = bench.told_since(Mark::default()).await;
             let came = admissions(&told);
@@ -112,6 +117,28 @@ async fn replay(lane: Lane, cases: &[(String, Case)], credentials: &Credentials)
         }
     }
     failures
+}
+
+/// Sends what the client sent earlier, and waits until everything is told of it.
+async fn earlier(
+    address: SocketAddr,
+    bench: &Bench,
+    case: &Case,
+    protocol: Protocol,
+    credentials: &Credentials,
+) -> Result<(), String> {
+    for Earlier { times, request } in &case.earlier {
+        for _ in 0..*times {
+            let sent = wire(request, protocol, credentials, None)?;
+            let mark = bench.mark();
+            let answer = exchange(address, request, sent).await;
+            if answer.status == 0 {
+                return Err("nothing came of what was sent earlier".to_owned());
+            }
+            bench.told_since(mark).await;
+        }
+    }
+    Ok(())
 }
 
 /// Sends what the client sent before, and waits until everything is told of it: the nonce that its answer

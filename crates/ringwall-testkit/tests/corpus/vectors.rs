@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::case::{By, Case, Framing, Protocol, Request, Seen, Verdict};
+use crate::case::{By, Case, Framing, Kind, Protocol, Request, Seen, Verdict};
 
 /// Where the files are, from this crate.
 const FOLDER: &str = "../ringwall-gate/tests/vectors";
@@ -109,6 +109,14 @@ fn faults(case: &Case) -> impl Iterator<Item = &'static str> {
         | Verdict::Ended
         | Verdict::Misconfigured => false,
     };
+    let is_limited = match &case.verdict {
+        Verdict::Denied(denied) => denied.kind == Kind::RateLimited,
+        Verdict::Admitted
+        | Verdict::Refused
+        | Verdict::CutOff
+        | Verdict::Ended
+        | Verdict::Misconfigured => false,
+    };
     let says_seen = case.seen != Seen::default();
     [
         (
@@ -146,6 +154,27 @@ fn faults(case: &Case) -> impl Iterator<Item = &'static str> {
                     || (before.grpc_path().is_none() && !excludes(Protocol::Grpc))
             }),
             "says what was sent before, and does not say where to",
+        ),
+        (
+            case.earlier.iter().any(|earlier| {
+                earlier.times == 0
+                    || (earlier.request.grpc_path().is_none() && !excludes(Protocol::Grpc))
+            }),
+            "says what was sent earlier, and does not say how often, or where to",
+        ),
+        (
+            !case.earlier.is_empty() && !case.gate.counts(),
+            "says what was sent earlier to a gate that does not count",
+        ),
+        (
+            case.limits.is_some() && !case.gate.counts(),
+            "says what is told of limits by a gate that has none",
+        ),
+        (
+            case.limits
+                .as_ref()
+                .is_some_and(|limits| limits.violated.is_empty() == is_limited),
+            "names limits that refuse it and is not refused by one, or the other way round",
         ),
         (
             case.before.is_some() != asks(&case.request, ":answered}"),
@@ -246,6 +275,12 @@ fn a_case_that_cannot_show_what_it_says_is_a_fault() {
         r#""request": {"target": "/me"}, "before": {"target": "/me"}, "verdict": "admitted""#,
         r#""request": {"target": "/me", "headers": [["dpop", "{proof:good:bound:answered}"]]}, "verdict": "admitted""#,
         r#""request": {"target": "/me", "headers": [["dpop", "{proof:good:bound:answered}"]]}, "before": {"target": "/nowhere"}, "verdict": "admitted""#,
+        r#""request": {"target": "/me"}, "earlier": [{"request": {"target": "/me"}}], "verdict": "admitted""#,
+        r#""gate": "limited", "request": {"target": "/me"}, "earlier": [{"request": {"target": "/nowhere"}}], "verdict": "admitted""#,
+        r#""gate": "limited", "request": {"target": "/me"}, "earlier": [{"times": 0, "request": {"target": "/me"}}], "verdict": "admitted""#,
+        r#""request": {"target": "/me"}, "limits": {"policy": "x", "state": "x", "tightest": [1, 1, 1]}, "verdict": "admitted""#,
+        r#""gate": "limited", "request": {"target": "/me"}, "limits": {"policy": "x", "state": "x", "tightest": [1, 1, 1], "violated": ["x"]}, "verdict": "admitted""#,
+        r#""gate": "limited", "request": {"target": "/me"}, "limits": {"policy": "x", "state": "x", "tightest": [1, 1, 1]}, "cause": "x", "verdict": {"denied": "rate_limited"}"#,
     ] {
         assert_eq!(read(&[&file("{}", members)]).len(), 1, "{members}");
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ringwall_gate::AuthenticationRequirement;
+use ringwall_gate::rate_limit::LimitRules;
+use ringwall_gate::{AuthenticationRequirement, Gate, RateLimits};
 use ringwall_tonic::{
     Error, GuardedRoutes, MethodPolicy, authenticated, guard, optional, public, require_any_scope,
     require_scope,
@@ -45,10 +46,38 @@ fn a_method_that_contradicts_itself_is_refused() {
         require_scope("a").step_up(recently()).step_up(
             AuthenticationRequirement::max_age(Duration::from_secs(61)).expect("a requirement"),
         ),
+        public().tier("a").tier("b"),
+        public().tier("a").without_limits(),
     ] {
         let method = "/test.v1.Cases/Read".to_owned();
         assert_eq!(fault(&[("Read", policy)]), Error::Contradiction { method });
     }
+}
+
+#[test]
+fn a_method_of_a_tier_that_the_gate_does_not_have_is_refused() {
+    let expected = Error::Limits {
+        method: "/test.v1.Cases/Read".to_owned(),
+        fault: ringwall_gate::Error::UnknownTier,
+    };
+    assert_eq!(fault(&[("Read", authenticated().tier("heavy"))]), expected);
+    let rules = LimitRules::standard()
+        .expect("quotas")
+        .build()
+        .expect("rules");
+    let gate = Gate::builder("test")
+        .without_authenticators()
+        .without_audit();
+    let gate = gate.rate_limits(RateLimits::in_memory(rules, 10));
+    let gate = gate.build().expect("a gate");
+    let server = guard(Desk::default().server())
+        .method("Read", authenticated().tier("heavy"))
+        .method("Watch", public().without_limits());
+    let routes = GuardedRoutes::new(gate).service(server);
+    let shown = routes.methods().expect("no faults").to_string();
+    assert!(shown.contains("authenticated, limits: heavy\n"), "{shown}");
+    assert!(shown.contains("public, no limits\n"), "{shown}");
+    assert!(routes.into_routes().is_ok());
 }
 
 #[test]

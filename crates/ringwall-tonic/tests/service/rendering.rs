@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ringwall_core::denial::{Challenge, Denial};
+use ringwall_core::limits::{LimitReport, ReportedLimit};
 use ringwall_tonic::{APPROVAL_REQUIRED, refusal};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -61,7 +62,8 @@ fn all() -> Vec<(Denial, Code)> {
         ),
         (
             Denial::RateLimited {
-                retry_after: seconds(3),
+                retry_after: Some(seconds(3)),
+                limits: None,
             },
             Code::ResourceExhausted,
         ),
@@ -94,7 +96,10 @@ fn when_to_come_back_is_told_in_seconds_and_never_as_none() {
     for (wait, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (30_000, 30)] {
         let retry_after = Duration::from_millis(wait);
         for denial in [
-            Denial::RateLimited { retry_after },
+            Denial::RateLimited {
+                retry_after: Some(retry_after),
+                limits: None,
+            },
             Denial::Unavailable { retry_after },
         ] {
             let status = refusal(&denial);
@@ -155,4 +160,43 @@ async fn a_refusal_is_header_fields_alone_with_an_escaped_message() {
     assert_eq!(answer.header("retry-after"), Some("7"));
     assert!(answer.header("grpc-status-details-bin").is_some());
     assert!(answer.body.is_empty() && answer.trailers.is_empty());
+}
+
+#[test]
+fn a_limit_that_is_used_up_is_named_and_one_that_never_suffices_tells_no_pause() {
+    let limit = ReportedLimit {
+        name: "burst".into(),
+        quota: 100,
+        window: 60,
+        remaining: 0,
+        reset: 30,
+        is_violated: true,
+    };
+    let limits = LimitReport {
+        limits: vec![limit],
+    };
+    for (retry_after, pause) in [(Some(Duration::from_secs(33)), Some(33)), (None, None)] {
+        let status = refusal(&Denial::RateLimited {
+            retry_after,
+            limits: Some(Box::new(limits.clone())),
+        });
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let told = status
+            .get_details_retry_info()
+            .and_then(|info| info.retry_delay);
+        assert_eq!(told, pause.map(Duration::from_secs));
+        let failure = status.get_details_quota_failure().expect("a quota failure");
+        let subjects: Vec<_> = failure.violations.iter().map(|one| &*one.subject).collect();
+        assert_eq!(subjects, ["burst"]);
+        let field = |name| {
+            status
+                .metadata()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        assert_eq!(field("ratelimit"), Some(r#""burst";r=0;t=30"#));
+        assert_eq!(field("ratelimit-policy"), Some(r#""burst";q=100;w=60"#));
+        assert_eq!(field("x-ratelimit-reset"), Some("30"));
+        assert_eq!(field("retry-after").is_some(), pause.is_some());
+    }
 }

@@ -89,6 +89,11 @@ impl Section<'_> {
         Some(parsed)
     }
 
+    /// Notes a list that holds because nobody set anything.
+    pub(in crate::config) fn list_unless_set(&mut self, key: &str, texts: &[&str]) {
+        self.record(key, quoted_list(texts.iter().copied()));
+    }
+
     /// `true` or `false`.
     pub fn flag(&mut self, key: &str, unless_set: bool) -> bool {
         let flag = match self.take(key) {

@@ -3,11 +3,18 @@
 mod bound;
 mod issuers;
 mod keys;
+mod limits;
 mod rights;
 
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> {
-    let parts = [rights::CASES, issuers::CASES, bound::CASES, keys::CASES];
+    let parts = [
+        rights::CASES,
+        issuers::CASES,
+        bound::CASES,
+        keys::CASES,
+        limits::CASES,
+    ];
     parts.into_iter().flatten()
 }
 

@@ -87,7 +87,7 @@ fn each_setting_takes_what_it_can_be_and_nothing_else() {
 }
 
 /// A level in capital letters stands for names that people choose.
-fn matches(setting: &Setting, name: &str) -> bool {
+pub(super) fn matches(setting: &Setting, name: &str) -> bool {
     let is_chosen = |level: &str| level.bytes().all(|byte| byte.is_ascii_uppercase());
     let mut rest = name;
     let mut levels = setting.name().split('.').peekable();
@@ -137,6 +137,7 @@ fn every_setting_is_listed_and_every_listed_one_is_a_setting() {
         project,
         format!("{NONE}[unchecked]\norg = \"a\"\nproject = \"p\"\n"),
         format!("{STATIC}org = \"a\"\nproject = \"p\"\n"),
+        format!("{JWT}[rate_limits.limits.heavy]\nceiling_count = 20\nceiling_burst = 30\n"),
         // A root certificate that is none ends in a fault, and is noted before.
     ];
     for case in cases::all() {

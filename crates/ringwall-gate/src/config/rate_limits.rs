@@ -1,0 +1,363 @@
+//! What is limited by what, as a configuration says it: the defaults, and what it changes of them.
+
+use std::sync::Arc;
+
+use ringwall_core::clock::MonotonicClock;
+use ringwall_rate_limit::{
+    Enforcement, Jitter, KeyPart, LimitRule, LimitRules, LimitRulesBuilder, LimitStore, Quota,
+    RuleFault,
+};
+
+use super::front::Front;
+use super::section::Section;
+use super::token_place::is_header_name;
+use crate::limits::RateLimits;
+
+/// Keys that are counted at the same time unless said otherwise: 2 MB.
+const KEYS: u32 = 100_000;
+
+/// The most keys: a gigabyte.
+const MOST_KEYS: u32 = 50_000_000;
+
+/// The longest period in seconds: 366 days.
+const LONGEST_PERIOD: u32 = 366 * 86_400;
+
+/// The limits of a gate.
+#[derive(Clone, Debug)]
+pub(super) struct RateLimitsConfig {
+    pub(super) rules: LimitRules,
+    keys: u32,
+    identity_header: Option<String>,
+    tells_everybody: bool,
+    jitter: Jitter,
+}
+
+impl RateLimitsConfig {
+    /// `None` when there is a fault.
+    pub(super) fn read(mut section: Section<'_>, front: &Front) -> Option<Self> {
+        let keys = section.number("keys", 1..=MOST_KEYS, KEYS);
+        let tells_everybody = section.flag("tell_everybody", true);
+        let percent = section.number("jitter_percent", 0..=100, 10);
+        let jitter = u8::try_from(percent).ok().and_then(Jitter::percent);
+        let identity_header = identity_header(&mut section, front);
+        let rules = rules(&mut section);
+        section.finish();
+        Some(Self {
+            rules: rules?,
+            keys,
+            identity_header,
+            tells_everybody,
+            jitter: jitter.unwrap_or_default(),
+        })
+    }
+
+    /// In `store`, or in this process.
+    pub(super) fn limits(
+        &self,
+        store: Option<&Arc<dyn LimitStore>>,
+        clock: Option<&Arc<dyn MonotonicClock>>,
+    ) -> RateLimits {
+        let rules = self.rules.clone();
+        let mut limits = match store {
+            Some(store) => RateLimits::new(rules, Arc::clone(store)),
+            None => RateLimits::in_memory(rules, usize::try_from(self.keys).unwrap_or(usize::MAX)),
+        }
+        .jitter(self.jitter);
+        if let Some(clock) = clock {
+            limits = limits.clock(Arc::clone(clock));
+        }
+        if let Some(name) = &self.identity_header {
+            limits = limits.identity_header(name);
+        }
+        if self.tells_everybody {
+            limits
+        } else {
+            limits.tell_refused_alone()
+        }
+    }
+}
+
+fn identity_header(section: &mut Section<'_>, front: &Front) -> Option<String> {
+    let name = section.text("identity_header")?.to_ascii_lowercase();
+    if !is_header_name(&name) {
+        let remedy = "write one, such as x-auth-request-user";
+        section.fault(
+            "identity_header",
+            "is not the name of a header field",
+            remedy,
+        );
+    } else if !front.names_proxies {
+        section.fault(
+            "identity_header",
+            "is believed of nobody, since no proxy is trusted",
+            "name the ingress in front.trusted_proxies",
+        );
+    }
+    Some(name)
+}
+
+/// The defaults, with what is written in their place.
+fn rules(section: &mut Section<'_>) -> Option<LimitRules> {
+    let before = section.faults();
+    let mut builder = LimitRules::standard().ok()?;
+    let standard: Vec<String> = builder
+        .limits()
+        .map(|limit| limit.name().to_owned())
+        .collect();
+    let (written, limits) = section.within("limits", |limits| {
+        let written = limits.keys();
+        let mut names = standard.clone();
+        names.extend(
+            written
+                .iter()
+                .filter(|name| !standard.contains(name))
+                .cloned(),
+        );
+        let read = |name: &String| {
+            let base = builder.find(name);
+            limits.within(name, |limit| one(limit, name, base))
+        };
+        let all: Vec<Option<LimitRule>> = names.iter().map(read).collect();
+        (written, all)
+    });
+    builder = limits
+        .into_iter()
+        .flatten()
+        .fold(builder, LimitRulesBuilder::limit);
+    let failed = builder.failed().cloned();
+    let failed = section.within("failed_credentials", |limit| {
+        let name = failed.as_ref().map(|failed| failed.name().to_owned())?;
+        one_by_address(limit, &name, failed.as_ref())
+    });
+    if let Some(failed) = failed {
+        builder = builder.failed_credentials(failed);
+    }
+    let tiers = section.within("tiers", |tiers| {
+        let names = tiers.keys();
+        let read = |name: String| tiers.texts(&name).map(|limits| (name, limits));
+        names.into_iter().filter_map(read).collect::<Vec<_>>()
+    });
+    for (name, limits) in &tiers {
+        builder = builder.tier(name, limits.iter().map(String::as_str));
+    }
+    // A default that no tier has any more is no mistake of whoever wrote the tiers.
+    let unwritten = standard.iter().filter(|name| !written.contains(name));
+    builder = builder.without_unused(unwritten.map(String::as_str));
+    let built = builder.build();
+    if let Err(faults) = &built
+        && section.faults() == before
+    {
+        for fault in faults {
+            let (key, problem, remedy) = told(fault);
+            section.fault(&key, problem, remedy);
+        }
+    }
+    built.ok()
+}
+
+/// One limit: what is written of it, and else what holds by default.
+fn one(section: &mut Section<'_>, name: &str, base: Option<&LimitRule>) -> Option<LimitRule> {
+    let quota = quota(section, base);
+    let parts = parts(section, base);
+    let is_anonymous = base.is_some_and(LimitRule::counts_strangers_alone);
+    let is_anonymous = section.flag("without_credential", is_anonymous);
+    let skips = section.flag("skip_absent", base.is_some_and(LimitRule::skips_absent));
+    let prefix = prefix(section, base);
+    let ceiling = ceiling(section, quota);
+    let is_shadow = is_shadow(section, base);
+    let mut rule = LimitRule::new(name, quota?, parts?).ipv6_prefix(prefix);
+    if is_anonymous {
+        rule = rule.without_credential();
+    }
+    if skips {
+        rule = rule.skip_absent();
+    }
+    if let Some(ceiling) = ceiling {
+        rule = rule.ceiling(ceiling);
+    }
+    Some(if is_shadow { rule.shadow() } else { rule })
+}
+
+fn one_by_address(
+    section: &mut Section<'_>,
+    name: &str,
+    base: Option<&LimitRule>,
+) -> Option<LimitRule> {
+    let quota = quota(section, base);
+    let prefix = prefix(section, base);
+    let is_shadow = is_shadow(section, base);
+    let rule = LimitRule::new(name, quota?, [KeyPart::Address]).ipv6_prefix(prefix);
+    Some(if is_shadow { rule.shadow() } else { rule })
+}
+
+fn quota(section: &mut Section<'_>, base: Option<&LimitRule>) -> Option<Quota> {
+    let base = base.map(LimitRule::quota);
+    let count = match base {
+        Some(base) => Some(section.number("count", 1..=u32::MAX, base.count())),
+        None => {
+            let is_there = section.has("count");
+            let count = section.optional_number("count", 1..=u32::MAX);
+            if !is_there {
+                section.fault(
+                    "count",
+                    "is missing",
+                    "say how many requests a period may have",
+                );
+            }
+            count
+        }
+    };
+    let period = base.map_or(60, |base| base.period().as_secs());
+    let period = u32::try_from(period).unwrap_or(60);
+    let period = section.seconds("period_seconds", 1..=LONGEST_PERIOD, period);
+    // As many at once as come in a period, unless the default says another number.
+    let own = base.filter(|base| base.burst_size() != base.count());
+    let burst = own.map(|base| base.burst_size()).or(count).unwrap_or(1);
+    let burst = section.number("burst", 1..=u32::MAX, burst);
+    let quota = Quota::new(count?, period).and_then(|quota| quota.burst(burst));
+    if let Err(error) = &quota {
+        section.fault(
+            "count",
+            format!("cannot be: {error}"),
+            "correct count, period_seconds or burst",
+        );
+    }
+    quota.ok()
+}
+
+/// The most that a tenant may set for itself, in the same period.
+fn ceiling(section: &mut Section<'_>, quota: Option<Quota>) -> Option<Quota> {
+    let count = section.optional_number("ceiling_count", 1..=u32::MAX);
+    let burst = section.optional_number("ceiling_burst", 1..=u32::MAX);
+    let (count, burst) = match (count, burst) {
+        (Some(count), burst) => (count, burst.unwrap_or(count)),
+        (None, Some(_)) => {
+            let problem = "is of no use without ceiling_count";
+            section.fault("ceiling_burst", problem, "say both, or leave it out");
+            return None;
+        }
+        (None, None) => return None,
+    };
+    let quota = quota?;
+    let ceiling = Quota::new(count, quota.period()).and_then(|quota| quota.burst(burst));
+    match ceiling {
+        Ok(ceiling) if quota.at_most(ceiling) == quota => Some(ceiling),
+        Ok(_) => {
+            let problem = "is below what holds without it";
+            section.fault(
+                "ceiling_count",
+                problem,
+                "raise it, or lower count and burst",
+            );
+            None
+        }
+        Err(error) => {
+            section.fault("ceiling_count", format!("cannot be: {error}"), "correct it");
+            None
+        }
+    }
+}
+
+fn parts(section: &mut Section<'_>, base: Option<&LimitRule>) -> Option<Vec<KeyPart>> {
+    const WHAT: &str =
+        "organisation, project, api_key, user, identity, address or given, one of them at least";
+    let is_there = section.has("by");
+    let parsed = section.parsed_texts("by", |name| KeyPart::from_name(&name).ok_or(()), WHAT);
+    match (parsed, base) {
+        (Some(parts), _) => Some(parts),
+        (None, Some(base)) if !is_there => {
+            let names: Vec<&str> = base.parts().iter().map(|part| part.as_str()).collect();
+            section.list_unless_set("by", &names);
+            Some(base.parts().to_vec())
+        }
+        (None, _) => {
+            if !is_there {
+                section.fault("by", "is missing", format!("write {WHAT}"));
+            }
+            None
+        }
+    }
+}
+
+fn prefix(section: &mut Section<'_>, base: Option<&LimitRule>) -> u8 {
+    let (least, most) = LimitRule::IPV6_PREFIXES.into_inner();
+    let unless_set = base.map_or(LimitRule::IPV6_PREFIX, LimitRule::ipv6_bits);
+    let bits = section.number("ipv6_prefix", least.into()..=most.into(), unless_set.into());
+    u8::try_from(bits).unwrap_or(unless_set)
+}
+
+fn is_shadow(section: &mut Section<'_>, base: Option<&LimitRule>) -> bool {
+    let unless_set = base.is_some_and(|base| base.enforcement() == Enforcement::Shadow);
+    section.flag("shadow", unless_set)
+}
+
+/// Where a fault is, what it is and what to do. It shows names of settings and no value.
+fn told(fault: &RuleFault) -> (String, &'static str, &'static str) {
+    let limit = |name: &str| format!("limits.{name}");
+    let tier = |name: &str| format!("tiers.{name}");
+    match fault {
+        RuleFault::Policy { limit: name, .. } => (
+            limit(name),
+            "cannot be",
+            "a name is 1 to 64 of a-z, 0-9, '-' and '_', and no other limit's; there are 256 at most",
+        ),
+        RuleFault::NoParts { limit: name } => {
+            (limit(name), "counts by nothing", "say by what in `by`")
+        }
+        RuleFault::RepeatedPart { limit: name } => (
+            limit(name),
+            "counts by the same twice",
+            "say it once in `by`",
+        ),
+        RuleFault::TooManyParts { limit: name } => (
+            limit(name),
+            "counts by more than fits into a key",
+            "of project, user and identity name two at most, and then nothing else",
+        ),
+        RuleFault::GivenIdentity { limit: name } => (
+            limit(name),
+            "counts by identity and by what handlers give at once",
+            "say one of the two in `by`",
+        ),
+        RuleFault::WithoutCredential { limit: name } => (
+            limit(name),
+            "counts requests without a credential, and not by address alone",
+            "write by = [\"address\"]",
+        ),
+        RuleFault::Unused { limit: name } => (
+            limit(name),
+            "is in no tier",
+            "name it in `tiers`, or leave it out",
+        ),
+        RuleFault::TierName { tier: name } => (
+            tier(name),
+            "is no name of a tier",
+            "take 1 to 64 of a-z, 0-9, '-' and '_'",
+        ),
+        RuleFault::EmptyTier { tier: name } => {
+            (tier(name), "has no limits", "name some, or leave it out")
+        }
+        RuleFault::TooManyLimits { tier: name } => (
+            tier(name),
+            "has more limits than one request is checked against",
+            "name five at most",
+        ),
+        RuleFault::UnknownLimit { tier: name, .. } => (
+            tier(name),
+            "names a limit that does not exist",
+            "correct it, or add the limit to `limits`",
+        ),
+        RuleFault::RepeatedLimit { tier: name, .. } => {
+            (tier(name), "names a limit twice", "name it once")
+        }
+        RuleFault::GivenInTier { tier: name, .. } => (
+            tier(name),
+            "names a limit by what handlers give",
+            "leave it out: its handlers check it",
+        ),
+        // Of numbers that were judged before, and of what is newer than this crate.
+        RuleFault::Ipv6Prefix { .. } | RuleFault::FailedCredentials | _ => {
+            ("limits".to_owned(), "cannot be", "correct them")
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How many requests are served.
+
+use super::super::{JWT, MTLS};
+use super::{Case, case};
+
+const LIMIT: &str = "rate_limits.limits.heavy";
+const FAILED: &str = "rate_limits.failed_credentials";
+const NUMBERS: &[&str] = &["0", "-1", "1.5", "\"5\"", "4294967296"];
+
+pub(super) const CASES: &[Case] = &[
+    case(
+        JWT,
+        "rate_limits",
+        "keys",
+        &["1", "50000000"],
+        &["0", "50000001", "\"1\""],
+    ),
+    case(
+        MTLS,
+        "rate_limits",
+        "identity_header",
+        &["\"x-auth-request-user\"", "\"X-Client-Id\""],
+        &["\"\"", "\"x user\"", "1"],
+    ),
+    // Nobody is trusted to set it.
+    case(
+        JWT,
+        "rate_limits",
+        "identity_header",
+        &[],
+        &["\"x-client-id\""],
+    ),
+    case(
+        JWT,
+        "rate_limits",
+        "tell_everybody",
+        &["true", "false"],
+        &["1", "\"no\""],
+    ),
+    case(
+        JWT,
+        "rate_limits",
+        "jitter_percent",
+        &["0", "100"],
+        &["101", "-1"],
+    ),
+    case(JWT, "rate_limits", "tiers", &[], &["[\"default\"]", "1"]),
+    case(JWT, "rate_limits", "limits", &[], &["[\"heavy\"]", "1"]),
+    case(JWT, "rate_limits", "burst", &[], &["5"]),
+    case(JWT, LIMIT, "count", &["1", "20"], NUMBERS),
+    case(
+        JWT,
+        LIMIT,
+        "period_seconds",
+        &["1", "31622400"],
+        &["0", "31622401"],
+    ),
+    case(JWT, LIMIT, "burst", &["1", "1000"], NUMBERS),
+    case(
+        JWT,
+        LIMIT,
+        "by",
+        &["[\"address\"]", "[\"organisation\", \"project\", \"user\"]"],
+        &[
+            "[]",
+            "[\"ip\"]",
+            "[\"user\", \"user\"]",
+            "[\"project\", \"user\", \"identity\"]",
+            "[\"given\"]",
+            "[\"given\", \"identity\"]",
+            "\"user\"",
+        ],
+    ),
+    case(JWT, LIMIT, "without_credential", &["false"], &["true", "1"]),
+    case(JWT, LIMIT, "skip_absent", &["true", "false"], &["1"]),
+    case(
+        JWT,
+        LIMIT,
+        "ipv6_prefix",
+        &["32", "48", "128"],
+        &["0", "31", "129"],
+    ),
+    case(
+        JWT,
+        LIMIT,
+        "ceiling_count",
+        &["10", "100"],
+        &["9", "0", "\"5\""],
+    ),
+    // Without a count there is no ceiling.
+    case(JWT, LIMIT, "ceiling_burst", &[], &["5", "0"]),
+    case(JWT, LIMIT, "shadow", &["true", "false"], &["1"]),
+    case(JWT, LIMIT, "rate", &[], &["1"]),
+    case(JWT, FAILED, "count", &["1", "20"], NUMBERS),
+    case(
+        JWT,
+        FAILED,
+        "period_seconds",
+        &["1", "3600"],
+        &["0", "31622401"],
+    ),
+    case(JWT, FAILED, "burst", &["1", "1000"], NUMBERS),
+    case(JWT, FAILED, "ipv6_prefix", &["32", "64"], &["31"]),
+    case(JWT, FAILED, "shadow", &["true", "false"], &["1"]),
+    case(JWT, FAILED, "by", &[], &["[\"address\"]"]),
+    case(
+        JWT,
+        "rate_limits.tiers",
+        "default",
+        &["[\"user\", \"anonymous\"]", "[\"heavy\"]"],
+        &[
+            "[]",
+            "[\"usr\"]",
+            "[\"user\", \"user\"]",
+            "[\"auth_account\"]",
+            "\"user\"",
+        ],
+    ),
+    case(
+        JWT,
+        "rate_limits.tiers",
+        "reports",
+        &["[\"user\"]"],
+        &["[]"],
+    ),
+    case(JWT, "rate_limits.tiers", "Reports", &[], &["[\"user\"]"]),
+];

@@ -1,0 +1,266 @@
+//! Limits of a configuration, at the gate that comes of it.
+
+use ringwall_core::clock::{ManualClock, Timestamp};
+use ringwall_core::request::RequestView;
+use ringwall_core::step::Step;
+use ringwall_rate_limit::{Enforcement, MemoryLimiter, Policies, Quota};
+
+use super::*;
+use crate::{Access, Gate, RoutePolicy};
+
+fn quota(policies: &Policies, name: &str) -> (u32, u64, u32) {
+    let policy = policies.find(name).unwrap_or_else(|| panic!("{name}"));
+    let quota = policies.quota(policy).expect("a quota");
+    (quota.count(), quota.period().as_secs(), quota.burst_size())
+}
+
+fn gate(config: GateConfig) -> Gate {
+    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+    let services = Services::new()
+        .clock(clock.clone())
+        .limit_clock(clock)
+        .revocations(Arc::new(ringwall_authn::MemoryRevocations::new(1)));
+    let assembled = config.into_builder(services).expect("services");
+    assembled.builder.without_audit().build().expect("a gate")
+}
+
+fn statuses(gate: &Gate, policy: &RoutePolicy, count: usize) -> Vec<u16> {
+    let headers: Vec<(&str, &str)> = Vec::new();
+    let view = RequestView {
+        method: "GET",
+        scheme: Some("https"),
+        authority: None,
+        raw_path: "/",
+        raw_query: None,
+        socket_peer: Some(([192, 0, 2, 1], 4711).into()),
+        client_address: None,
+        tls_peer: None,
+        headers: &headers,
+    };
+    let one = || match gate.door(policy.clone()).enter(&view) {
+        Step::Done(entry) => entry.map_or_else(|denial| denial.http_status(), |_| 200),
+        Step::Wait(_) => panic!("nothing waits here"),
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+#[test]
+fn without_the_section_nothing_is_limited() {
+    let folder = Folder::new();
+    let config = folder.good(JWT);
+    assert!(config.limit_rules().is_none());
+    let gate = gate(config);
+    assert!(gate.rate_limits().is_none());
+    let policy = RoutePolicy::new("a route", Access::Public);
+    assert_eq!(statuses(&gate, &policy, 100), [200; 100]);
+}
+
+#[test]
+fn the_section_alone_is_the_defaults() {
+    let folder = Folder::new();
+    let config = folder.good(&format!("{JWT}[rate_limits]\n"));
+    let policies = config.limit_rules().expect("rules").policies().clone();
+    for (name, expected) in [
+        ("tenant", (20, 1, 40)),
+        ("user", (100, 60, 100)),
+        ("anonymous", (60, 60, 60)),
+        ("auth_address", (5, 60, 5)),
+        ("auth_account", (5, 60, 5)),
+        ("heavy", (10, 60, 5)),
+        ("failed_credentials", (20, 60, 40)),
+    ] {
+        assert_eq!(quota(&policies, name), expected, "{name}");
+    }
+    let gate = gate(config);
+    let login = RoutePolicy::new("login", Access::Public).with_tier("auth");
+    assert_eq!(statuses(&gate, &login, 7)[4..], [200, 429, 429]);
+    let page = RoutePolicy::new("page", Access::Public);
+    let all = statuses(&gate, &page, 70);
+    assert_eq!(all.iter().filter(|status| **status == 200).count(), 60);
+}
+
+#[test]
+fn what_is_written_changes_a_default_or_adds_to_them() {
+    let text = format!(
+        r#"{JWT}
+[rate_limits]
+tell_everybody = false
+[rate_limits.limits.user]
+count = 200
+shadow = true
+[rate_limits.limits.tenant]
+ceiling_count = 50
+ceiling_burst = 100
+[rate_limits.limits.heavy]
+count = 30
+[rate_limits.limits.daily]
+count = 1000
+period_seconds = 86400
+burst = 10
+by = ["address"]
+ipv6_prefix = 48
+[rate_limits.failed_credentials]
+count = 7
+[rate_limits.tiers]
+default = ["user", "anonymous", "daily"]
+"#
+    );
+    let folder = Folder::new();
+    let config = folder.good(&text);
+    let rules = config.limit_rules().expect("rules").clone();
+    let policies = rules.policies();
+    // A burst follows the count, unless the default has another one.
+    assert_eq!(quota(policies, "user"), (200, 60, 200));
+    assert_eq!(quota(policies, "heavy"), (30, 60, 5));
+    assert_eq!(quota(policies, "daily"), (1000, 86_400, 10));
+    assert_eq!(quota(policies, "failed_credentials"), (7, 60, 40));
+    let find = |name| policies.find(name).expect("a limit");
+    assert_eq!(
+        policies.enforcement(find("user")),
+        Some(Enforcement::Shadow)
+    );
+    let ceiling = Quota::per_second(50)
+        .and_then(|quota| quota.burst(100))
+        .expect("a quota");
+    assert_eq!(policies.ceiling(find("tenant")), Some(ceiling));
+    let effective = config.effective().to_string();
+    for line in [
+        "count = 200",
+        "by = [\"user\"]",
+        "count = 7",
+        "ipv6_prefix = 48",
+    ] {
+        assert!(effective.contains(line), "{line}\n{effective}");
+    }
+    let gate = gate(config);
+    let page = RoutePolicy::new("page", Access::Public);
+    let all = statuses(&gate, &page, 30);
+    assert_eq!(all.iter().filter(|status| **status == 200).count(), 10);
+}
+
+#[test]
+fn a_default_that_no_tier_has_any_more_is_left_out_and_a_limit_of_ones_own_is_a_fault() {
+    let tiers = "[rate_limits.tiers]\ndefault = [\"user\", \"anonymous\"]\nheavy = [\"heavy\"]\n";
+    let folder = Folder::new();
+    let config = folder.good(&format!("{JWT}{tiers}"));
+    assert!(
+        config
+            .limit_rules()
+            .expect("rules")
+            .policies()
+            .find("tenant")
+            .is_none()
+    );
+    let own = "[rate_limits.limits.mine]\ncount = 1\nby = [\"user\"]\n";
+    folder.refuses(&format!("{JWT}{own}"), &["rate_limits.limits.mine"]);
+}
+
+#[test]
+fn all_that_is_wrong_with_limits_is_told_at_once() {
+    let text = format!(
+        r#"{JWT}
+[rate_limits]
+keys = 0
+identity_header = "x-user"
+[rate_limits.limits.mine]
+period_seconds = 0
+[rate_limits.limits.heavy]
+by = ["ip"]
+[rate_limits.failed_credentials]
+ipv6_prefix = 8
+[rate_limits.tiers]
+default = "user"
+"#
+    );
+    Folder::new().refuses(
+        &text,
+        &[
+            "rate_limits.keys",
+            "rate_limits.identity_header",
+            "rate_limits.limits.heavy.by",
+            "rate_limits.limits.mine.count",
+            "rate_limits.limits.mine.period_seconds",
+            "rate_limits.limits.mine.by",
+            "rate_limits.failed_credentials.ipv6_prefix",
+            "rate_limits.tiers.default",
+        ],
+    );
+    let text = format!("{JWT}[rate_limits.tiers]\ndefault = [\"usr\"]\nBig = [\"user\"]\n");
+    Folder::new().refuses(
+        &text,
+        &["rate_limits.tiers.Big", "rate_limits.tiers.default"],
+    );
+}
+
+#[test]
+fn variables_say_limits_too() {
+    let config = Folder::new()
+        .load_with(
+            JWT,
+            &[
+                ("RINGWALL__RATE_LIMITS__LIMITS__HEAVY__COUNT", "3"),
+                ("RINGWALL__RATE_LIMITS__TIERS__DEFAULT", "user,heavy"),
+            ],
+        )
+        .expect("good");
+    let rules = config.limit_rules().expect("rules");
+    assert_eq!(quota(rules.policies(), "heavy"), (3, 60, 5));
+    assert!(rules.tier("default").expect("a tier").has_identities());
+}
+
+#[test]
+fn a_store_of_the_service_counts_in_the_place_of_the_process() {
+    let folder = Folder::new();
+    let config = folder.good(&format!("{JWT}[rate_limits]\n"));
+    let policies = config.limit_rules().expect("rules").policies().clone();
+    let store = Arc::new(MemoryLimiter::new(policies, 10));
+    let services = Services::new()
+        .limit_store(store)
+        .revocations(Arc::new(ringwall_authn::MemoryRevocations::new(1)));
+    let assembled = config.into_builder(services).expect("services");
+    assert!(assembled.builder.without_audit().build().is_ok());
+    // One that was made with the policies of something else.
+    let config = folder.good(&format!("{JWT}[rate_limits]\n"));
+    let others = Policies::builder().build();
+    let services = Services::new()
+        .limit_store(Arc::new(MemoryLimiter::new(others, 10)))
+        .revocations(Arc::new(ringwall_authn::MemoryRevocations::new(1)));
+    let assembled = config.into_builder(services).expect("services");
+    let built = assembled.builder.without_audit().build();
+    assert_eq!(built.map(drop), Err(crate::Error::OtherLimits));
+}
+
+#[test]
+fn old_names_say_the_heavy_tier_and_the_field_of_the_ingress() {
+    for prefix in ["TGEFD_", ""] {
+        let name = |name| format!("{prefix}{name}");
+        let variables = [
+            (name("HEAVY_RATE_LIMIT_PER_MINUTE"), "30"),
+            (name("HEAVY_BURST_LIMIT"), "7"),
+            (name("IDENTITY_HEADER"), "x-client-id"),
+        ];
+        let sources = ConfigSources::new()
+            .text("gate.toml", Folder::new().fill(MTLS))
+            .environment("RINGWALL")
+            .variables(
+                variables
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), *value)),
+            )
+            .old_names(true);
+        let config = GateConfig::load(sources).unwrap_or_else(|faults| panic!("{faults}"));
+        let policies = config.limit_rules().expect("rules").policies().clone();
+        assert_eq!(quota(&policies, "heavy"), (30, 60, 7));
+        let gate = gate(config);
+        assert!(gate.proxy_headers().contains("x-client-id"));
+        let bucket = gate.rate_limits().expect("limits").rules().bucket(
+            "heavy",
+            &ringwall_rate_limit::Caller {
+                identity_header: Some("ada"),
+                ..Default::default()
+            },
+            None,
+        );
+        assert!(bucket.expect("a limit").is_ok());
+    }
+}
