@@ -256,7 +256,7 @@ impl BoundedEventsBuilder {
         self
     }
 
-    /// How many pairs of a kind and a source are remembered for each of two minutes: eleven places for each
+    /// How many pairs of a kind and a source are remembered for each of two minutes: seventeen places for each
     /// source that causes every kind, and one for most. [`DEFAULT_SOURCES`] unless set.
     pub const fn sources(mut self, sources: usize) -> Self {
         self.sources = sources;
