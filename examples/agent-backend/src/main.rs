@@ -11,6 +11,7 @@ mod credentials;
 mod dev_issuer;
 mod keys;
 mod metrics;
+mod project_limits;
 mod routes;
 mod serve;
 mod server;

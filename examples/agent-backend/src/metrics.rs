@@ -11,6 +11,7 @@ use axum::routing::get;
 use ringwall_authn::TokenVerifier;
 use ringwall_core::event::{EventSink, SecurityEvent};
 use ringwall_gate::TracingEvents;
+use ringwall_gate::rate_limit::Policies;
 use ringwall_jose::Health;
 use ringwall_metrics::{BoundedEvents, CONTENT_TYPE, Metrics};
 use tokio::net::TcpListener;
@@ -48,8 +49,11 @@ impl EventSink for Events {
 pub(crate) fn start(
     config: &Own,
     verifiers: &[TokenVerifier],
+    limits: &Policies,
 ) -> Result<Metrics, ringwall_metrics::Error> {
-    let mut metrics = Metrics::builder().forward_bounded_to(Arc::clone(&config.events.log));
+    let mut metrics = Metrics::builder()
+        .forward_bounded_to(Arc::clone(&config.events.log))
+        .limits(limits.ids().map(|limit| limits.name(limit)));
     for verifier in verifiers {
         for (issuer, _) in verifier.health() {
             let (verifier, name) = (verifier.clone(), Arc::clone(&issuer));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringwall_core::audit::MemoryAudit;
-use ringwall_core::clock::SystemClock;
+use ringwall_core::clock::{MonotonicClock, SystemClock};
 use ringwall_core::profile::Profile;
 use ringwall_gate::config::{AssembledGate, AuthenticationMode, GateConfig};
 use ringwall_metrics::MetricsLayer;
@@ -23,6 +23,7 @@ use crate::credentials::{Credentials, Stores};
 use crate::dev_issuer;
 use crate::keys::is_development;
 use crate::metrics;
+use crate::project_limits::ProjectLimits;
 use crate::routes::{self, App};
 use crate::server;
 use crate::settings::Settings;
@@ -61,11 +62,18 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let Config { gate: config, own } = config;
     dev_issuer::private_folder(&own.data_dir)?;
     let stores = Stores::open(&own.data_dir, own.events.clone()).await?;
-    let mut services = stores.services().events(own.events.clone());
+    // Whoever shows what is left has to read the clock that the limits count by.
+    let limit_clock: Arc<dyn MonotonicClock> = Arc::new(SystemClock::new());
+    let mut services = stores
+        .services()
+        .events(own.events.clone())
+        .limit_clock(limit_clock.clone());
     if own.issuer.is_none() {
         services = services.key_guard(|keys| !is_development(keys));
     }
     let about = About::of(&config);
+    let rules = config.limit_rules().cloned();
+    let rules = rules.ok_or("the configuration has no rate limits")?;
     let AssembledGate {
         builder,
         api_keys,
@@ -76,19 +84,25 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // The keys first: a service without them would refuse everybody.
     first_keys(&upkeep, &verifiers).await?;
     let credentials = Credentials::new(stores, api_keys);
-    let metrics = metrics::start(&own, &verifiers)?;
+    let metrics = metrics::start(&own, &verifiers, rules.policies())?;
     let store = Store::open(&own.data_dir).await?;
     let settings = Settings::open(store.clone(), about.issuers.clone()).await?;
+    let project_limits = ProjectLimits::open(store.clone(), rules).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
     let gate = builder
         .organisation_rules(settings.rules().clone())
         .audit(audit.clone())
         .build()?;
     let proxies = gate.trusted_proxies().clone();
+    let limits = gate.rate_limits().cloned();
+    let limits = limits.ok_or("the gate has no rate limits")?;
     let app = App {
         cases: CaseStore::new(store.clone()),
         credentials: credentials.clone(),
         settings: settings.clone(),
+        project_limits: project_limits.clone(),
+        limits,
+        limit_clock,
         store: store.clone(),
         clock: Arc::new(SystemClock::new()),
         audit,
@@ -106,7 +120,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let router = router.layer(CorsPolicyLayer::new(cors)).layer(headers);
     let router = router.layer(MetricsLayer::new(metrics.clone()));
     for route in &routes {
-        tracing::info!(method = route.method, path = route.path, access = %route.access, login = route.authentication.as_ref().map(tracing::field::display), "route");
+        tracing::info!(method = route.method, path = route.path, access = %route.access, login = route.authentication.as_ref().map(tracing::field::display), limits = route.tier.as_deref(), unlimited = route.unlimited, "route");
     }
     tracing::warn!(
         records = AUDIT_RECORDS,
@@ -124,7 +138,9 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     }
     about.greet(address, &own);
     let maintenance = tokio::spawn(credentials.clone().maintain());
-    let in_step = tokio::spawn(settings.keep_in_step());
+    let in_step = tokio::spawn(async move {
+        tokio::join!(settings.keep_in_step(), project_limits.keep_in_step());
+    });
     let (acceptor, _watch) = match &own.tls {
         Some(Tls { server, poll, .. }) => {
             let watch = server.watch(*poll)?;

@@ -54,6 +54,16 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE org_settings ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX org_settings_by_version ON org_settings (version);
 ",
+    "
+    CREATE TABLE project_settings (
+        org TEXT NOT NULL,
+        project TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (org, project)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX project_settings_by_version ON project_settings (version);
+",
 ];
 
 /// Why the database did not do what was asked.

@@ -8,6 +8,7 @@ mod browser;
 mod development;
 mod limits;
 mod metrics;
+mod rate_limits;
 mod resource;
 mod step_up;
 mod tls;
@@ -110,6 +111,7 @@ impl Own {
         );
 
         top.default_to("realm", DEFAULT_REALM);
+        rate_limits::default_to(top);
         let issuer = if args.dev {
             let data_dir = args.dev_data_dir(data_dir.as_deref());
             development::read(args, listen, &data_dir, top)

@@ -450,3 +450,31 @@ fn metrics_are_served_nowhere_unless_an_address_is_written() {
         );
     }
 }
+
+#[test]
+fn requests_are_limited_unless_somebody_says_how() {
+    use ringwall_gate::rate_limit::Quota;
+
+    let quota = |rps, burst| Quota::per_second(rps).and_then(|quota| quota.burst(burst));
+    let folder = Folder::new();
+    let ceiling = |config: &Config| {
+        let policies = config.gate.limit_rules().expect("limits").policies();
+        policies.ceiling(policies.find("tenant").expect("a default"))
+    };
+    let config = folder.good(Folder::GOOD);
+    assert_eq!(ceiling(&config), quota(50, 100).ok());
+    let rules = config.gate.limit_rules().expect("limits");
+    for tier in ["default", "auth", "heavy"] {
+        assert!(rules.tier(tier).is_some(), "{tier}");
+    }
+    assert!(rules.failed_credentials().is_some());
+    let other = "[rate_limits.limits.tenant]\nceiling_count = 30\nceiling_burst = 60\n";
+    let config = folder.good(&format!("{}{other}", Folder::GOOD));
+    assert_eq!(ceiling(&config), quota(30, 60).ok());
+    // What the operator gives to all is no more than what each may take.
+    let above = "[rate_limits.limits.tenant]\ncount = 51\n";
+    folder.refuses(
+        &format!("{}{above}", Folder::GOOD),
+        &["rate_limits.limits.tenant.ceiling_count"],
+    );
+}

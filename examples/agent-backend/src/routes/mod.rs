@@ -7,9 +7,13 @@ mod cases;
 mod health;
 mod json;
 mod key_set;
+mod limits;
+mod login;
 mod organisation;
 mod page;
 mod problem;
+mod project;
+mod search;
 mod whoami;
 
 use std::sync::Arc;
@@ -18,11 +22,12 @@ use axum::Router;
 use ringwall_authn::{TokenIssuer, TokenVerifier};
 use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post};
 use ringwall_core::audit::MemoryAudit;
-use ringwall_core::clock::WallClock;
-use ringwall_gate::{AuditScope, AuthenticationRequirement, Gate};
+use ringwall_core::clock::{MonotonicClock, WallClock};
+use ringwall_gate::{AuditScope, AuthenticationRequirement, Gate, RateLimits};
 
 use crate::case_store::CaseStore;
 use crate::credentials::Credentials;
+use crate::project_limits::ProjectLimits;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -36,6 +41,10 @@ pub(crate) struct App {
     pub(crate) cases: CaseStore,
     pub(crate) credentials: Credentials,
     pub(crate) settings: Settings,
+    pub(crate) project_limits: ProjectLimits,
+    /// Those of the gate, and the clock by which they count.
+    pub(crate) limits: RateLimits,
+    pub(crate) limit_clock: Arc<dyn MonotonicClock>,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) audit: Arc<MemoryAudit>,
     /// None without the mode `jwt`.
@@ -53,22 +62,29 @@ pub(crate) fn router(
     app: App,
     step_up: &AuthenticationRequirement,
 ) -> Result<(Router, Routes), Error> {
-    // Probes are asked every second; what they are refused for is still recorded.
+    // Probes are asked every second, from beside the service; what they are refused for is still recorded.
     let probe = AuditScope::DenialsOnly;
     let names_resource = gate.protected_resource().is_some();
     let mut routes = GuardedRouter::new(gate)
         .public_route(
             "/healthz",
-            get(health::alive).audit(probe).permit_plain_http(),
+            get(health::alive)
+                .audit(probe)
+                .permit_plain_http()
+                .without_limits(),
         )
         .public_route(
             "/readyz",
-            get(health::ready).audit(probe).permit_plain_http(),
+            get(health::ready)
+                .audit(probe)
+                .permit_plain_http()
+                .without_limits(),
         )
         .public_route("/", get(page::index).audit(probe))
         .public_route("/page.js", get(page::script).audit(probe))
         .public_route("/page.css", get(page::style).audit(probe))
         .route("/api/whoami", get(whoami::whoami))
+        .route("/v1/limits", get(limits::limits))
         .route("/api/audit", get(audit::list).require_scope("audit:read"))
         .route(
             "/api/cases",
@@ -92,7 +108,28 @@ pub(crate) fn router(
                         .require_scope("cases:write")
                         .step_up(step_up.clone()),
                 ),
+        )
+        .route(
+            "/v1/discover",
+            post(search::discover)
+                .require_scope("cases:read")
+                .tier(search::TIER),
+        )
+        .route(
+            "/v1/evaluate",
+            post(search::evaluate)
+                .require_scope("cases:read")
+                .body_limit(BODY_LIMIT)
+                .tier(search::TIER),
         );
+    for path in ["/auth/login", "/auth/register", "/auth/reset-password"] {
+        routes = routes.public_route(
+            path,
+            post(login::refuse)
+                .body_limit(login::BODY_LIMIT)
+                .tier(login::TIER),
+        );
+    }
     if app.credentials.takes_api_keys {
         routes = routes
             .route(
@@ -122,6 +159,12 @@ pub(crate) fn router(
                         .require_scope("settings:write")
                         .step_up(step_up.clone()),
                 ),
+        )
+        .route(
+            "/v1/projects/{project}/settings",
+            get(project::settings)
+                .require_scope("settings:read")
+                .and(patch(project::change).require_scope("settings:write")),
         )
         .route(
             "/v1/orgs/{org}/revoke",

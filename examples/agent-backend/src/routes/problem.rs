@@ -26,6 +26,8 @@ pub(crate) enum Problem {
     Unprocessable(String),
     /// The body is something else than JSON.
     NotJson,
+    /// The service does not do this, and whoever asks is told what does.
+    NotOffered(&'static str),
 }
 
 impl Problem {
@@ -35,7 +37,7 @@ impl Problem {
         Self::Invalid(detail.into())
     }
 
-    const fn unavailable() -> Self {
+    pub(crate) const fn unavailable() -> Self {
         Self::Denied(Denial::Unavailable {
             retry_after: RETRY_AFTER,
         })
@@ -71,6 +73,11 @@ impl IntoResponse for Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Unsupported Media Type",
                 "send application/json".to_owned(),
+            ),
+            Self::NotOffered(detail) => (
+                StatusCode::NOT_IMPLEMENTED,
+                "Not Implemented",
+                detail.to_owned(),
             ),
         };
         let document = serde_json::json!({

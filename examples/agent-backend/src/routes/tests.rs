@@ -6,9 +6,19 @@ use ringwall_authn::{IssuerPolicy, SigningKey};
 use ringwall_core::clock::SystemClock;
 use ringwall_core::profile::Profile;
 use ringwall_gate::ProtectedResource;
+use ringwall_gate::rate_limit::{LimitRules, Quota};
 use ringwall_jose::{Algorithm, StaticKeys};
 
 use super::*;
+
+/// The defaults, with a ceiling.
+fn limits() -> RateLimits {
+    let standard = LimitRules::standard().expect("right numbers");
+    let tenant = standard.find("tenant").expect("a default").clone();
+    let ceiling = Quota::per_second(50).expect("a quota");
+    let rules = standard.limit(tenant.ceiling(ceiling)).build();
+    RateLimits::in_memory(rules.expect("sound"), 100)
+}
 
 async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
     let (folder, credentials) = Credentials::for_test().await;
@@ -19,12 +29,18 @@ async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
     let policy = IssuerPolicy::builder("https://issuer.example", "https://api.example", keys);
     let verifier = TokenVerifier::builder().issuer(policy.build().expect("sound"));
     let store = Store::in_memory().await.expect("a database");
+    let limits = limits();
     let app = App {
         cases: CaseStore::new(store.clone()),
         credentials,
         settings: Settings::open(store.clone(), Arc::new([]))
             .await
             .expect("settings"),
+        project_limits: ProjectLimits::open(store.clone(), limits.rules().clone())
+            .await
+            .expect("settings"),
+        limits,
+        limit_clock: Arc::new(SystemClock::new()),
         store,
         clock: Arc::new(SystemClock::new()),
         audit: Arc::new(MemoryAudit::new(16)),
@@ -39,6 +55,7 @@ async fn table(with_issuer: bool, with_resource: bool) -> String {
     let mut gate = Gate::builder("test")
         .without_authenticators()
         .audit(app.audit.clone())
+        .rate_limits(app.limits.clone())
         .profile(Profile::Production);
     if with_resource {
         let resource = ProtectedResource::builder("https://api.example", "https://issuer.example");
@@ -52,18 +69,24 @@ async fn table(with_issuer: bool, with_resource: bool) -> String {
 
 /// A route that became public, or lost its scope, shows here.
 const PRODUCTION: &str = "\
-GET     /healthz                                               public, plain HTTP too
-GET     /readyz                                                public, plain HTTP too
+GET     /healthz                                               public, plain HTTP too, no limits
+GET     /readyz                                                public, plain HTTP too, no limits
 GET     /                                                      public
 GET     /page.js                                               public
 GET     /page.css                                              public
 GET     /api/whoami                                            authenticated
+GET     /v1/limits                                             authenticated
 GET     /api/audit                                             all of audit:read
 GET     /api/cases                                             all of cases:read
 POST    /api/cases                                             all of cases:write
 GET     /api/cases/{id}                                        all of cases:read
 PATCH   /api/cases/{id}                                        all of cases:write
 DELETE  /api/cases/{id}                                        all of cases:write, login: at most 300 s old
+POST    /v1/discover                                           all of cases:read, limits: heavy
+POST    /v1/evaluate                                           all of cases:read, limits: heavy
+POST    /auth/login                                            public, limits: auth
+POST    /auth/register                                         public, limits: auth
+POST    /auth/reset-password                                   public, limits: auth
 GET     /v1/auth/api-keys                                      all of settings:read
 POST    /v1/auth/api-keys                                      all of settings:write
 GET     /v1/auth/api-keys/{id}                                 all of settings:read
@@ -71,6 +94,8 @@ DELETE  /v1/auth/api-keys/{id}                                 all of settings:w
 POST    /v1/orgs/{org}/projects/{project}/api-keys/{id}/rotate all of settings:write
 GET     /v1/orgs/{org}/settings                                all of settings:read
 PATCH   /v1/orgs/{org}/settings                                all of settings:write, login: at most 300 s old
+GET     /v1/projects/{project}/settings                        all of settings:read
+PATCH   /v1/projects/{project}/settings                        all of settings:write
 POST    /v1/orgs/{org}/revoke                                  all of settings:write, login: at most 300 s old
 ANY     (unknown path)                                         authenticated
 ";
@@ -96,6 +121,7 @@ async fn without_the_mode_there_are_no_routes_for_api_keys() {
     let gate = Gate::builder("test")
         .without_authenticators()
         .audit(app.audit.clone())
+        .rate_limits(app.limits.clone())
         .build()
         .expect("sound");
     let step_up = AuthenticationRequirement::max_age(Duration::from_secs(300)).expect("sound");

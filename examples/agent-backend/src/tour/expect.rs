@@ -90,6 +90,14 @@ impl Expect {
             .no_header("www-authenticate")
     }
 
+    /// 429 for this limit alone, with the time to come back, in this many seconds at most.
+    pub(crate) fn limited(by: &str, within: u64) -> Self {
+        Self::status(429)
+            .with(Facet::ComeBackWithin(within))
+            .json("/violated-policies", vec![by])
+            .header("x-ratelimit-remaining", "0")
+    }
+
     /// A value in the JSON of the body, by its pointer (RFC 6901).
     pub(crate) fn json(self, pointer: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.with(Facet::Json(pointer, value.into()))

@@ -28,9 +28,37 @@ use crate::tour::forge::Forge;
 use crate::tour::report::Report;
 use crate::tour::service::Service;
 
-/// The longest a tour may take. It takes half a minute, most of it for keys that have to grow old;
+/// The longest a tour may take. It takes 40 seconds, most of it for keys that have to grow old;
 /// what hangs must not hang a test run.
 const TIME: Duration = Duration::from_secs(120);
+
+/// All of the tour comes from one address, most of it as one person, and much of it with wrong credentials. So
+/// the services that are not asked about their limits have higher ones, as an operator sets them.
+const RAISED_LIMITS: &[(&str, &str)] = &[
+    ("AGENT_BACKEND__RATE_LIMITS__LIMITS__TENANT__COUNT", "10000"),
+    (
+        "AGENT_BACKEND__RATE_LIMITS__LIMITS__TENANT__CEILING_COUNT",
+        "10000",
+    ),
+    ("AGENT_BACKEND__RATE_LIMITS__LIMITS__TENANT__BURST", "10000"),
+    (
+        "AGENT_BACKEND__RATE_LIMITS__LIMITS__TENANT__CEILING_BURST",
+        "10000",
+    ),
+    ("AGENT_BACKEND__RATE_LIMITS__LIMITS__USER__COUNT", "100000"),
+    (
+        "AGENT_BACKEND__RATE_LIMITS__LIMITS__ANONYMOUS__COUNT",
+        "100000",
+    ),
+    (
+        "AGENT_BACKEND__RATE_LIMITS__FAILED_CREDENTIALS__COUNT",
+        "100000",
+    ),
+    (
+        "AGENT_BACKEND__RATE_LIMITS__FAILED_CREDENTIALS__BURST",
+        "100000",
+    ),
+];
 
 pub(crate) fn run(args: &TourArgs) -> Result<ExitCode, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -74,6 +102,7 @@ async fn drive() -> Result<Report, Box<dyn Error>> {
     let key = steps::modes::key(&client, &forge).await;
     steps::stop::run(&mut tour, service, &data_dir, &forge).await?;
     steps::modes::run(&mut tour, &data_dir, &forge, &key).await?;
+    steps::limits::run(&mut tour, &data_dir, &forge).await?;
     steps::start::run(&mut tour, &data_dir).await?;
     steps::outside::run(&mut tour, &data_dir, &forge).await?;
     steps::encrypted::run(&mut tour, &forge).await?;
@@ -166,12 +195,22 @@ impl Tour {
         self.serve(&args).await
     }
 
-    /// Starts the service.
+    /// Starts the service, with limits that the tour does not come near.
     async fn serve(&mut self, args: &[&str]) -> Result<Service, Box<dyn Error>> {
+        self.serve_with(args, RAISED_LIMITS).await
+    }
+
+    /// Starts the service with these variables.
+    async fn serve_with(
+        &mut self,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Service, Box<dyn Error>> {
         let number = self.logs.len();
         let output = self.folder.join(format!("output-{number}"));
         let log = self.folder.join(format!("log-{number}"));
         self.logs.extend([output.clone(), log.clone()]);
-        Service::start(&self.program, args, &self.folder, &output, &log).await
+        let program = &self.program;
+        Service::start(program, args, variables, &self.folder, &output, &log).await
     }
 }

@@ -31,11 +31,12 @@ impl Service {
     pub(crate) async fn start(
         program: &Path,
         args: &[&str],
+        variables: &[(&str, &str)],
         folder: &Path,
         output: &Path,
         log: &Path,
     ) -> Result<Self, Box<dyn Error>> {
-        let mut child = spawn(program, args, folder, output, log)?;
+        let mut child = spawn(program, args, variables, folder, output, log)?;
         let waiting = async {
             loop {
                 let said = fs::read_to_string(output)?;
@@ -107,7 +108,7 @@ pub(crate) async fn refusal(
     folder: &Path,
 ) -> Result<Refusal, Box<dyn Error>> {
     let (output, log) = (folder.join("refused-output"), folder.join("refused-log"));
-    let mut child = spawn(program, args, folder, &output, &log)?;
+    let mut child = spawn(program, args, &[], folder, &output, &log)?;
     let status = wait(&mut child).await;
     end(&mut child);
     Ok(Refusal {
@@ -119,6 +120,7 @@ pub(crate) async fn refusal(
 fn spawn(
     program: &Path,
     args: &[&str],
+    variables: &[(&str, &str)],
     folder: &Path,
     output: &Path,
     log: &Path,
@@ -128,6 +130,7 @@ fn spawn(
         .current_dir(folder)
         // Everything is logged, so that the tour can look for what must never be.
         .env("AGENT_BACKEND_LOG", "debug")
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(File::create(output)?)
         .stderr(File::create(log)?)
