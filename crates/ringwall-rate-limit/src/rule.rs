@@ -69,7 +69,7 @@ impl LimitRule {
         self
     }
 
-    /// The most that a tenant may set for itself ([`Policies::set_tenant_override`]).
+    /// The most that a tenant may set for itself ([`Policies::set_tenant_override`](crate::Policies::set_tenant_override)).
     pub const fn ceiling(mut self, ceiling: Quota) -> Self {
         self.ceiling = Some(ceiling);
         self

@@ -74,7 +74,7 @@ pub enum RuleFault {
         /// The limit.
         limit: Box<str>,
     },
-    /// See [`LimitRule::IPV6_PREFIXES`].
+    /// See [`LimitRule::IPV6_PREFIXES`](crate::LimitRule::IPV6_PREFIXES).
     #[error("the limit {limit:?} counts IPv6 addresses by something else than 32 to 128 bits")]
     Ipv6Prefix {
         /// The limit.
