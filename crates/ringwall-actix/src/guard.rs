@@ -19,13 +19,12 @@ use ringwall_core::event::EventKind;
 use ringwall_core::step::{Step, StepFuture};
 use ringwall_gate::{Admitted, Door, Entry, Exit};
 
+use crate::answer_fields::tell;
 use crate::body::{leased, without_content};
 use crate::extract::Misuse;
-use crate::limit_fields::tell_limits;
 use crate::payload::{self, Lift};
 use crate::refusal::{mistake, refusal};
 use crate::rejection::Refused;
-use crate::renewal::renew;
 use crate::view::{enter, strip};
 
 /// A factory of services as actix-web's router keeps them.
@@ -158,11 +157,8 @@ impl Passage {
     {
         let answer = answer.map(|response| {
             let mut response = self.amend(response.map_into_boxed_body());
-            if let Some(renewal) = self.admitted.nonce_renewal() {
-                renew(response.headers_mut(), &renewal);
-            }
-            if let Some(limits) = self.admitted.limit_fields() {
-                tell_limits(response.headers_mut(), &limits);
+            if let Some(fields) = self.admitted.answer_fields() {
+                tell(response.headers_mut(), &fields);
             }
             response
         });

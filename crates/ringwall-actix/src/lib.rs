@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answer_fields;
 mod app;
 mod body;
 mod browser;
@@ -11,11 +12,9 @@ mod extract;
 mod guard;
 mod guarded;
 mod handler;
-mod limit_fields;
 mod payload;
 mod refusal;
 mod rejection;
-mod renewal;
 mod routes;
 #[cfg(feature = "tls")]
 mod serve;

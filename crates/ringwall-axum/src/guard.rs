@@ -15,8 +15,8 @@ use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::denial::Denial;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Door, Entry, Exit, Lease, LimitFields, NonceRenewal};
-use ringwall_tower::{Leased, Seen, refusal, renew, strip, tell_limits};
+use ringwall_gate::{Admitted, AnswerFields, Door, Entry, Exit, Lease};
+use ringwall_tower::{Leased, Seen, refusal, strip, tell};
 
 use crate::origin::origin;
 
@@ -147,8 +147,7 @@ pin_project! {
 struct Pass {
     exit: Exit,
     lease: Option<Lease>,
-    renewal: Option<NonceRenewal>,
-    limits: Option<LimitFields>,
+    fields: Option<AnswerFields>,
 }
 
 impl Pass {
@@ -156,8 +155,7 @@ impl Pass {
         Self {
             exit,
             lease: admitted.lease(),
-            renewal: admitted.nonce_renewal(),
-            limits: admitted.limit_fields(),
+            fields: admitted.answer_fields(),
         }
     }
 }
@@ -204,17 +202,13 @@ where
                     let Some(Pass {
                         exit,
                         lease,
-                        renewal,
-                        limits,
+                        fields,
                     }) = pass.take()
                     else {
                         return Poll::Pending;
                     };
-                    if let Some(renewal) = renewal {
-                        renew(response.headers_mut(), &renewal);
-                    }
-                    if let Some(limits) = limits {
-                        tell_limits(response.headers_mut(), &limits);
+                    if let Some(fields) = fields {
+                        tell(response.headers_mut(), &fields);
                     }
                     let response = bound(response, lease);
                     match exit.finish(response.status().as_u16(), None) {

@@ -8,6 +8,7 @@ use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Scope, VerifiedPrincipal};
 use ringwall_rate_limit::Tally;
 
+use crate::answer_fields::AnswerFields;
 use crate::authenticator::{Authenticated, Authenticator};
 use crate::door::Door;
 use crate::field_names::FieldNames;
@@ -215,6 +216,13 @@ impl Admitted {
     #[must_use]
     pub fn limit_fields(&self) -> Option<LimitFields> {
         LimitFields::new(&self.door, &self.tally)
+    }
+
+    /// All that the gate tells the caller with the answer; `None` when that is nothing. For adapters, which keep
+    /// it while the handler runs.
+    #[must_use]
+    pub fn answer_fields(&self) -> Option<AnswerFields> {
+        AnswerFields::new(self.nonce_renewal(), self.limit_fields())
     }
 
     pub(crate) const fn origin(&self) -> ClientOrigin {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admitted;
+mod answer_fields;
 mod arrival;
 mod authenticator;
 mod choice;
@@ -27,6 +28,7 @@ mod tracing_events;
 mod unchecked;
 
 pub use admitted::{Admitted, Caller};
+pub use answer_fields::AnswerFields;
 pub use authenticator::{Authenticated, Authenticator, Presented};
 pub use door::{Door, Entry};
 pub use error::Error;

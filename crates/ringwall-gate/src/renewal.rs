@@ -9,7 +9,7 @@ use crate::authenticator::{Authenticated, Authenticator};
 use crate::door::Door;
 
 /// The header field of RFC 9449 §8.1, in lower case.
-const DPOP_NONCE: &str = "dpop-nonce";
+pub(crate) const DPOP_NONCE: &str = "dpop-nonce";
 
 const CACHE_CONTROL: &str = "cache-control";
 

@@ -14,7 +14,7 @@
 //! # How threads keep out of each other's way
 //!
 //! - A bucket that is there is changed by one compare-and-swap on its time. There is no lock.
-//! - A key that is not there is entered under a lock (one of a few hundred, chosen by the key's lines), so that two
+//! - A key that is not there is entered under a lock (one of a few hundred, chosen by the key's tag), so that two
 //!   threads cannot enter one key twice, which would be two buckets. Within the lock the key is looked for again.
 //! - Whoever takes over a slot first sets its time to [`TAKEN`] by a compare-and-swap from a time that is past;
 //!   then writes the tag, then the time. Whoever changes a bucket reads its time, *then* its tag, and then swaps
@@ -243,13 +243,15 @@ impl Table {
         let [a, b, c, d] = words(key.to_words());
         let first = reduce(a, self.lines.len());
         let second = second_line(first, b, self.lines.len());
+        // Zero is a slot that nobody ever had.
+        let tag = d.max(1);
         Some(Places {
-            // Zero is a slot that nobody ever had.
-            tag: d.max(1),
+            tag,
             first: self.lines.get(first)?,
             second: self.lines.get(second)?,
             spare: self.spares.get(reduce(c, self.spares.len()))?,
-            lock: self.locks.get(reduce(c ^ d, self.locks.len()))?,
+            // By the tag alone: two keys that the table cannot tell apart are entered one after the other.
+            lock: self.locks.get(reduce(tag, self.locks.len()))?,
         })
     }
 }

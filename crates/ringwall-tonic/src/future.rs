@@ -11,12 +11,11 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit, LimitFields, NonceRenewal};
-use ringwall_tower::tell_limits;
+use ringwall_gate::{Admitted, AnswerFields, Entry, Exit};
+use ringwall_tower::tell_grpc;
 use tower_service::Service;
 
 use crate::protocol::{Asked, UNKNOWN, code_in};
-use crate::refusal::renew;
 use crate::request_body::{BoxError, RequestBody};
 use crate::response_body::GuardedBody;
 use crate::watch::Tenure;
@@ -68,8 +67,7 @@ struct Waiting<S, B> {
 struct Pass {
     exit: Exit,
     tenure: Option<Arc<Tenure>>,
-    renewal: Option<NonceRenewal>,
-    limits: Option<LimitFields>,
+    fields: Option<AnswerFields>,
 }
 
 impl<S, B, R> GuardedFuture<S, B, R>
@@ -120,27 +118,22 @@ where
         match (entry, asked.turn_away()) {
             (Err(denial), _) => Self::answered(asked.refuse(&denial), Step::Done(())),
             (Ok((admitted, exit)), Some(mut answer)) => {
-                if let Some(renewal) = admitted.nonce_renewal() {
-                    renew(answer.response.headers_mut(), &renewal);
-                }
-                if let Some(limits) = admitted.limit_fields() {
-                    tell_limits(answer.response.headers_mut(), &limits);
+                if let Some(fields) = admitted.answer_fields() {
+                    tell_grpc(answer.response.headers_mut(), &fields);
                 }
                 let status = answer.response.status().as_u16();
                 Self::answered(answer.response, exit.finish(status, answer.grpc))
             }
             (Ok((admitted, exit)), None) => {
                 let tenure = Tenure::of(&admitted);
-                let renewal = admitted.nonce_renewal();
-                let limits = admitted.limit_fields();
+                let fields = admitted.answer_fields();
                 let request = admit(request, admitted, tenure.clone());
                 Self::Running {
                     future: service.call(request),
                     pass: Some(Pass {
                         exit,
                         tenure,
-                        renewal,
-                        limits,
+                        fields,
                     }),
                 }
             }
@@ -162,14 +155,10 @@ where
         let Pass {
             exit,
             tenure,
-            renewal,
-            limits,
+            fields,
         } = pass;
-        if let Some(renewal) = renewal {
-            renew(response.headers_mut(), &renewal);
-        }
-        if let Some(limits) = limits {
-            tell_limits(response.headers_mut(), &limits);
+        if let Some(fields) = fields {
+            tell_grpc(response.headers_mut(), &fields);
         }
         if response.body().is_end_stream() {
             return Self::Settling {

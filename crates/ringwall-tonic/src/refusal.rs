@@ -2,10 +2,8 @@
 
 use core::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
 use ringwall_core::denial::Denial;
 use ringwall_core::limits::LimitReport;
-use ringwall_gate::NonceRenewal;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt as _};
@@ -108,17 +106,6 @@ fn metadata(denial: &Denial) -> MetadataMap {
 
 /// The metadata of the nonce of a client's next DPoP proof (RFC 9449 §8.1).
 const DPOP_NONCE: &str = "dpop-nonce";
-
-/// Puts the nonce of the caller's next DPoP proof into the header fields of an answer, in place of one that
-/// the service set. No cache keeps the answer to a `POST` that does not say so (RFC 9110 §9.3.3), as every call
-/// of gRPC is.
-pub(crate) fn renew(headers: &mut HeaderMap, renewal: &NonceRenewal) {
-    if let Some(nonce) = renewal.nonce()
-        && let Ok(nonce) = HeaderValue::try_from(nonce)
-    {
-        headers.insert(DPOP_NONCE, nonce);
-    }
-}
 
 /// What a client can use of a denial's header fields.
 fn is_told(name: &str) -> bool {

@@ -11,13 +11,12 @@ use http_body::Body;
 use http_body_util::Limited;
 use pin_project_lite::pin_project;
 use ringwall_core::step::{Step, StepFuture};
-use ringwall_gate::{Admitted, Entry, Exit, Lease, LimitFields, NonceRenewal};
+use ringwall_gate::{Admitted, AnswerFields, Entry, Exit, Lease};
 use tower_service::Service;
 
+use crate::answer_fields::tell;
 use crate::body::GateBody;
 use crate::layer::Refuse;
-use crate::limit_fields::tell_limits;
-use crate::renewal::renew;
 use crate::view::strip;
 
 pin_project! {
@@ -65,8 +64,7 @@ pin_project! {
 pub(crate) struct Pass {
     exit: Exit,
     lease: Option<Lease>,
-    renewal: Option<NonceRenewal>,
-    limits: Option<LimitFields>,
+    fields: Option<AnswerFields>,
 }
 
 impl Pass {
@@ -74,8 +72,7 @@ impl Pass {
         Self {
             exit,
             lease: admitted.lease(),
-            renewal: admitted.nonce_renewal(),
-            limits: admitted.limit_fields(),
+            fields: admitted.answer_fields(),
         }
     }
 }
@@ -177,17 +174,13 @@ where
                     let Some(Pass {
                         exit,
                         lease,
-                        renewal,
-                        limits,
+                        fields,
                     }) = pass.take()
                     else {
                         return Poll::Pending;
                     };
-                    if let Some(renewal) = renewal {
-                        renew(response.headers_mut(), &renewal);
-                    }
-                    if let Some(limits) = limits {
-                        tell_limits(response.headers_mut(), &limits);
+                    if let Some(fields) = fields {
+                        tell(response.headers_mut(), &fields);
                     }
                     match exit.finish(response.status().as_u16(), None) {
                         Step::Wait(step) => State::Settling {

@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod answer_fields;
 mod body;
 mod browser;
 mod future;
 mod layer;
 mod leased;
-mod limit_fields;
 mod refusal;
-mod renewal;
 mod view;
 
+pub use answer_fields::{tell, tell_grpc};
 pub use body::{BoxError, GateBody};
 pub use browser::{
     CorsPolicyFuture, CorsPolicyLayer, CorsPolicyService, SecurityHeadersFuture,
@@ -18,8 +18,6 @@ pub use browser::{
 pub use future::GateFuture;
 pub use layer::{GateLayer, GateService, Refuse};
 pub use leased::{CredentialOver, LeaseWatch, Leased};
-pub use limit_fields::tell_limits;
 pub use refusal::refusal;
-pub use renewal::renew;
 pub use ringwall_transport::Peer;
 pub use view::{Headers, Origin, OriginOf, Seen, strip};
