@@ -2,6 +2,7 @@
 
 pub mod attest;
 pub mod audit;
+mod challenge;
 pub mod classification;
 pub mod clock;
 pub mod denial;
@@ -12,3 +13,4 @@ pub mod profile;
 pub mod request;
 pub mod secret;
 pub mod step;
+mod timestamp;
