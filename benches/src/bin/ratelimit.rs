@@ -7,6 +7,16 @@ use ringwall_benches::{allocations::Counting, goals::Goals, limits, race::Length
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+type Part = fn(Length, &mut Report, &mut Goals);
+
+const PARTS: [(&str, Part); 5] = [
+    ("memory", limits::memory::run),
+    ("keyed", limits::keyed::run),
+    ("dimensions", limits::dimensions::run),
+    ("threads", limits::threads::run),
+    ("redis", limits::redis::run),
+];
+
 fn main() -> ExitCode {
     let length = if env::args().any(|word| word == "--smoke") {
         Length::SMOKE
@@ -15,11 +25,16 @@ fn main() -> ExitCode {
     };
     let mut report = Report::new();
     let mut goals = Goals::new();
-    limits::memory::run(length, &mut report, &mut goals);
-    limits::keyed::run(length, &mut report, &mut goals);
-    limits::dimensions::run(length, &mut report, &mut goals);
-    limits::threads::run(length, &mut report, &mut goals);
-    limits::redis::run(length, &mut report, &mut goals);
+    // By name, those that are wanted; all of them otherwise.
+    let wanted: Vec<String> = env::args()
+        .skip(1)
+        .filter(|word| word != "--smoke")
+        .collect();
+    for (name, run) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            run(length, &mut report, &mut goals);
+        }
+    }
     goals.print();
     match report.write() {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,10 +23,11 @@ const IN_FLIGHT: usize = 64;
 struct World {
     exact: RedisLimiter,
     leasing: RedisLimiter,
-    buckets: Vec<Dimension>,
+    /// Of each client, by the order of the limits.
+    buckets: Vec<Vec<Dimension>>,
     raw: MultiplexedConnection,
     script: Script,
-    names: Vec<String>,
+    names: Vec<Vec<String>>,
     clock: SystemClock,
 }
 
@@ -51,10 +52,12 @@ impl World {
             builder = builder.add(name, quota).expect("a name");
         }
         let policies = builder.build();
-        let buckets: Vec<_> = policies
-            .ids()
-            .map(|id| policies.dimension(id, [&b"bench"[..]]).expect("a key"))
-            .collect();
+        let of = |client: usize| {
+            let client = client.to_le_bytes();
+            let bucket = |id| policies.dimension(id, [&client[..]]).expect("a key");
+            policies.ids().map(bucket).collect()
+        };
+        let buckets: Vec<Vec<_>> = (0..IN_FLIGHT).map(of).collect();
         let exact = RedisLimiter::new(&client, policies.clone()).expect("a limiter");
         let leasing = RedisLimiter::builder(&client, policies).leases(RedisLeases::new());
         let leasing = leasing.tag("leases").build().expect("a limiter");
@@ -65,7 +68,10 @@ impl World {
             format!("ringwall:bench:{{limits}}:{bits:032x}")
         };
         Self {
-            names: buckets.iter().map(key).collect(),
+            names: buckets
+                .iter()
+                .map(|of| of.iter().map(key).collect())
+                .collect(),
             exact,
             leasing: leasing.clone(),
             buckets,
@@ -75,15 +81,15 @@ impl World {
         }
     }
 
-    /// One check of so many limits.
-    async fn once(&self, who: Contender, limits: usize) {
+    /// One check of so many limits of a client.
+    async fn once(&self, who: Contender, client: usize, limits: usize) {
         let limiter: &dyn LimitStore = match who {
             Contender::Exact => &self.exact,
             Contender::Leasing => &self.leasing,
             Contender::Raw => {
                 let mut connection = self.raw.clone();
                 let mut call = self.script.prepare_invoke();
-                for name in &self.names[..limits] {
+                for name in &self.names[client][..limits] {
                     call.key(name);
                 }
                 let answer: i64 = call.invoke_async(&mut connection).await.expect("1");
@@ -91,7 +97,7 @@ impl World {
                 return;
             }
         };
-        let step = limiter.check(self.clock.elapsed(), &self.buckets[..limits], ONE);
+        let step = limiter.check(self.clock.elapsed(), &self.buckets[client][..limits], ONE);
         let decision = step.await.expect("an answer");
         assert!(black_box(decision.is_allowed()));
     }
@@ -100,20 +106,26 @@ impl World {
     async fn in_turn(&self, who: Contender, limits: usize, times: usize) -> f64 {
         let start = self.clock.elapsed();
         for _ in 0..times {
-            self.once(who, limits).await;
+            self.once(who, 0, limits).await;
         }
         (self.clock.elapsed() - start).as_secs_f64()
     }
 
-    /// Seconds for so many checks each of 64 tasks.
-    async fn at_once(self: &Arc<Self>, who: Contender, limits: usize, times: usize) -> f64 {
+    /// Seconds for so many checks each of 64 tasks, of one client or of as many.
+    async fn at_once(
+        self: &Arc<Self>,
+        who: Contender,
+        clients: usize,
+        limits: usize,
+        times: usize,
+    ) -> f64 {
         let start = self.clock.elapsed();
         let mut tasks = JoinSet::new();
-        for _ in 0..IN_FLIGHT {
+        for task in 0..IN_FLIGHT {
             let world = Arc::clone(self);
             tasks.spawn(async move {
                 for _ in 0..times {
-                    world.once(who, limits).await;
+                    world.once(who, task % clients, limits).await;
                 }
             });
         }
@@ -152,30 +164,37 @@ async fn measure(
     // For each contender the fastest round, and the one in the middle.
     let mut alone = all.map(|_| Vec::new());
     let mut together = all.map(|_| Vec::new());
+    let mut apart = all.map(|_| Vec::new());
     for round in 0..rounds {
         for step in 0..all.len() {
             let place = (round + step) % all.len();
             let each = |seconds: f64, count: usize| seconds * 1e9 / count as f64;
             let seconds = world.in_turn(all[place], limits, times).await;
             alone[place].push(each(seconds, times));
-            let seconds = world.at_once(all[place], limits, times / 2).await;
-            together[place].push(each(seconds, times / 2 * IN_FLIGHT));
+            for (clients, samples) in [(1, &mut together), (IN_FLIGHT, &mut apart)] {
+                let seconds = world.at_once(all[place], clients, limits, times / 2).await;
+                samples[place].push(each(seconds, times / 2 * IN_FLIGHT));
+            }
         }
     }
     let sorted = |mut samples: Vec<f64>| {
         samples.sort_unstable_by(f64::total_cmp);
         (samples[0], samples[samples.len() / 2])
     };
-    let (alone, together) = (alone.map(sorted), together.map(sorted));
+    let [alone, together, apart] = [alone, together, apart].map(|samples| samples.map(sorted));
     println!("\n{limits} limits in Redis, µs for each check");
     println!(
-        "| contender | alone, fastest | alone, median | 64 at once, fastest | 64 at once, median |"
+        "| contender | alone, fastest | alone, median | 64 at once of one client, fastest | \
+         median | 64 clients at once, fastest | median |"
     );
-    println!("|---|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
     let names = ["one script", "leases", "EVALSHA of `return 1`"];
-    for ((name, alone), together) in names.iter().zip(alone).zip(together) {
-        let [a, b, c, d] = [alone.0, alone.1, together.0, together.1].map(|nanos| nanos / 1e3);
-        println!("| {name} | {a:.1} | {b:.1} | {c:.1} | {d:.1} |");
+    for (place, name) in names.iter().enumerate() {
+        print!("| {name} |");
+        for (fastest, median) in [alone[place], together[place], apart[place]] {
+            print!(" {:.1} | {:.1} |", fastest / 1e3, median / 1e3);
+        }
+        println!();
     }
     let [exact, leasing, raw] = alone.map(|(fastest, _)| fastest);
     let [exact_many, _, raw_many] = together.map(|(fastest, _)| fastest);
@@ -192,16 +211,25 @@ async fn measure(
         "one-round-trip",
         exact,
     );
-    let many = case(&format!("in-flight={IN_FLIGHT} leases=no"));
-    report.compare(&many, exact_many, "evalsha-return-1", raw_many);
+    let [exact_apart, _, raw_apart] = apart.map(|(fastest, _)| fastest);
+    for (clients, exact, raw) in [
+        (1, exact_many, raw_many),
+        (IN_FLIGHT, exact_apart, raw_apart),
+    ] {
+        let many = case(&format!(
+            "in-flight={IN_FLIGHT} clients={clients} leases=no"
+        ));
+        report.compare(&many, exact, "evalsha-return-1", raw);
+    }
     let goal = |what: &str| format!("Redis, {limits} limits, {what}");
     goals.at_most(&goal("a check against `return 1`"), 1.2, exact / raw, "×");
-    goals.at_most(
-        &goal("64 at once against `return 1`"),
-        1.0 / 0.9,
-        exact_many / raw_many,
-        "×",
-    );
+    for (what, exact, raw) in [
+        ("64 at once of one client", exact_many, raw_many),
+        ("64 clients at once", exact_apart, raw_apart),
+    ] {
+        let goal = goal(&format!("{what} against `return 1`"));
+        goals.at_most(&goal, 1.0 / 0.9, exact / raw, "×");
+    }
     goals.at_most(
         &goal("leases against a round trip"),
         1.0 / 20.0,

@@ -214,6 +214,16 @@ impl Table {
         self.places(key)?.find()
     }
 
+    /// Begins to fetch a key's lines from memory, so that those of several keys come at the same time and not one
+    /// after the other.
+    #[inline]
+    pub(crate) fn fetch(&self, key: LimitKey) {
+        if let Some(Places { first, second, .. }) = self.places(key) {
+            let word = |line: &Line| line.tags.first().map(|tag| tag.load(Ordering::Relaxed));
+            core::hint::black_box((word(first), word(second)));
+        }
+    }
+
     /// Enters a key that was not found, with the time at which its bucket is full.
     pub(crate) fn enter(&self, key: LimitKey, now: u64, full_at: u64) -> Entered {
         // A table without lines has no room.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
 use ringwall_core::clock::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::AbortHandle;
 
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) status: watch::Sender<RedisStatus>,
     pub(crate) in_flight: Semaphore,
     pub(crate) timeout: Duration,
+    /// Where the connection is kept.
+    pub(crate) runtime: Handle,
 }
 
 /// A connection to a server that was looked at.
@@ -114,6 +117,7 @@ impl RedisClient {
             status,
             in_flight: Semaphore::new(config.in_flight),
             timeout: config.timeout,
+            runtime: Handle::current(),
         });
         let task = tokio::spawn(supervisor::run(Arc::clone(&shared), config));
         Ok(Self {

@@ -94,3 +94,78 @@ impl TlsPeer for HeldPeer {
         self.is_trusted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringwall_core::request::HeaderValues;
+
+    /// A peer that is trusted up to a time.
+    #[derive(Debug)]
+    struct Until(Timestamp);
+
+    impl TlsPeer for Until {
+        fn chain(&self) -> &[Vec<u8>] {
+            &[]
+        }
+
+        fn trust_generation(&self) -> u64 {
+            7
+        }
+
+        fn is_trusted(&self, now: Timestamp) -> bool {
+            now < self.0
+        }
+    }
+
+    #[test]
+    fn a_copy_shows_what_the_request_showed() {
+        let fields = [
+            ("Authorization", "a"),
+            ("X-One", "1"),
+            ("authorization", "b"),
+        ];
+        let end = Timestamp::from_unix_micros(10);
+        let peer = Until(end);
+        let view = RequestView {
+            method: "POST",
+            scheme: Some("https"),
+            authority: Some("api.example.com"),
+            raw_path: "/a%2fb",
+            raw_query: Some("q"),
+            socket_peer: Some(([192, 0, 2, 1], 443).into()),
+            client_address: Some([192, 0, 2, 7].into()),
+            tls_peer: Some(&peer),
+            headers: &fields,
+        };
+        for (at, is_trusted) in [(Some(9), true), (Some(10), false), (None, false)] {
+            let held = HeldRequest::of(&view, at.map(Timestamp::from_unix_micros));
+            let copy = held.view();
+            assert_eq!(
+                format!(
+                    "{:?}",
+                    RequestView {
+                        tls_peer: None,
+                        ..copy
+                    }
+                ),
+                format!(
+                    "{:?}",
+                    RequestView {
+                        tls_peer: None,
+                        ..view
+                    }
+                )
+            );
+            assert_eq!(copy.raw_query, view.raw_query);
+            // Twice is twice, in the copy too.
+            assert_eq!(copy.header("authorization"), HeaderValues::Several(2));
+            assert_eq!(copy.header("x-one"), HeaderValues::One(b"1"));
+            assert_eq!(copy.header("x-two"), HeaderValues::Absent);
+            // As of the arrival, whatever time it is asked about.
+            let peer = copy.tls_peer.unwrap();
+            assert_eq!(peer.is_trusted(Timestamp::from_unix_micros(0)), is_trusted);
+            assert_eq!(peer.trust_generation(), 7);
+        }
+    }
+}

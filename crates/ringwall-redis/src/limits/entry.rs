@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ringwall_rate_limit::{AppliedLimit, LimitStatus, Quota};
 use tokio::sync::Semaphore;
 
-use super::script::status;
+use super::asked::status;
 
 /// What is remembered of a bucket.
 #[derive(Debug)]

@@ -11,9 +11,10 @@ use ringwall_rate_limit::{Decision, Dimension, LimitError, LimitKey, LimitStore,
 use super::local::Local;
 use super::micros::Micros;
 use super::options::RedisLimiterBuilder;
+use super::queue::Queue;
 use super::request::{Inner, Reached};
-use super::server::{Server, unavailable};
-use crate::error::TooSlow;
+use super::script::Bucket;
+use super::server::{Failure, Server};
 use crate::{Error, RedisClient};
 
 /// A [`LimitStore`] that several processes share: one script of the server for all limits of a request.
@@ -27,6 +28,10 @@ use crate::{Error, RedisClient};
 /// - **Intervals are whole microseconds**, rounded up: never more is allowed than was said. What a status
 ///   says of the time until its bucket is full is by the quota's own interval, so it may be too short by a
 ///   thousandth.
+/// - **Round trips are shared.** Four calls are at the server at most. Requests that come meanwhile wait for
+///   one of them to be back, and the next call takes up to 64 of them: under load a round trip, a run of the script
+///   and, for requests of one bucket, its read and its write serve many. Whoever gives up while waiting is not
+///   charged.
 /// - **One slot.** The keys are `prefix{tag}:` and 32 hexadecimal digits, which tell nothing of whose they are; the
 ///   tag keeps all of them on one node of a cluster.
 /// - **Durability** is the server's, and little depends on it: a bucket that was forgotten is a full one. A
@@ -67,10 +72,10 @@ impl RedisLimiter {
         let local = Local::new(options.keys, lasting, options.denials);
         Self {
             inner: Arc::new(Inner {
-                server: Server {
+                queue: Queue::new(Server {
                     client: options.client,
                     prefix: format!("{}{{{}}}:", options.prefix, options.tag),
-                },
+                }),
                 policies: options.policies,
                 leases: options.leases,
                 local: Arc::new(local),
@@ -94,13 +99,13 @@ impl RedisLimiter {
             Reached::Missing(part) => {
                 let inner = Arc::clone(&self.inner);
                 Step::wait(async move {
-                    let shared = Arc::clone(inner.server.client.shared());
                     let decide = inner.decide(now, &limits, cost, charge, part);
+                    let shared = inner.queue.client().shared();
                     tokio::time::timeout(shared.timeout, decide)
                         .await
                         .unwrap_or_else(|_| {
                             shared.doubt.notify_one();
-                            Err(unavailable(TooSlow))
+                            Err(Failure::TooSlow.into())
                         })
                 })
             }
@@ -133,21 +138,22 @@ impl LimitStore for RedisLimiter {
 
     fn refund(&self, _now: Duration, decision: Decision) -> Step<Result<(), LimitError>> {
         let cost = decision.cost();
-        let tokens: Vec<(LimitKey, u64)> = decision
+        let buckets: Vec<Bucket> = decision
             .charged()
             .map(|status| {
-                let micros = Micros::of(&status.quota());
-                (status.dimension().key(), micros.tokens(cost.get()))
+                let micros = Micros::of(&status.quota()).tokens(cost.get());
+                Bucket::giving_back(status.dimension().key(), micros)
             })
             .collect();
-        if tokens.is_empty() {
+        if buckets.is_empty() {
             return Step::Done(Ok(()));
         }
         let inner = Arc::clone(&self.inner);
         Step::wait(async move {
-            let answer = inner.server.give_back(&tokens).await;
-            for (key, _) in &tokens {
-                inner.local.forget_denial(*key);
+            let keys: Vec<LimitKey> = buckets.iter().map(|bucket| bucket.key).collect();
+            let answer = inner.queue.give_back(buckets).await;
+            for key in keys {
+                inner.local.forget_denial(key);
             }
             answer
         })
@@ -157,7 +163,7 @@ impl LimitStore for RedisLimiter {
 impl fmt::Debug for RedisLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLimiter")
-            .field("server", &self.inner.server)
+            .field("queue", &self.inner.queue)
             .field("policies", &self.inner.policies)
             .field("leases", &self.inner.leases)
             .finish_non_exhaustive()

@@ -6,7 +6,7 @@ use core::time::Duration;
 use ringwall_rate_limit::Quota;
 
 /// Scripts count in floating-point numbers, which are exact up to here.
-const EXACT: u128 = 1 << 53;
+pub(super) const EXACT: u64 = 1 << 53;
 
 /// The latest time of a server that is reckoned with: the year 2243, in microseconds.
 const LATEST: u128 = 8_640_000_000_000_000;
@@ -14,7 +14,7 @@ const LATEST: u128 = 8_640_000_000_000_000;
 /// A bucket fills within ten years, and rounding an interval up adds a microsecond for each token of the burst
 /// at most. So no sum that a script makes is rounded.
 const _: () = assert!(
-    LATEST + Quota::MAX_FILL_TIME.as_micros() + (u32::MAX as u128) < EXACT,
+    LATEST + Quota::MAX_FILL_TIME.as_micros() + (u32::MAX as u128) < EXACT as u128,
     "times of buckets are exact in a script"
 );
 
@@ -113,8 +113,8 @@ mod tests {
             // When a bucket is full at the latest, and a debt with what a cost needs on top.
             let second = 1_000_000;
             let capacity = u128::from(micros.capacity);
-            assert!(LATEST + capacity + second < EXACT, "{quota:?}");
-            assert!(capacity * 2 + second + 1 < EXACT, "{quota:?}");
+            assert!(LATEST + capacity + second < u128::from(EXACT), "{quota:?}");
+            assert!(capacity * 2 + second + 1 < u128::from(EXACT), "{quota:?}");
         }
         // A cost beyond the burst is one more than there ever is.
         let beyond = Micros::of(&year);

@@ -1,10 +1,12 @@
 //! Limits that all processes share.
 
+mod asked;
 mod entry;
 mod limiter;
 mod local;
 mod micros;
 mod options;
+mod queue;
 mod request;
 mod script;
 mod server;

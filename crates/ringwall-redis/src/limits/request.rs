@@ -8,18 +8,19 @@ use ringwall_rate_limit::{
     AppliedLimit, Decision, Enforcement, LimitError, LimitKey, LimitState, LimitStatus, Policies,
 };
 
+use super::asked::{Asked, Said, status};
 use super::entry::{Served, Tokens};
 use super::local::{Fetch, Known, Local};
 use super::options::RedisLeases;
-use super::script::{self, Asked, CHECK};
-use super::server::{Garbled, Server, unavailable};
+use super::queue::Queue;
+use super::script::{Bucket, Request};
 
 /// How often a request waits for tokens that another one fetches, before it asks for itself.
 const WAITS: usize = 3;
 
 /// What a limiter's handles share.
 pub(super) struct Inner {
-    pub(super) server: Server,
+    pub(super) queue: Arc<Queue>,
     pub(super) policies: Policies,
     pub(super) leases: Option<RedisLeases>,
     pub(super) local: Arc<Local>,
@@ -180,17 +181,13 @@ impl Inner {
             served,
             asked,
         } = part;
-        let keys = || asked.iter().map(|asked| asked.limit.dimension.key());
-        let value = self
-            .server
-            .run(&CHECK, keys(), |command| {
-                script::arguments(command, &asked, cost, charge);
-            })
-            .await?;
-        let said = script::answer(&value, &asked).ok_or_else(|| unavailable(Garbled))?;
-        let is_allowed = said.iter().zip(&asked).all(|(said, asked)| {
-            said.state == LimitState::Within || asked.limit.enforcement == Enforcement::Shadow
-        });
+        let buckets = asked.iter().map(|asked| asked.bucket(cost)).collect();
+        let reply = self.queue.ask(Request { charge, buckets }).await?;
+        let is_allowed = reply.passes;
+        let found = asked.iter().zip(reply.buckets);
+        let said: Vec<Said> = found
+            .map(|(asked, found)| asked.said(found, cost))
+            .collect();
         // What was taken from a lease goes back when another limit denies.
         let is_charged = is_allowed && charge;
         let mut answers = said.iter().zip(&asked);
@@ -221,7 +218,7 @@ impl Inner {
         cost: NonZeroU32,
         is_allowed: bool,
         asked: &[Asked],
-        said: &[script::Said],
+        said: &[Said],
     ) {
         for (asked, said) in asked.iter().zip(said) {
             let limit = &asked.limit;
@@ -258,7 +255,8 @@ impl Inner {
                     Ok(Tokens { count: 0, .. }) => return,
                     Ok(left) => {
                         // Without an answer they come back at the rate.
-                        inner.server.give_back(&[(key, left.micros())]).await.ok();
+                        let left = Bucket::giving_back(key, left.micros());
+                        inner.queue.give_back(vec![left]).await.ok();
                         return;
                     }
                 }
@@ -282,7 +280,7 @@ fn answered(
 
 /// What a limit says of a request that a lease serves.
 fn of_lease(limit: &AppliedLimit, served: Served, is_charged: bool) -> LimitStatus {
-    let mut status = script::status(limit, served.before);
+    let mut status = status(limit, served.before);
     if is_charged {
         status.charge(served.after);
     }

@@ -1,256 +1,374 @@
-//! What the server does, in one step each: the scripts, their arguments and their answers.
-
-use core::num::NonZeroU32;
-use core::time::Duration;
+//! What the server does in one step: the script, what it is told, and what it answers.
 
 use redis::Value;
-use ringwall_rate_limit::{AppliedLimit, Enforcement, LimitState, LimitStatus};
+use ringwall_rate_limit::LimitKey;
 
-use super::micros::Micros;
+use super::micros::EXACT;
 
-/// A script and the digest by which a server that knows it is told to run it.
-pub(super) struct Script {
-    pub(super) text: &'static str,
-    /// SHA-1 of the text. A test compares it with the server's.
-    pub(super) digest: &'static str,
-}
+/// SHA-1 of [`CHECK`], by which a server that knows it is told to run it. A test compares it with the server's.
+pub(super) const DIGEST: &str = "97c4d26d7dca3515a0b9c6bcd2edb568b6a1f5d6";
 
-/// Checks all buckets and, if all that are enforced allow it, charges them.
+/// Decides requests in their order, and charges those that pass.
 ///
 /// A bucket is the time at which it is full, in microseconds of the server's clock; none is a full one. One that
 /// is ahead by more than an empty bucket's time and a second is the trace of a clock that went back, or of
 /// another server's: it is then an empty bucket, and fills from now on.
 ///
-/// ARGV: `1` to charge; then for each key: the capacity, what the cost needs, `1` if it denies, the interval, how
-/// many tokens to take in advance at most, and what is given back first. Answers four numbers for each key: what
-/// it says (0 yes, 1 wait, 2 never), the debt before, the debt after, the wait; and a fifth, the tokens taken in
-/// advance, which are never more than half of what is left.
+/// A request is two bytes and then 39 for each of its buckets, as [`Call::of`] writes them. It answers for each
+/// bucket how far it was from full before, or -1 where the key holds something else; and, where tokens were asked
+/// for in advance, how many were taken, which is never more than half of what is left. By that it passes, or does
+/// not. One number is answered as it is, and several as an array: a server takes longer to make an array of one
+/// than to read the bucket.
 ///
-/// All is read before anything is written: a key that holds something else is an error, and nothing is changed.
-pub(super) const CHECK: Script = Script {
-    text: CHECK_TEXT,
-    digest: "bfe06e4bbff87105da7c43ed78c2ec8d832bbb21",
-};
-
-const CHECK_TEXT: &str = "\
-local time = redis.call('TIME')
+/// Each key is read once and written once, after all requests were decided, so a hundred requests for one bucket
+/// cost the server two commands. A key that holds something else is left alone; of the others of its request none
+/// is charged, and what they are given back they get.
+pub(super) const CHECK: &str = "\
+local call, unpack, format = redis.call, struct.unpack, string.format
+local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-local allowed = true
-local debts, answer, marks = {}, {}, {}
-for i = 1, #KEYS do
-    local at = i * 6
-    local capacity, need = ARGV[at - 4] + 0, ARGV[at - 3] + 0
-    local debt = 0
-    local stored = redis.call('GET', KEYS[i])
-    if stored then
-        if #stored > 16 or stored == '' or string.find(stored, '%D') then
-            return redis.error_reply('RINGWALL a key of the limits holds something else')
-        end
-        debt = stored - now
-        local back = ARGV[at + 1]
-        if back ~= '0' then
-            debt = debt - back
-            marks[i] = true
-        end
-        if debt < 0 then
+local asked, debts, stale, answer = ARGV[1], {false}, {false}, {false}
+local at, said = 1, 0
+while at < #asked do
+    local charge, count, first
+    charge, count, first = unpack('>BB', asked, at)
+    local key, denies, capacity, need, back, interval, advance
+    local passes, answered = true, said
+    at = first
+    for _ = 1, count do
+        key, denies, capacity, need, back, interval, advance, at = unpack('>HBI8I8I8I8I4', asked, at)
+        local debt = debts[key]
+        if not debt then
+            local stored = redis.pcall('GET', KEYS[key])
             debt = 0
-        elseif debt - capacity > 1000000 then
-            debt = capacity
-            marks[i] = true
+            if stored then
+                debt = tonumber(stored)
+                if debt and debt >= 1000000000000000 and debt < 10000000000000000 then
+                    debt = debt - now
+                    if debt < 0 then
+                        debt = 0
+                    end
+                else
+                    debt = false
+                end
+            end
+            debts[key] = debt
+        end
+        if not debt then
+            passes, debt = false, -1
+        elseif debt > 0 then
+            if back > 0 and charge == 1 then
+                debt = debt - back
+                if debt < 0 then
+                    debt = 0
+                end
+                debts[key], stale[key] = debt, true
+            end
+            if debt > capacity + 1000000 then
+                debt = capacity
+                if charge == 1 then
+                    debts[key], stale[key] = debt, true
+                end
+            end
+        end
+        if denies == 1 and debt + need > capacity then
+            passes = false
+        end
+        said = said + 1
+        answer[said] = debt
+        if advance > 0 then
+            said = said + 1
+            answer[said] = 0
         end
     end
-    debts[i] = debt
-    local after = debt + need
-    local a = i * 5
-    if after <= capacity then
-        answer[a - 4], answer[a - 3], answer[a - 2], answer[a - 1], answer[a] = 0, debt, after, 0, 0
-    else
-        if ARGV[at - 2] == '1' then
-            allowed = false
+    if passes and charge == 1 then
+        at, said = first, answered
+        for _ = 1, count do
+            if count > 1 then
+                key, denies, capacity, need, back, interval, advance, at = unpack('>HBI8I8I8I8I4', asked, at)
+            end
+            local debt = debts[key] + need
+            said = said + 1
+            if advance > 0 then
+                said = said + 1
+            end
+            if debt <= capacity then
+                if advance > 0 then
+                    local taken = math.min(advance, math.floor((capacity - debt) / interval / 2))
+                    debt = debt + taken * interval
+                    answer[said] = taken
+                end
+                debts[key], stale[key] = debt, true
+            end
         end
-        local says, wait = 1, after - capacity
-        if need > capacity then
-            says, wait = 2, 0
-        end
-        if debt > capacity then
-            debt = capacity
-        end
-        answer[a - 4], answer[a - 3], answer[a - 2], answer[a - 1], answer[a] = says, debt, debt, wait, 0
+        at = first + 39 * count
     end
 end
-if ARGV[1] == '1' then
-    for i = 1, #KEYS do
-        local a = i * 5
-        local debt = nil
-        if allowed and answer[a - 4] == 0 then
-            debt = answer[a - 2]
-            local advance = ARGV[i * 6]
-            if advance ~= '0' then
-                local half = math.floor((ARGV[i * 6 - 4] - debt) / ARGV[i * 6 - 1] / 2)
-                advance = math.min(advance + 0, half)
-                debt = debt + advance * ARGV[i * 6 - 1]
-                answer[a] = advance
-            end
-        elseif marks[i] then
-            debt = debts[i]
-        end
-        if debt and debt > 0 then
-            redis.call('SET', KEYS[i], string.format('%.0f', now + debt), 'PX', math.ceil(debt / 1000) + 1000)
-        elseif debt then
-            redis.call('DEL', KEYS[i])
+for key = 1, #KEYS do
+    if stale[key] then
+        local debt = debts[key]
+        if debt > 0 then
+            call('SET', KEYS[key], format('%d', now + debt), 'PX', format('%d', debt / 1000 + 1001))
+        else
+            call('DEL', KEYS[key])
         end
     end
+end
+if said == 1 then
+    return answer[1]
 end
 return answer
 ";
 
-/// Gives tokens back. A bucket that is full is one that is not there.
-///
-/// ARGV: for each key the microseconds.
-pub(super) const GIVE_BACK: Script = Script {
-    text: GIVE_BACK_TEXT,
-    digest: "c3f08f34f61ca794f6a000764f106bd268ea092b",
-};
-
-const GIVE_BACK_TEXT: &str = "\
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local debts = {}
-for i, key in ipairs(KEYS) do
-    local stored = redis.call('GET', key)
-    if stored then
-        if #stored > 16 or stored == '' or string.find(stored, '%D') then
-            return redis.error_reply('RINGWALL a key of the limits holds something else')
-        end
-        debts[i] = stored - now - ARGV[i]
-    end
-end
-for i, key in ipairs(KEYS) do
-    local debt = debts[i]
-    if debt and debt > 0 then
-        redis.call('SET', key, string.format('%.0f', now + debt), 'PX', math.ceil(debt / 1000) + 1000)
-    elseif debt then
-        redis.call('DEL', key)
-    end
-end
-return #KEYS
-";
+/// Bytes that a request's buckets take.
+const BUCKET: usize = 39;
 
 /// What is asked of one bucket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    pub(super) limit: AppliedLimit,
-    pub(super) micros: Micros,
-    /// Tokens to take in advance, at most.
-    pub(super) advance: u32,
+pub(super) struct Bucket {
+    pub(super) key: LimitKey,
+    /// Whether the request is denied when this bucket has too little.
+    pub(super) denies: bool,
+    /// Microseconds in which an empty bucket fills.
+    pub(super) capacity: u64,
+    /// Microseconds that the request costs.
+    pub(super) need: u64,
     /// Microseconds to give back first.
     pub(super) back: u64,
+    /// Microseconds for each token that is taken in advance.
+    pub(super) interval: u64,
+    /// Tokens to take in advance, at most.
+    pub(super) advance: u32,
 }
 
-impl Asked {
-    pub(super) fn new(limit: AppliedLimit) -> Self {
+impl Bucket {
+    /// Gives back, and asks for nothing. A bucket that is full is one that is not there.
+    pub(super) const fn giving_back(key: LimitKey, micros: u64) -> Self {
         Self {
-            limit,
-            micros: Micros::of(&limit.quota),
+            key,
+            denies: false,
+            capacity: EXACT,
+            need: 0,
+            back: micros,
+            interval: 1,
             advance: 0,
-            back: 0,
         }
     }
 }
 
-/// What one bucket said.
+/// Buckets that are charged together, or not at all.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Without it, they are looked at alone.
+    pub(super) charge: bool,
+    /// Up to 255.
+    pub(super) buckets: Vec<Bucket>,
+}
+
+/// What the server said to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) passes: bool,
+    pub(super) buckets: Vec<Found>,
+}
+
+/// How a bucket was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) state: LimitState,
-    before: u64,
-    after: u64,
-    /// Microseconds.
-    pub(super) wait: u64,
+pub(super) struct Found {
+    /// Microseconds until it would have been full.
+    pub(super) debt: u64,
     /// Tokens that were taken in advance.
     pub(super) advance: u32,
 }
 
-impl Said {
-    /// How far the bucket was from full before the request.
-    pub(super) fn before(&self, micros: &Micros) -> Duration {
-        micros.debt(self.before)
-    }
+/// Requests that go to the server as one call of the script.
+pub(super) struct Call {
+    pub(super) keys: Vec<LimitKey>,
+    pub(super) encoded: Vec<u8>,
+}
 
-    /// And after it, what was taken in advance left out.
-    pub(super) fn after(&self, micros: &Micros) -> Duration {
-        micros.debt(self.after)
-    }
-
-    /// As the status of a limit, charged or not.
-    pub(super) fn status(&self, asked: &Asked, is_charged: bool) -> LimitStatus {
-        let mut status = status(&asked.limit, self.before(&asked.micros));
-        match self.state {
-            LimitState::Within if is_charged => status.charge(self.after(&asked.micros)),
-            LimitState::Within => {}
-            LimitState::Exceeded => status.exceed(Duration::from_micros(self.wait)),
-            LimitState::BeyondBurst => status.exceed_for_ever(),
+impl Call {
+    /// `None` when there are more than the script can count.
+    pub(super) fn of<'a>(requests: impl Iterator<Item = &'a Request>) -> Option<Self> {
+        let mut keys: Vec<LimitKey> = Vec::new();
+        let mut encoded = Vec::with_capacity(BUCKET.saturating_add(2));
+        for request in requests {
+            encoded.push(u8::from(request.charge));
+            encoded.push(u8::try_from(request.buckets.len()).ok()?);
+            for bucket in &request.buckets {
+                let place = keys.iter().position(|key| *key == bucket.key);
+                if place.is_none() {
+                    keys.push(bucket.key);
+                }
+                let number = place.map_or(keys.len(), |place| place.saturating_add(1));
+                encoded.extend_from_slice(&u16::try_from(number).ok()?.to_be_bytes());
+                encoded.push(u8::from(bucket.denies));
+                for micros in [bucket.capacity, bucket.need, bucket.back, bucket.interval] {
+                    encoded.extend_from_slice(&micros.to_be_bytes());
+                }
+                encoded.extend_from_slice(&bucket.advance.to_be_bytes());
+            }
         }
-        status
+        Some(Self { keys, encoded })
     }
 }
 
-/// The status of a limit whose bucket is so far from full.
-pub(super) fn status(limit: &AppliedLimit, debt: Duration) -> LimitStatus {
-    LimitStatus::new(limit.dimension, limit.quota, limit.enforcement, debt)
-}
-
-/// Adds the arguments of [`CHECK`].
-pub(super) fn arguments(command: &mut redis::Cmd, asked: &[Asked], cost: NonZeroU32, charge: bool) {
-    command.arg(if charge { "1" } else { "0" });
-    for one in asked {
-        let denies = one.limit.enforcement == Enforcement::Enforced;
-        command
-            .arg(one.micros.capacity)
-            .arg(one.micros.need(cost))
-            .arg(if denies { "1" } else { "0" })
-            .arg(one.micros.interval)
-            .arg(one.advance)
-            .arg(one.back);
-    }
-}
-
-/// Reads the answer of [`CHECK`]; `None` when it is none.
-pub(super) fn answer(value: &Value, asked: &[Asked]) -> Option<Vec<Said>> {
-    let Value::Array(numbers) = value else {
-        return None;
+/// Reads what the script answered to these requests, in their order; one of them is `None` where a key holds
+/// something else. `None` for all when it is no answer of the script.
+pub(super) fn replies<'a>(
+    value: &Value,
+    requests: impl Iterator<Item = &'a Request>,
+) -> Option<Vec<Option<Reply>>> {
+    let numbers = if let Value::Array(numbers) = value {
+        numbers.as_slice()
+    } else {
+        core::slice::from_ref(value)
     };
-    if numbers.len() != asked.len().checked_mul(5)? {
-        return None;
-    }
-    let said: Option<Vec<Said>> = numbers.chunks_exact(5).map(said).collect();
-    let said = said?;
-    let is_more = said
-        .iter()
-        .zip(asked)
-        .any(|(said, asked)| said.advance > asked.advance);
-    (!is_more).then_some(said)
-}
-
-fn said(numbers: &[Value]) -> Option<Said> {
-    let [state, before, after, wait, advance] = numbers else {
-        return None;
-    };
-    let number = |value: &Value| {
+    let mut numbers = numbers.iter().map(|value| {
         let Value::Int(number) = value else {
             return None;
         };
-        u64::try_from(*number).ok()
-    };
-    Some(Said {
-        state: match number(state)? {
-            0 => LimitState::Within,
-            1 => LimitState::Exceeded,
-            2 => LimitState::BeyondBurst,
-            _ => return None,
-        },
-        before: number(before)?,
-        after: number(after)?,
-        wait: number(wait)?,
-        advance: u32::try_from(number(advance)?).ok()?,
-    })
+        Some(*number)
+    });
+    let mut replies = Vec::new();
+    for request in requests {
+        let mut reply = Some(Reply {
+            passes: true,
+            buckets: Vec::with_capacity(request.buckets.len()),
+        });
+        for bucket in &request.buckets {
+            let debt = match numbers.next()?? {
+                -1 => None,
+                debt => Some(u64::try_from(debt).ok()?),
+            };
+            let advance = match bucket.advance {
+                0 => 0,
+                most => {
+                    let taken = u32::try_from(numbers.next()??).ok()?;
+                    (taken <= most).then_some(taken)?
+                }
+            };
+            reply = reply.zip(debt).map(|(mut reply, debt)| {
+                let is_within = debt.saturating_add(bucket.need) <= bucket.capacity;
+                reply.passes &= is_within || !bucket.denies;
+                reply.buckets.push(Found { debt, advance });
+                reply
+            });
+        }
+        replies.push(reply);
+    }
+    numbers.next().is_none().then_some(replies)
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwall_rate_limit::KeyHasher;
+
+    use super::*;
+
+    fn bucket(name: &str, advance: u32) -> Bucket {
+        let key = KeyHasher::shared([1; 16]).key([name.as_bytes()]);
+        Bucket {
+            key: key.expect("a key"),
+            denies: true,
+            capacity: 100,
+            need: 10,
+            back: 0,
+            interval: 10,
+            advance,
+        }
+    }
+
+    fn request(buckets: &[Bucket]) -> Request {
+        Request {
+            charge: true,
+            buckets: buckets.to_vec(),
+        }
+    }
+
+    fn numbers(numbers: &[i64]) -> Value {
+        Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect())
+    }
+
+    #[test]
+    fn a_call_names_each_key_once() {
+        let (one, other) = (bucket("one", 0), bucket("other", 3));
+        let requests = [request(&[one, other]), request(&[other]), request(&[one])];
+        let call = Call::of(requests.iter()).expect("few");
+        assert_eq!(call.keys, [one.key, other.key]);
+        assert_eq!(call.encoded.len(), 3 * 2 + 4 * BUCKET);
+        let places: Vec<u8> = [2, 2 + BUCKET, 4 + 2 * BUCKET, 6 + 3 * BUCKET]
+            .iter()
+            .map(|start| call.encoded[start + 1])
+            .collect();
+        assert_eq!(places, [1, 2, 2, 1]);
+        assert!(Call::of([request(&[one; 256])].iter()).is_none());
+    }
+
+    #[test]
+    fn an_answer_is_read_by_what_was_asked() {
+        let requests = [
+            request(&[bucket("one", 0), bucket("other", 3)]),
+            request(&[bucket("one", 0)]),
+        ];
+        let read = |value: &Value| replies(value, requests.iter());
+        let found = |debt, advance| Found { debt, advance };
+        let reply = |passes, buckets: &[Found]| {
+            Some(Reply {
+                passes,
+                buckets: buckets.to_vec(),
+            })
+        };
+        assert_eq!(
+            read(&numbers(&[90, 5, 3, 91])),
+            Some(vec![
+                reply(true, &[found(90, 0), found(5, 3)]),
+                reply(false, &[found(91, 0)])
+            ])
+        );
+        // One that holds something else is no answer to its request, whatever the others hold.
+        assert_eq!(
+            read(&numbers(&[-1, 5, 0, 0])),
+            Some(vec![None, reply(true, &[found(0, 0)])])
+        );
+        assert_eq!(
+            read(&numbers(&[5, -1, 0, 0])),
+            Some(vec![None, reply(true, &[found(0, 0)])])
+        );
+        // More tokens than were asked for, fewer than none, too few numbers and too many, and none at all.
+        for wrong in [
+            &[90, 5, 4, 91][..],
+            &[90, 5, -1, 91],
+            &[90, 5, 3, -2],
+            &[90, 5, 3],
+            &[90, 5, 3, 91, 0],
+            &[],
+        ] {
+            assert_eq!(read(&numbers(wrong)), None, "{wrong:?}");
+        }
+        let text = Value::Array(vec![Value::BulkString(b"1".to_vec()); 4]);
+        for wrong in [text, Value::Nil, Value::Okay, Value::Int(1)] {
+            assert_eq!(read(&wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn one_number_is_an_answer_to_one_bucket() {
+        let one = [request(&[bucket("one", 0)])];
+        let passes = |value: &Value| Some(replies(value, one.iter())?.pop()??.passes);
+        assert_eq!(passes(&Value::Int(90)), Some(true));
+        assert_eq!(passes(&Value::Int(91)), Some(false));
+        assert_eq!(replies(&Value::Int(-1), one.iter()), Some(vec![None]));
+        assert_eq!(replies(&Value::Int(-2), one.iter()), None);
+        assert_eq!(replies(&Value::Nil, one.iter()), None);
+    }
+
+    #[test]
+    fn what_is_only_tried_out_denies_nobody() {
+        let mut tried = bucket("one", 0);
+        tried.denies = false;
+        let requests = [request(&[tried])];
+        let read = replies(&Value::Int(100), requests.iter()).expect("an answer");
+        assert!(read[0].as_ref().is_some_and(|reply| reply.passes));
+    }
 }

@@ -1,15 +1,14 @@
-//! Scripts on their way to the server.
+//! The script on its way to the server.
 
 use core::fmt;
+use std::sync::Arc;
 
 use redis::Value;
 use redis::aio::ConnectionLike as _;
-use ringwall_rate_limit::{LimitError, LimitKey};
+use ringwall_rate_limit::LimitError;
 
-use super::script::{GIVE_BACK, Script};
+use super::script::{CHECK, Call, DIGEST, Reply, Request, replies};
 use crate::RedisClient;
-use crate::client::Shared;
-use crate::error::TooSlow;
 
 /// The server, and how keys are named there.
 pub(super) struct Server {
@@ -18,64 +17,76 @@ pub(super) struct Server {
     pub(super) prefix: String,
 }
 
-impl Server {
-    /// Gives tokens back, by bucket in microseconds.
-    pub(super) async fn give_back(&self, tokens: &[(LimitKey, u64)]) -> Result<(), LimitError> {
-        let keys = tokens.iter().map(|(key, _)| *key);
-        let give = self.run(&GIVE_BACK, keys, |command| {
-            for (_, micros) in tokens {
-                command.arg(micros);
-            }
-        });
-        let shared = self.client.shared();
-        match tokio::time::timeout(shared.timeout, give).await {
-            Ok(Ok(Value::Int(_))) => Ok(()),
-            Ok(Ok(_)) => Err(unavailable(Garbled)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                shared.doubt.notify_one();
-                Err(unavailable(TooSlow))
-            }
+/// Why a request has no answer. All requests of a call have the same one.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("there is no connection")]
+    NotConnected,
+    #[error("too many commands wait for an answer")]
+    TooMany,
+    #[error("no answer in time")]
+    TooSlow,
+    #[error("a key of the limits holds something else")]
+    SomethingElse,
+    #[error("the server answered something else")]
+    Garbled,
+    #[error("the runtime in which the connection was made is gone")]
+    Ended,
+    #[error(transparent)]
+    Redis(Arc<redis::RedisError>),
+}
+
+impl From<Failure> for LimitError {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable {
+            source: Box::new(failure),
         }
     }
+}
 
-    /// Runs a script, by its digest where the server knows it.
-    pub(super) async fn run(
+impl Server {
+    /// Runs the script for these requests, by its digest where the server knows it. Answers one for each.
+    pub(super) async fn call(
         &self,
-        script: &Script,
-        keys: impl Iterator<Item = LimitKey> + Clone,
-        arguments: impl Fn(&mut redis::Cmd),
-    ) -> Result<Value, LimitError> {
+        requests: impl Iterator<Item = &Request> + Clone + Send,
+    ) -> Result<Vec<Result<Reply, Failure>>, Failure> {
         let shared = self.client.shared();
-        let live = shared
-            .live
-            .load_full()
-            .ok_or_else(|| unavailable(NotConnected))?;
-        let _permit = shared
-            .in_flight
-            .try_acquire()
-            .map_err(|_| unavailable(TooMany))?;
+        let live = shared.live.load_full().ok_or(Failure::NotConnected)?;
+        let call = Call::of(requests.clone()).ok_or(Failure::TooMany)?;
         let mut connection = live.connection.clone();
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(keys.clone().count());
-            for key in keys.clone() {
-                command.arg(format!("{}{:032x}", self.prefix, key.to_bits()));
-            }
-            arguments(&mut command);
-            command
-        };
-        let by_digest = command("EVALSHA", script.digest);
+        let by_digest = self.command("EVALSHA", DIGEST, &call);
         let mut answer = plain(connection.req_packed_command(&by_digest).await);
         if answer
             .as_ref()
             .is_err_and(|error| error.code() == Some("NOSCRIPT"))
         {
             // It was not run, so it can be sent again; the server learns it by that.
-            let by_text = command("EVAL", script.text);
+            let by_text = self.command("EVAL", CHECK, &call);
             answer = plain(connection.req_packed_command(&by_text).await);
         }
-        answer.map_err(|error| failed(shared, error))
+        let value = answer.map_err(|error| {
+            tracing::debug!(
+                event = "redis_limit_failed",
+                code = error.code().unwrap_or("none"),
+                "limits were not decided"
+            );
+            // Broken off, full, a replica by now: the task finds out what it is.
+            shared.doubt.notify_one();
+            Failure::Redis(Arc::new(error))
+        })?;
+        let replies = replies(&value, requests).ok_or(Failure::Garbled)?;
+        let each = |reply: Option<Reply>| reply.ok_or(Failure::SomethingElse);
+        Ok(replies.into_iter().map(each).collect())
+    }
+
+    fn command(&self, name: &str, script: &str, call: &Call) -> redis::Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(call.keys.len());
+        for key in &call.keys {
+            command.arg(format!("{}{:032x}", self.prefix, key.to_bits()));
+        }
+        command.arg(&call.encoded);
+        command
     }
 }
 
@@ -86,35 +97,6 @@ fn plain(answer: redis::RedisResult<Value>) -> redis::RedisResult<Value> {
         other => other,
     }
 }
-
-fn failed(shared: &Shared, error: redis::RedisError) -> LimitError {
-    tracing::debug!(
-        event = "redis_limit_failed",
-        code = error.code().unwrap_or("none"),
-        "a limit was not decided"
-    );
-    // Broken off, full, a replica by now: the task finds out what it is.
-    shared.doubt.notify_one();
-    unavailable(error)
-}
-
-pub(super) fn unavailable(source: impl std::error::Error + Send + Sync + 'static) -> LimitError {
-    LimitError::Unavailable {
-        source: Box::new(source),
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("there is no connection")]
-struct NotConnected;
-
-#[derive(Debug, thiserror::Error)]
-#[error("too many commands wait for an answer")]
-struct TooMany;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the server answered something else")]
-pub(super) struct Garbled;
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

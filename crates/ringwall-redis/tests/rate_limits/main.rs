@@ -22,6 +22,8 @@ mod setting;
 #[cfg(test)]
 mod threats;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]

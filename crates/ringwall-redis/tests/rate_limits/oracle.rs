@@ -1,22 +1,25 @@
-//! The scripts against a model, with the time as a value: it stands still, goes on, jumps, and goes back.
+//! The script against a model, with the time as a value: it stands still, goes on, jumps, and goes back.
 
 use std::collections::HashMap;
 
-use crate::servers::redis;
+use redis::Value;
+
+use crate::servers;
 use crate::world::Admin;
 
-/// The scripts as the server runs them, but for the time and for when keys go: the last argument is the time,
-/// and keys stay as long as the test.
-fn script(name: &str) -> String {
+/// The script as the server runs it, but for the time and for when keys go: the last argument is the time, and
+/// keys stay as long as the test.
+fn script() -> String {
     let source = include_str!("../../src/limits/script.rs");
-    let start = format!("const {name}: &str = \"\\\n");
-    let (_, text) = source.split_once(&start).expect("a script");
+    let (_, text) = source
+        .split_once("const CHECK: &str = \"\\\n")
+        .expect("a script");
     let (text, _) = text.split_once("\";").expect("its end");
-    for part in ["redis.call('TIME')", "math.ceil(debt / 1000) + 1000"] {
+    for part in ["call('TIME')", "format('%d', debt / 1000 + 1001)"] {
         assert!(text.contains(part), "{part}");
     }
-    text.replace("redis.call('TIME')", "{0, ARGV[#ARGV]}")
-        .replace("math.ceil(debt / 1000) + 1000", "10000000")
+    text.replace("call('TIME')", "{0, ARGV[2]}")
+        .replace("format('%d', debt / 1000 + 1001)", "10000000")
 }
 
 /// The next of a sequence of numbers that looks random, and is the same each time (SplitMix64).
@@ -30,6 +33,12 @@ impl Draws {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         i128::from(z ^ (z >> 31)).rem_euclid(end)
     }
+}
+
+/// What is asked of buckets together.
+struct Request {
+    charge: bool,
+    all: Vec<Asked>,
 }
 
 /// What is asked of one bucket.
@@ -63,57 +72,49 @@ struct Model {
 }
 
 impl Model {
-    fn check(&mut self, now: i128, charge: bool, all: &[Asked]) -> Vec<i128> {
+    fn check(&mut self, now: i128, request: &Request, says: &mut [u32; 3]) -> Vec<i128> {
         let mut looks = Vec::new();
-        for asked in all {
+        for asked in &request.all {
             let stored = self.full_at.get(&asked.key).copied();
-            let mut debt = stored.map_or(0, |full_at| (full_at - now - asked.back).max(0));
-            let mut is_changed = stored.is_some() && asked.back > 0;
+            let mut debt = stored.map_or(0, |full_at| (full_at - now).max(0));
+            let mut is_changed = false;
+            if request.charge && debt > 0 && asked.back > 0 {
+                debt = (debt - asked.back).max(0);
+                is_changed = true;
+            }
             if debt > asked.capacity() + SECOND {
                 debt = asked.capacity();
                 is_changed = true;
             }
-            let says = if asked.cost > asked.burst {
+            let says = if asked.need() > asked.capacity() {
                 2
-            } else if debt + asked.need() > asked.capacity() {
-                1
             } else {
-                0
+                usize::from(debt + asked.need() > asked.capacity())
             };
             looks.push((debt, says, is_changed));
         }
-        let allowed = looks
-            .iter()
-            .zip(all)
-            .all(|((_, says, _), asked)| *says == 0 || !asked.denies);
+        let mut looked = looks.iter().zip(&request.all);
+        let passes = looked.all(|((_, says, _), asked)| *says == 0 || !asked.denies);
         let mut answer = Vec::new();
-        for ((debt, says, is_changed), asked) in looks.into_iter().zip(all) {
-            let after = if says == 0 { debt + asked.need() } else { debt };
-            let wait = if says == 1 {
-                debt + asked.need() - asked.capacity()
-            } else {
-                0
-            };
-            let mut advance = 0;
+        for ((debt, said, is_changed), asked) in looks.into_iter().zip(&request.all) {
+            says[said] += 1;
+            answer.push(debt);
+            let is_charged = request.charge && passes && said == 0;
             let mut new = debt;
-            if charge && allowed && says == 0 {
-                let half = (asked.capacity() - after) / asked.interval / 2;
+            let mut advance = 0;
+            if is_charged {
+                let half = (asked.capacity() - debt - asked.need()) / asked.interval / 2;
                 advance = asked.advance.min(half);
-                new = after + advance * asked.interval;
+                new = debt + asked.need() + advance * asked.interval;
             }
-            if charge && (is_changed || (allowed && says == 0)) {
+            if asked.advance > 0 {
+                answer.push(advance);
+            }
+            if request.charge && (is_changed || is_charged) {
                 self.put(asked.key, now, new);
             }
-            let capped = |debt: i128| debt.min(asked.capacity());
-            answer.extend([says, capped(debt), capped(after), wait, advance]);
         }
         answer
-    }
-
-    fn give_back(&mut self, now: i128, key: usize, micros: i128) {
-        if let Some(full_at) = self.full_at.get(&key).copied() {
-            self.put(key, now, full_at - now - micros);
-        }
     }
 
     fn put(&mut self, key: usize, now: i128, debt: i128) {
@@ -137,7 +138,8 @@ const QUOTAS: [(i128, i128); 6] = [
 
 const KEYS: usize = 4;
 
-fn draw(draws: &mut Draws) -> Vec<Asked> {
+fn draw(draws: &mut Draws) -> Request {
+    let charge = draws.below(4) != 0;
     let count = 1 + draws.below(3);
     let mut all: Vec<Asked> = Vec::new();
     for _ in 0..count {
@@ -150,28 +152,58 @@ fn draw(draws: &mut Draws) -> Vec<Asked> {
         let (interval, burst) = QUOTAS[(key + turn * 2) % QUOTAS.len()];
         let most = burst + 1 - draws.below(2) * (burst / 2);
         let has_lease = draws.below(4) == 0;
+        // Some give back, and ask for nothing.
+        let only_back = draws.below(8) == 0;
         all.push(Asked {
             key,
             interval,
             burst,
-            cost: 1 + draws.below(most),
+            cost: if only_back { 0 } else { 1 + draws.below(most) },
             denies: draws.below(5) != 0,
-            advance: if has_lease { 1 + draws.below(burst) } else { 0 },
-            back: if draws.below(4) == 0 {
+            advance: if has_lease && charge && !only_back {
+                1 + draws.below(burst)
+            } else {
+                0
+            },
+            back: if only_back || draws.below(4) == 0 {
                 interval * draws.below(3)
             } else {
                 0
             },
         });
     }
-    all
+    Request { charge, all }
+}
+
+/// The requests as the limiter writes them, and the keys that they name, each once.
+fn encoded(requests: &[Request]) -> (Vec<String>, Vec<u8>) {
+    let (mut keys, mut bytes) = (Vec::new(), Vec::new());
+    let byte = |number: usize| u8::try_from(number).expect("small");
+    for request in requests {
+        bytes.extend([u8::from(request.charge), byte(request.all.len())]);
+        for asked in &request.all {
+            let name = format!("{{t}}{}", asked.key);
+            let place = keys.iter().position(|key| *key == name);
+            let place = place.unwrap_or_else(|| {
+                keys.push(name);
+                keys.len() - 1
+            });
+            bytes.extend([0, byte(place + 1), u8::from(asked.denies)]);
+            for number in [asked.capacity(), asked.need(), asked.back, asked.interval] {
+                bytes.extend(u64::try_from(number).expect("a number").to_be_bytes());
+            }
+            let advance = u32::try_from(asked.advance).expect("a number");
+            bytes.extend(advance.to_be_bytes());
+        }
+    }
+    (keys, bytes)
 }
 
 #[test]
-fn property_the_scripts_and_a_model_agree_on_every_event() {
-    let server = redis::start(&["appendonly no"]).expect("a server");
+fn property_the_script_and_a_model_agree_on_every_event() {
+    let server = servers::redis::start(&["appendonly no"]).expect("a server");
     let mut admin = Admin::of(&server);
-    let (check, give_back) = (script("CHECK_TEXT"), script("GIVE_BACK_TEXT"));
+    let script = script();
     let mut says = [0_u32; 3];
     for seed in 0..4 {
         let _: String = admin.run(&["FLUSHALL"]);
@@ -187,50 +219,29 @@ fn property_the_scripts_and_a_model_agree_on_every_event() {
                 4..8 => 0,
                 _ => draws.below(SECOND),
             };
-            let all = draw(&mut draws);
-            let keys: Vec<String> = all
-                .iter()
-                .map(|asked| format!("{{t}}{}", asked.key))
-                .collect();
-            if draws.below(5) == 0 {
-                let mut words = vec!["EVAL".to_owned(), give_back.clone(), keys.len().to_string()];
-                words.extend(keys);
-                for asked in &all {
-                    let micros = asked.interval * asked.cost;
-                    model.give_back(now, asked.key, micros);
-                    words.push(micros.to_string());
-                }
-                words.push(now.to_string());
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let _: i64 = admin.run(&words);
+            // Most go alone, and some with others, for the same buckets too.
+            let count = if draws.below(3) == 0 {
+                1 + draws.below(9)
             } else {
-                let charge = draws.below(4) != 0;
-                let mut words = vec!["EVAL".to_owned(), check.clone(), keys.len().to_string()];
-                words.extend(keys);
-                words.push(i128::from(charge).to_string());
-                for asked in &all {
-                    let denies = i128::from(asked.denies);
-                    for number in [
-                        asked.capacity(),
-                        asked.need(),
-                        denies,
-                        asked.interval,
-                        asked.advance,
-                        asked.back,
-                    ] {
-                        words.push(number.to_string());
-                    }
-                }
-                words.push(now.to_string());
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let answer: Vec<i64> = admin.run(&words);
-                let answer: Vec<i128> = answer.into_iter().map(i128::from).collect();
-                let expected = model.check(now, charge, &all);
-                assert_eq!(answer, expected, "event {event} of {seed}");
-                for one in expected.chunks(5) {
-                    says[usize::try_from(one[0]).expect("small")] += 1;
-                }
-            }
+                1
+            };
+            let requests: Vec<Request> = (0..count).map(|_| draw(&mut draws)).collect();
+            let (keys, bytes) = encoded(&requests);
+            let mut command = redis::cmd("EVAL");
+            command.arg(&script).arg(keys.len()).arg(&keys).arg(bytes);
+            let answer: Value = admin.query(command.arg(now.to_string()));
+            // One number is answered as it is.
+            let answer: Vec<i64> = if let Value::Int(number) = answer {
+                vec![number]
+            } else {
+                redis::from_redis_value(answer).expect("numbers")
+            };
+            let answer: Vec<i128> = answer.into_iter().map(i128::from).collect();
+            let each = requests
+                .iter()
+                .flat_map(|request| model.check(now, request, &mut says));
+            let expected: Vec<i128> = each.collect();
+            assert_eq!(answer, expected, "event {event} of {seed}");
             for key in 0..KEYS {
                 let stored: Option<String> = admin.run(&["GET", &format!("{{t}}{key}")]);
                 let expected = model.full_at.get(&key).map(i128::to_string);

@@ -106,7 +106,10 @@ impl Admin {
 
     pub(crate) fn run<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
+        self.query(command.arg(&words[1..]))
+    }
+
+    pub(crate) fn query<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> T {
         command.query(&mut self.0).expect("up")
     }
 

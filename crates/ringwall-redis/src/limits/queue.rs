@@ -1,0 +1,222 @@
+//! Requests that wait while others are at the server, and then go together.
+
+use core::fmt;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ringwall_rate_limit::LimitError;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::script::{Bucket, Reply, Request};
+use super::server::{Failure, Server};
+use crate::RedisClient;
+
+/// Calls that are at the server at once. A request that finds fewer goes at once, and alone.
+const CALLS: usize = 4;
+/// Requests that go as one call, at most.
+const REQUESTS: usize = 64;
+/// Buckets of a call, at most, so that the server is held up for a fraction of a millisecond.
+const BUCKETS: usize = 128;
+
+/// What is on its way to a server. The first requests go alone; those that come while these are at the server wait,
+/// and the next call takes them all: under load, a round trip and a run of the script are shared by many.
+pub(super) struct Queue {
+    server: Server,
+    state: Mutex<State>,
+}
+
+/// Requests wait only while all calls are under way, and each call takes of them when it is back.
+#[derive(Default)]
+struct State {
+    calls: usize,
+    waiting: VecDeque<Job>,
+}
+
+struct Job {
+    request: Request,
+    reply: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+impl Queue {
+    pub(super) fn new(server: Server) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(super) const fn client(&self) -> &RedisClient {
+        &self.server.client
+    }
+
+    /// What the server says, within the time that the caller gives it.
+    pub(super) async fn ask(self: &Arc<Self>, request: Request) -> Result<Reply, Failure> {
+        let shared = self.server.client.shared();
+        let _permit = shared
+            .in_flight
+            .try_acquire()
+            .map_err(|_| Failure::TooMany)?;
+        match self.join(request) {
+            Place::First(request, _way) => {
+                let mut replies = self.server.call(core::iter::once(&request)).await?;
+                replies.pop().unwrap_or(Err(Failure::Garbled))
+            }
+            Place::Waiting(reply) => reply.await.unwrap_or(Err(Failure::Ended)),
+        }
+    }
+
+    /// Gives tokens back.
+    pub(super) async fn give_back(
+        self: &Arc<Self>,
+        buckets: Vec<Bucket>,
+    ) -> Result<(), LimitError> {
+        let shared = self.server.client.shared();
+        let request = Request {
+            charge: true,
+            buckets,
+        };
+        let answer = timeout(shared.timeout, self.ask(request)).await;
+        answer.map(|answer| answer.map(drop)).unwrap_or_else(|_| {
+            shared.doubt.notify_one();
+            Err(Failure::TooSlow)
+        })?;
+        Ok(())
+    }
+
+    fn join(self: &Arc<Self>, request: Request) -> Place {
+        let mut state = self.state();
+        if state.calls < CALLS {
+            state.calls = state.calls.saturating_add(1);
+            let queue = Arc::clone(self);
+            return Place::First(request, OnTheWay { queue });
+        }
+        let (reply, answer) = oneshot::channel();
+        state.waiting.push_back(Job { request, reply });
+        Place::Waiting(answer)
+    }
+
+    /// Sends what waits, call after call, until nothing does.
+    async fn send(self: Arc<Self>, ending: Ending) {
+        let shared = self.server.client.shared();
+        while let Some(jobs) = self.next() {
+            let call = self.server.call(jobs.iter().map(|job| &job.request));
+            let replies = timeout(shared.timeout, call).await.unwrap_or_else(|_| {
+                shared.doubt.notify_one();
+                Err(Failure::TooSlow)
+            });
+            match replies {
+                Ok(replies) => {
+                    for (job, reply) in jobs.into_iter().zip(replies) {
+                        // Whoever no longer waits was charged all the same.
+                        job.reply.send(reply).ok();
+                    }
+                }
+                Err(failure) => {
+                    for job in jobs {
+                        job.reply.send(Err(failure.clone())).ok();
+                    }
+                }
+            }
+        }
+        ending.in_order();
+    }
+
+    fn next(&self) -> Option<Vec<Job>> {
+        self.state().take()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Plain values: after a panic elsewhere they are still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a request stands.
+enum Place {
+    /// It goes at once.
+    First(Request, OnTheWay),
+    /// It goes with others.
+    Waiting(oneshot::Receiver<Result<Reply, Failure>>),
+}
+
+impl State {
+    /// What goes as the next call. Without any, the call's place is free again.
+    fn take(&mut self) -> Option<Vec<Job>> {
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut buckets = 0_usize;
+        while let Some(job) = self.waiting.front() {
+            let more = job.request.buckets.len();
+            let is_full = jobs.len() >= REQUESTS || buckets.saturating_add(more) > BUCKETS;
+            if is_full && !jobs.is_empty() {
+                break;
+            }
+            let job = self.waiting.pop_front();
+            // Nobody is charged who has given up.
+            if let Some(job) = job.filter(|job| !job.reply.is_closed()) {
+                buckets = buckets.saturating_add(more);
+                jobs.push(job);
+            }
+        }
+        if jobs.is_empty() {
+            self.calls = self.calls.saturating_sub(1);
+            return None;
+        }
+        Some(jobs)
+    }
+}
+
+/// A call under way. When it is back, or was given up, what waits goes in its place.
+struct OnTheWay {
+    queue: Arc<Queue>,
+}
+
+impl Drop for OnTheWay {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        if state.waiting.is_empty() {
+            state.calls = state.calls.saturating_sub(1);
+            return;
+        }
+        drop(state);
+        let ending = Ending {
+            queue: Arc::clone(&self.queue),
+            is_regular: false,
+        };
+        let shared = self.queue.server.client.shared();
+        shared.runtime.spawn(Arc::clone(&self.queue).send(ending));
+    }
+}
+
+/// A task that sends. One that ends before its time, with its runtime, leaves nobody waiting for it.
+struct Ending {
+    queue: Arc<Queue>,
+    is_regular: bool,
+}
+
+impl Ending {
+    fn in_order(mut self) {
+        self.is_regular = true;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.is_regular {
+            let mut state = self.queue.state();
+            state.calls = state.calls.saturating_sub(1);
+            let waiting = core::mem::take(&mut state.waiting);
+            drop(state);
+            // Each is told that the runtime is gone.
+            drop(waiting);
+        }
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
