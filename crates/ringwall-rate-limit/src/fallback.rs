@@ -10,8 +10,10 @@ use ringwall_core::step::Step;
 use crate::breaker::{Breaker, Change, Ticket};
 use crate::decision::{Decision, Origin};
 use crate::limiter::MemoryLimiter;
+use crate::on_failure::OnFailure;
 use crate::policies::{Dimension, Enforcement, Policies, PolicyError, PolicyId};
 use crate::quota::Quota;
+use crate::rules::LimitRules;
 use crate::store::{LimitError, LimitStore};
 
 /// Failures in a row after which a store is not asked for a while.
@@ -22,27 +24,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Buckets of this process for [`OnFailure::Local`], unless set.
 const KEYS: usize = 100_000;
-
-/// What a limit says while its store does not answer.
-///
-/// A request whose limits say different things is treated as the strictest of them says: if one is closed, it is
-/// denied; if one is local, that one counts it; it passes unchecked only if all are open. A limit that is
-/// tried out ([`Enforcement::Shadow`]) is never closed, for it denies nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum OnFailure {
-    /// Requests are denied as unavailable (503).
-    #[default]
-    Closed,
-    /// Requests pass unchecked. Never for what guards against guessing: whoever can disturb the store would
-    /// be free of the limit.
-    Open,
-    /// This process counts alone, against its share of the quota.
-    Local {
-        /// How many processes share the limit. Each allows that part of the rate and of the burst, and one token
-        /// at least: see [`Quota::divided`].
-        divisor: NonZeroU32,
-    },
-}
 
 /// What happened to a request or to the store, for events and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +92,11 @@ pub struct FallbackBuilder {
 #[error("the store of limits failed several times in a row, and is left alone for a while")]
 struct NotAsked;
 
+/// The store counts by other policies than those of the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store was not made with the policies of these rules")]
+pub struct OtherRules;
+
 /// Which question is answered.
 #[derive(Clone, Copy)]
 enum Question {
@@ -129,6 +115,24 @@ impl FallbackLimiter {
             pause: PAUSE,
             observer: None,
         }
+    }
+
+    /// Around a store of these rules, with what each limit says of failures
+    /// ([`LimitRule::on_failure`](crate::LimitRule::on_failure)).
+    ///
+    /// # Errors
+    ///
+    /// [`OtherRules`] for a store that was not made with their [`policies`](LimitRules::policies).
+    pub fn of_rules(
+        rules: &LimitRules,
+        store: Arc<dyn LimitStore>,
+    ) -> Result<FallbackBuilder, OtherRules> {
+        if !rules.policies().is_same(store.policies()) {
+            return Err(OtherRules);
+        }
+        let mut builder = Self::builder(store);
+        builder.rules = rules.failures().to_vec();
+        Ok(builder)
     }
 
     /// What a limit says while the store does not answer.
@@ -350,10 +354,14 @@ impl FallbackBuilder {
     /// # Errors
     ///
     /// [`PolicyError::Unknown`] for a name that no limit has: a slip of the pen must not leave one closed
-    /// that was meant to be open, or the other way round.
+    /// that was meant to be open, or the other way round. [`PolicyError::Guard`] for one that bounds guessing and
+    /// is to be open.
     pub fn on_failure(mut self, name: &str, rule: OnFailure) -> Result<Self, PolicyError> {
         let policy = self.store.policies().find(name);
         let policy = policy.ok_or(PolicyError::Unknown)?;
+        if rule == OnFailure::Open && self.store.policies().is_guard(policy) {
+            return Err(PolicyError::Guard);
+        }
         let place = self.rules.get_mut(policy.place());
         *place.ok_or(PolicyError::Unknown)? = rule;
         Ok(self)

@@ -78,6 +78,8 @@ pub struct Policies(Arc<Shared>);
 
 struct Shared {
     names: Box<[Box<str>]>,
+    /// Which of them bound guessing.
+    guards: Box<[bool]>,
     /// One for each limit, so that two limits never share a bucket.
     hashers: Box<[KeyHasher]>,
     live: ArcSwap<Live>,
@@ -120,6 +122,7 @@ impl Policies {
     pub fn builder() -> PoliciesBuilder {
         PoliciesBuilder {
             names: Vec::new(),
+            guards: Vec::new(),
             limits: Vec::new(),
             hasher: None,
         }
@@ -164,6 +167,13 @@ impl Policies {
         live.limits
             .get(policy.place())
             .map(|limit| limit.enforcement)
+    }
+
+    /// Whether the limit bounds guessing ([`PoliciesBuilder::guard`]).
+    #[must_use]
+    pub fn is_guard(&self, policy: PolicyId) -> bool {
+        let guards = &self.0.guards;
+        guards.get(policy.place()).copied().unwrap_or_default()
     }
 
     /// The quota that holds for a bucket: its own, or the limit's.
@@ -341,6 +351,7 @@ impl fmt::Debug for Policies {
 #[must_use]
 pub struct PoliciesBuilder {
     names: Vec<Box<str>>,
+    guards: Vec<bool>,
     limits: Vec<Limit>,
     hasher: Option<KeyHasher>,
 }
@@ -385,11 +396,25 @@ impl PoliciesBuilder {
             return Err(PolicyError::AboveCeiling);
         }
         self.names.push(name.into());
+        self.guards.push(false);
         self.limits.push(Limit {
             quota,
             ceiling,
             enforcement,
         });
+        Ok(self)
+    }
+
+    /// Says of a limit that it bounds guessing, such as one of logins: it is never open while its store does not
+    /// answer ([`OnFailure::Open`](crate::OnFailure::Open)), for whoever can disturb the store would be free of it.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Unknown`] for a name that was not added.
+    pub fn guard(mut self, name: &str) -> Result<Self, PolicyError> {
+        let place = self.names.iter().position(|known| **known == *name);
+        let guard = place.and_then(|place| self.guards.get_mut(place));
+        *guard.ok_or(PolicyError::Unknown)? = true;
         Ok(self)
     }
 
@@ -406,6 +431,7 @@ impl PoliciesBuilder {
         Policies(Arc::new(Shared {
             hashers: self.names.iter().map(|name| hasher.derive(name)).collect(),
             names: self.names.into(),
+            guards: self.guards.into(),
             mirrors: self
                 .limits
                 .iter()
@@ -453,6 +479,9 @@ pub enum PolicyError {
     /// The operator's own quota is above the ceiling that the operator says.
     #[error("the quota of the limit is above its ceiling")]
     AboveCeiling,
+    /// See [`PoliciesBuilder::guard`].
+    #[error("the limit bounds guessing, so it is never open while its store does not answer")]
+    Guard,
     /// Tenants set nothing of this limit.
     #[error("the limit has no ceiling, so nobody but the operator sets quotas of it")]
     NoCeiling,

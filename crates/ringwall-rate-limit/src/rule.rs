@@ -2,6 +2,7 @@
 
 use crate::caller::KeyPart;
 use crate::key::KeyHasher;
+use crate::on_failure::OnFailure;
 use crate::policies::{Enforcement, PolicyId};
 use crate::quota::Quota;
 use crate::rule_fault::RuleFault;
@@ -19,6 +20,8 @@ pub struct LimitRule {
     ipv6_prefix: u8,
     pub(crate) ceiling: Option<Quota>,
     pub(crate) enforcement: Enforcement,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) is_guard: bool,
 }
 
 impl LimitRule {
@@ -44,6 +47,8 @@ impl LimitRule {
             ipv6_prefix: Self::IPV6_PREFIX,
             ceiling: None,
             enforcement: Enforcement::Enforced,
+            on_failure: OnFailure::Closed,
+            is_guard: false,
         }
     }
 
@@ -79,6 +84,27 @@ impl LimitRule {
     pub const fn shadow(mut self) -> Self {
         self.enforcement = Enforcement::Shadow;
         self
+    }
+
+    /// What it says while its store does not answer: closed unless said. A request is treated as the strictest
+    /// of its limits says, so a tier is as open as the least open of its limits.
+    pub const fn on_failure(mut self, rule: OnFailure) -> Self {
+        self.on_failure = rule;
+        self
+    }
+
+    /// It bounds guessing, so it is never open while its store does not answer. What handlers give
+    /// ([`KeyPart::Given`]), the tier `auth` ([`AUTH_TIER`](crate::AUTH_TIER)) and failed credentials are counted by
+    /// such limits anyway.
+    pub const fn guard(mut self) -> Self {
+        self.is_guard = true;
+        self
+    }
+
+    /// What it says while its store does not answer.
+    #[must_use]
+    pub const fn failure_policy(&self) -> OnFailure {
+        self.on_failure
     }
 
     /// Its name.

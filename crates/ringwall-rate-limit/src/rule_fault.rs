@@ -89,6 +89,14 @@ pub enum RuleFault {
     /// Before a credential is verified nothing is known but the address.
     #[error("failed credentials are counted by address alone")]
     FailedCredentials,
+    /// Whoever can disturb the store would be free to guess. See [`LimitRule::guard`](crate::LimitRule::guard).
+    #[error(
+        "the limit {limit:?} bounds guessing, and is to be open while its store does not answer"
+    )]
+    OpenGuard {
+        /// The limit.
+        limit: Box<str>,
+    },
     /// A limit that no tier has and no handler checks limits nothing.
     #[error("the limit {limit:?} is in no tier")]
     Unused {

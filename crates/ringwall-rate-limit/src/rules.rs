@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::caller::{Caller, KeyPart, NoKey};
 use crate::decision::MAX_DIMENSIONS;
 use crate::key::KeyHasher;
+use crate::on_failure::OnFailure;
 use crate::policies::{Dimension, Policies, PolicyId};
 use crate::quota::{Quota, QuotaError};
 use crate::rule::LimitRule;
@@ -15,6 +16,10 @@ use crate::tiers::{Bound, Tier};
 
 /// The name of the tier of routes that name none.
 pub const DEFAULT_TIER: &str = "default";
+
+/// The name of the tier of routes at which credentials are tried: login, registration, a new password. Its limits
+/// bound guessing ([`LimitRule::guard`]).
+pub const AUTH_TIER: &str = "auth";
 
 /// The limits of a service and its tiers, ready to be checked. Cloning shares them.
 #[derive(Clone)]
@@ -25,6 +30,8 @@ struct Shared {
     /// Each limit's name, at its place among the policies.
     names: Vec<Arc<str>>,
     bounds: Vec<Bound>,
+    /// What each says while its store does not answer.
+    failures: Vec<OnFailure>,
     tiers: Vec<Tier>,
     failed_credentials: Option<Bound>,
     has_identities: bool,
@@ -87,7 +94,7 @@ impl LimitRules {
                 [KeyPart::Identity],
             ))
             .tier(DEFAULT_TIER, ["tenant", "user", "anonymous"])
-            .tier("auth", ["auth_address"])
+            .tier(AUTH_TIER, ["auth_address"])
             .tier("heavy", ["tenant", "user", "anonymous", "heavy"])
             .failed_credentials(LimitRule::new(
                 "failed_credentials",
@@ -149,6 +156,18 @@ impl LimitRules {
         let policy = self.policies().find(limit)?;
         let bound = self.0.bounds.get(policy.place())?;
         Some(bound.bucket(self.policies(), caller, given))
+    }
+
+    /// What a limit says while its store does not answer.
+    #[must_use]
+    pub fn on_failure(&self, policy: PolicyId) -> OnFailure {
+        let failures = &self.0.failures;
+        failures.get(policy.place()).copied().unwrap_or_default()
+    }
+
+    /// By the places of the limits.
+    pub(crate) fn failures(&self) -> &[OnFailure] {
+        &self.0.failures
     }
 
     pub(crate) fn failed_credentials_bound(&self) -> Option<&Bound> {
@@ -274,6 +293,20 @@ impl LimitRulesBuilder {
                 limit.enforcement,
             );
             match added {
+                Ok(more) if self.is_guard(limit) => {
+                    if limit.on_failure == OnFailure::Open {
+                        faults.push(RuleFault::OpenGuard {
+                            limit: limit.name.clone(),
+                        });
+                    }
+                    match more.guard(&limit.name) {
+                        Ok(more) => builder = more,
+                        Err(fault) => faults.push(RuleFault::Policy {
+                            limit: limit.name.clone(),
+                            fault,
+                        }),
+                    }
+                }
                 Ok(more) => builder = more,
                 Err(fault) => faults.push(RuleFault::Policy {
                     limit: limit.name.clone(),
@@ -299,6 +332,13 @@ impl LimitRulesBuilder {
             .filter_map(bind)
             .collect();
         let bound = |name: &str| bounds.get(policies.find(name)?.place()).cloned();
+        let failure = |limit: &LimitRule| limit.on_failure;
+        let failures = self
+            .limits
+            .iter()
+            .chain(&self.failed_credentials)
+            .map(failure)
+            .collect();
         let tiers = self.tiers.iter().map(|(name, limits)| {
             let bounds = limits.iter().filter_map(|limit| bound(limit));
             Tier::new(name, bounds)
@@ -315,9 +355,22 @@ impl LimitRulesBuilder {
                 .any(|bound| bound.parts.contains(&KeyPart::Identity)),
             failed_credentials: self.failed_credentials.as_ref().and_then(bind),
             bounds,
+            failures,
             tiers,
             policies,
         })))
+    }
+
+    /// Whether it bounds guessing.
+    fn is_guard(&self, limit: &LimitRule) -> bool {
+        let is_in_auth = |(tier, limits): &(Box<str>, Vec<Box<str>>)| {
+            **tier == *AUTH_TIER && limits.contains(&limit.name)
+        };
+        let failed = self.failed_credentials.as_ref();
+        limit.is_guard
+            || limit.is_given()
+            || failed.is_some_and(|failed| failed.name == limit.name)
+            || self.tiers.iter().any(is_in_auth)
     }
 
     fn tier_faults(&self, faults: &mut Vec<RuleFault>) {

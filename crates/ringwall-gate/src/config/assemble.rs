@@ -76,7 +76,17 @@ pub(super) fn assemble(
     }
     if let Some(limits) = &config.rate_limits {
         let (store, clock) = (services.limit_store.as_ref(), services.limit_clock.as_ref());
-        builder = builder.rate_limits(limits.limits(store, clock));
+        match limits.limits(store, clock, &events) {
+            Ok(limits) => builder = builder.rate_limits(limits),
+            Err((problem, remedy)) => {
+                faults.add(
+                    "rate_limits.store",
+                    SettingSource::Services,
+                    problem,
+                    remedy,
+                );
+            }
+        }
     }
     let dpop = dpop(&config, &services, &mut faults);
     for (place, verifier) in &verifiers {

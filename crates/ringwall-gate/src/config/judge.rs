@@ -416,5 +416,8 @@ fn notices(config: &GateConfig) -> Vec<String> {
         let notice = "a proof is good once in each process of the service (dpop.replay)";
         notices.push(notice.to_owned());
     }
+    if let Some(limits) = &config.rate_limits {
+        notices.extend(limits.notices());
+    }
     notices
 }

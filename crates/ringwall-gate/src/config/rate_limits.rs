@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use ringwall_core::clock::MonotonicClock;
+use ringwall_core::event::EventSink;
 use ringwall_rate_limit::{
-    Enforcement, Jitter, KeyPart, LimitRule, LimitRules, LimitRulesBuilder, LimitStore, Quota,
-    RuleFault,
+    Enforcement, FallbackLimiter, Jitter, KeyPart, LimitRule, LimitRules, LimitRulesBuilder,
+    LimitStore, OnFailure, Quota, RuleFault,
 };
 
 use super::front::Front;
+use super::limit_place::{LimitPlace, StoreWatch};
 use super::section::Section;
 use super::token_place::is_header_name;
 use crate::limits::RateLimits;
@@ -26,6 +28,7 @@ const LONGEST_PERIOD: u32 = 366 * 86_400;
 #[derive(Clone, Debug)]
 pub(super) struct RateLimitsConfig {
     pub(super) rules: LimitRules,
+    place: LimitPlace,
     keys: u32,
     identity_header: Option<String>,
     tells_everybody: bool,
@@ -35,15 +38,17 @@ pub(super) struct RateLimitsConfig {
 impl RateLimitsConfig {
     /// `None` when there is a fault.
     pub(super) fn read(mut section: Section<'_>, front: &Front) -> Option<Self> {
+        let place = LimitPlace::read(&mut section);
         let keys = section.number("keys", 1..=MOST_KEYS, KEYS);
         let tells_everybody = section.flag("tell_everybody", true);
         let percent = section.number("jitter_percent", 0..=100, 10);
         let jitter = u8::try_from(percent).ok().and_then(Jitter::percent);
         let identity_header = identity_header(&mut section, front);
-        let rules = rules(&mut section);
+        let rules = rules(&mut section, &place);
         section.finish();
         Some(Self {
             rules: rules?,
+            place,
             keys,
             identity_header,
             tells_everybody,
@@ -51,16 +56,41 @@ impl RateLimitsConfig {
         })
     }
 
-    /// In `store`, or in this process.
+    /// In the service's store, or in this process. In the store, its failures are what each limit says of them.
     pub(super) fn limits(
         &self,
         store: Option<&Arc<dyn LimitStore>>,
         clock: Option<&Arc<dyn MonotonicClock>>,
-    ) -> RateLimits {
+        events: &Arc<dyn EventSink>,
+    ) -> Result<RateLimits, (&'static str, &'static str)> {
         let rules = self.rules.clone();
-        let mut limits = match store {
-            Some(store) => RateLimits::new(rules, Arc::clone(store)),
-            None => RateLimits::in_memory(rules, usize::try_from(self.keys).unwrap_or(usize::MAX)),
+        let keys = usize::try_from(self.keys).unwrap_or(usize::MAX);
+        let mut limits = match (&self.place, store) {
+            (LimitPlace::Memory, None) => RateLimits::in_memory(rules, keys),
+            (LimitPlace::Service { .. }, Some(store)) => {
+                let builder = FallbackLimiter::of_rules(&rules, Arc::clone(store));
+                let builder = builder.map_err(|_| {
+                    (
+                        "is the service's, which was made with other limits",
+                        "make it with the policies of GateConfig::limit_rules",
+                    )
+                })?;
+                let events = Arc::clone(events);
+                let limiter = builder.keys(keys).observer(Arc::new(StoreWatch { events }));
+                RateLimits::new(rules, Arc::new(limiter.build()))
+            }
+            (LimitPlace::Service { .. }, None) => {
+                return Err((
+                    "is the service's, and it has no store of limits",
+                    "give Services::limit_store, or write memory for a service of one process",
+                ));
+            }
+            (LimitPlace::Memory, Some(_)) => {
+                return Err((
+                    "is memory, and the service has a store too",
+                    "leave one of the two out",
+                ));
+            }
         }
         .jitter(self.jitter);
         if let Some(clock) = clock {
@@ -69,11 +99,22 @@ impl RateLimitsConfig {
         if let Some(name) = &self.identity_header {
             limits = limits.identity_header(name);
         }
-        if self.tells_everybody {
-            limits
-        } else {
-            limits.tell_refused_alone()
+        if !self.tells_everybody {
+            limits = limits.tell_refused_alone();
         }
+        Ok(limits)
+    }
+
+    /// What was loosened for the time in which the store does not answer.
+    pub(super) fn notices(&self) -> impl Iterator<Item = String> {
+        let policies = self.rules.policies();
+        let open = policies
+            .ids()
+            .filter(|policy| self.rules.on_failure(*policy) == OnFailure::Open);
+        open.map(|policy| {
+            let name = policies.name(policy);
+            format!("nothing is limited by {name} while the store does not answer (rate_limits.limits.{name}.on_failure)")
+        })
     }
 }
 
@@ -97,9 +138,12 @@ fn identity_header(section: &mut Section<'_>, front: &Front) -> Option<String> {
 }
 
 /// The defaults, with what is written in their place.
-fn rules(section: &mut Section<'_>) -> Option<LimitRules> {
+fn rules(section: &mut Section<'_>, place: &LimitPlace) -> Option<LimitRules> {
     let before = section.faults();
     let mut builder = LimitRules::standard().ok()?;
+    if let Some(hasher) = place.hasher() {
+        builder = builder.hasher(hasher.clone());
+    }
     let standard: Vec<String> = builder
         .limits()
         .map(|limit| limit.name().to_owned())
@@ -115,7 +159,7 @@ fn rules(section: &mut Section<'_>) -> Option<LimitRules> {
         );
         let read = |name: &String| {
             let base = builder.find(name);
-            limits.within(name, |limit| one(limit, name, base))
+            limits.within(name, |limit| one(limit, name, base, place))
         };
         let all: Vec<Option<LimitRule>> = names.iter().map(read).collect();
         (written, all)
@@ -127,7 +171,7 @@ fn rules(section: &mut Section<'_>) -> Option<LimitRules> {
     let failed = builder.failed().cloned();
     let failed = section.within("failed_credentials", |limit| {
         let name = failed.as_ref().map(|failed| failed.name().to_owned())?;
-        one_by_address(limit, &name, failed.as_ref())
+        one_by_address(limit, &name, failed.as_ref(), place)
     });
     if let Some(failed) = failed {
         builder = builder.failed_credentials(failed);
@@ -156,7 +200,12 @@ fn rules(section: &mut Section<'_>) -> Option<LimitRules> {
 }
 
 /// One limit: what is written of it, and else what holds by default.
-fn one(section: &mut Section<'_>, name: &str, base: Option<&LimitRule>) -> Option<LimitRule> {
+fn one(
+    section: &mut Section<'_>,
+    name: &str,
+    base: Option<&LimitRule>,
+    place: &LimitPlace,
+) -> Option<LimitRule> {
     let quota = quota(section, base);
     let parts = parts(section, base);
     let is_anonymous = base.is_some_and(LimitRule::counts_strangers_alone);
@@ -165,7 +214,10 @@ fn one(section: &mut Section<'_>, name: &str, base: Option<&LimitRule>) -> Optio
     let prefix = prefix(section, base);
     let ceiling = ceiling(section, quota);
     let is_shadow = is_shadow(section, base);
-    let mut rule = LimitRule::new(name, quota?, parts?).ipv6_prefix(prefix);
+    let on_failure = place.on_failure(section);
+    let mut rule = LimitRule::new(name, quota?, parts?)
+        .ipv6_prefix(prefix)
+        .on_failure(on_failure);
     if is_anonymous {
         rule = rule.without_credential();
     }
@@ -182,11 +234,24 @@ fn one_by_address(
     section: &mut Section<'_>,
     name: &str,
     base: Option<&LimitRule>,
+    place: &LimitPlace,
 ) -> Option<LimitRule> {
     let quota = quota(section, base);
     let prefix = prefix(section, base);
     let is_shadow = is_shadow(section, base);
-    let rule = LimitRule::new(name, quota?, [KeyPart::Address]).ipv6_prefix(prefix);
+    let on_failure = place.on_failure(section);
+    let is_open = on_failure == OnFailure::Open;
+    if is_open {
+        let problem = "is open, and whoever disturbs the store would be free to guess";
+        section.fault("on_failure", problem, "write closed or local");
+    }
+    let rule = LimitRule::new(name, quota?, [KeyPart::Address])
+        .ipv6_prefix(prefix)
+        .on_failure(if is_open {
+            OnFailure::Closed
+        } else {
+            on_failure
+        });
     Some(if is_shadow { rule.shadow() } else { rule })
 }
 
@@ -323,6 +388,11 @@ fn told(fault: &RuleFault) -> (String, &'static str, &'static str) {
             limit(name),
             "counts requests without a credential, and not by address alone",
             "write by = [\"address\"]",
+        ),
+        RuleFault::OpenGuard { limit: name } => (
+            format!("{}.on_failure", limit(name)),
+            "is open, and whoever disturbs the store would be free to guess",
+            "write closed or local",
         ),
         RuleFault::Unused { limit: name } => (
             limit(name),

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use ringwall_core::step::Step;
 use ringwall_rate_limit::{
     Decision, Dimension, Enforcement, FallbackBuilder, FallbackEvent, FallbackLimiter,
-    FallbackObserver, LimitError, LimitStore, MemoryLimiter, OnFailure, Origin, Policies,
-    PolicyError, Quota, Verdict,
+    FallbackObserver, LimitError, LimitRules, LimitStore, MemoryLimiter, OnFailure, Origin,
+    Policies, PolicyError, Quota, RuleFault, Verdict,
 };
 
 use crate::at_once::at_once;
@@ -398,4 +398,62 @@ fn what_was_loosened_is_listed_and_unknown_names_are_refused() {
     let builder = FallbackLimiter::builder(Arc::clone(&world.store) as Arc<dyn LimitStore>);
     let refused = builder.on_failure("opne", OnFailure::Open);
     assert!(matches!(refused, Err(PolicyError::Unknown)));
+}
+
+#[test]
+fn a_limit_that_bounds_guessing_is_never_open() {
+    let quota = Quota::per_minute(5).unwrap();
+    let policies = Policies::builder().add("login", quota).unwrap();
+    let refused = policies.clone().guard("logni");
+    assert!(matches!(refused, Err(PolicyError::Unknown)));
+    let policies = policies.guard("login").unwrap().build();
+    let store = || Arc::new(MemoryLimiter::new(policies.clone(), 10));
+    let refused = FallbackLimiter::builder(store()).on_failure("login", OnFailure::Open);
+    assert!(matches!(refused, Err(PolicyError::Guard)));
+    for rule in [OnFailure::Closed, NODES] {
+        let builder = FallbackLimiter::builder(store()).on_failure("login", rule);
+        assert!(builder.is_ok());
+    }
+    // And so it is with the rules of a service: by its tier, by its kind, and by its own word.
+    let standard = || LimitRules::standard().unwrap();
+    let changed = |name: &str, rule| standard().find(name).cloned().unwrap().on_failure(rule);
+    for name in ["auth_address", "auth_account"] {
+        let faults = standard().limit(changed(name, OnFailure::Open)).build();
+        let expected = RuleFault::OpenGuard { limit: name.into() };
+        assert!(faults.unwrap_err().iter().eq([&expected]));
+        assert!(standard().limit(changed(name, NODES)).build().is_ok());
+    }
+    let failed = standard().failed().cloned().unwrap();
+    let faults = standard().failed_credentials(failed.on_failure(OnFailure::Open));
+    assert!(faults.build().is_err());
+    let user = changed("user", OnFailure::Open);
+    assert!(standard().limit(user.clone()).build().is_ok());
+    assert!(standard().limit(user.guard()).build().is_err());
+    let rules = standard().build().unwrap();
+    let policies = rules.policies();
+    let guards = policies.ids().filter(|policy| policies.is_guard(*policy));
+    let guards: Vec<&str> = guards.map(|policy| policies.name(policy)).collect();
+    assert_eq!(
+        guards,
+        ["auth_address", "auth_account", "failed_credentials"]
+    );
+}
+
+#[test]
+fn the_rules_of_a_service_say_what_holds_without_the_store() {
+    let standard = LimitRules::standard().unwrap();
+    let user = standard.find("user").cloned().unwrap().on_failure(NODES);
+    let tenant = standard.find("tenant").cloned().unwrap();
+    let rules = standard
+        .limit(user)
+        .limit(tenant.on_failure(OnFailure::Open))
+        .build()
+        .unwrap();
+    let store = Arc::new(MemoryLimiter::new(rules.policies().clone(), 10));
+    let limiter = FallbackLimiter::of_rules(&rules, store).unwrap().build();
+    let loosened: Vec<_> = limiter.loosened().collect();
+    assert_eq!(loosened, [("tenant", OnFailure::Open), ("user", NODES)]);
+    let other = LimitRules::standard().unwrap().build().unwrap();
+    let other = Arc::new(MemoryLimiter::new(other.policies().clone(), 10));
+    assert!(FallbackLimiter::of_rules(&rules, other).is_err());
 }

@@ -1,10 +1,28 @@
 //! How many requests are served.
 
-use super::{FLAG, Setting, TEXT, TEXTS, setting};
+use super::{FLAG, SECRET, Setting, TEXT, TEXTS, setting};
 
 const NUMBER: &str = "number";
 
 pub(super) const SETTINGS: &[Setting] = &[
+    setting(
+        "rate_limits.store",
+        TEXT,
+        "memory",
+        "`memory`: limits are counted in this process; `service`: in a store of the service, by all of its processes",
+    ),
+    setting(
+        "rate_limits.secret",
+        SECRET,
+        "must be set for service",
+        "32 random bytes that all processes share, so that their keys meet in the store and tell nothing there",
+    ),
+    setting(
+        "rate_limits.processes",
+        NUMBER,
+        "must be set for local",
+        "how many processes share the limits",
+    ),
     setting(
         "rate_limits.keys",
         NUMBER,
@@ -90,6 +108,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "the limit is tried out: it is counted and told to the operator, and refuses nobody",
     ),
     setting(
+        "rate_limits.limits.LIMIT.on_failure",
+        TEXT,
+        "closed",
+        "while the store does not answer: `closed` refuses (503), `local` lets each process count its share, `open` lets everything pass",
+    ),
+    setting(
         "rate_limits.failed_credentials.count",
         NUMBER,
         "20",
@@ -118,6 +142,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         FLAG,
         "false",
         "it is tried out",
+    ),
+    setting(
+        "rate_limits.failed_credentials.on_failure",
+        TEXT,
+        "closed",
+        "while the store does not answer: `closed` or `local`",
     ),
     setting(
         "rate_limits.tiers.TIER",

@@ -1,12 +1,21 @@
 //! Limits of a configuration, at the gate that comes of it.
 
+use core::num::NonZeroU32;
+use core::time::Duration;
+
 use ringwall_core::clock::{ManualClock, Timestamp};
+use ringwall_core::event::{EventKind, MemoryEvents, SecurityEvent};
 use ringwall_core::request::RequestView;
 use ringwall_core::step::Step;
-use ringwall_rate_limit::{Enforcement, MemoryLimiter, Policies, Quota};
+use ringwall_rate_limit::{
+    Decision, Dimension, Enforcement, LimitError, LimitStore, MemoryLimiter, Policies, Quota,
+};
 
 use super::*;
 use crate::{Access, Gate, RoutePolicy};
+
+/// Limits that processes share.
+const SHARED: &str = "[rate_limits]\nstore = \"service\"\nsecret = { file = \"{}/pepper\" }\n";
 
 fn quota(policies: &Policies, name: &str) -> (u32, u64, u32) {
     let policy = policies.find(name).unwrap_or_else(|| panic!("{name}"));
@@ -211,23 +220,138 @@ fn variables_say_limits_too() {
 #[test]
 fn a_store_of_the_service_counts_in_the_place_of_the_process() {
     let folder = Folder::new();
-    let config = folder.good(&format!("{JWT}[rate_limits]\n"));
+    let shared = format!("{JWT}{SHARED}");
+    let config = folder.good(&shared);
     let policies = config.limit_rules().expect("rules").policies().clone();
+    assert!(policies.has_shared_keys());
     let store = Arc::new(MemoryLimiter::new(policies, 10));
+    let services = |store: Option<Arc<dyn LimitStore>>| {
+        let services =
+            Services::new().revocations(Arc::new(ringwall_authn::MemoryRevocations::new(1)));
+        match store {
+            Some(store) => services.limit_store(store),
+            None => services,
+        }
+    };
+    let assembled = config.into_builder(services(Some(store.clone())));
+    let built = assembled.expect("services").builder.without_audit().build();
+    assert!(built.is_ok());
+    // One that was made with other policies, none at all, and one beside the process's own.
+    let other = Arc::new(MemoryLimiter::new(Policies::builder().build(), 10));
+    let own = format!("{JWT}[rate_limits]\n");
+    for (text, store) in [
+        (&shared, Some(other.clone() as Arc<dyn LimitStore>)),
+        (&shared, Some(store as Arc<dyn LimitStore>)),
+        (&shared, None),
+        (&own, Some(other)),
+    ] {
+        let refused = folder.good(text).into_builder(services(store));
+        let faults = refused.expect_err("no such store");
+        assert_eq!(fields_of(&faults), ["rate_limits.store"], "{faults}");
+    }
+}
+
+#[test]
+fn processes_share_keys_by_their_secret_alone() {
+    let folder = Folder::new();
+    folder.write("other", &"a secret of 32 bytes for the keys".repeat(2));
+    folder.write("short", &"x".repeat(31));
+    let text = |file: &str| format!("{JWT}{SHARED}").replace("pepper", file);
+    let bucket = |file: &str| {
+        let config = folder.good(&text(file));
+        let rules = config.limit_rules().expect("rules");
+        let caller = ringwall_rate_limit::Caller {
+            address: Some([192, 0, 2, 1].into()),
+            ..Default::default()
+        };
+        let bucket = rules.bucket("auth_address", &caller, None);
+        bucket.expect("a limit").expect("a bucket").key()
+    };
+    assert_eq!(bucket("pepper"), bucket("pepper"));
+    assert_ne!(bucket("pepper"), bucket("other"));
+    folder.refuses(&text("short"), &["rate_limits.secret"]);
+}
+
+/// A store that answers nothing.
+#[derive(Debug)]
+struct Lost(Policies);
+
+impl LimitStore for Lost {
+    fn policies(&self) -> &Policies {
+        &self.0
+    }
+
+    fn check(
+        &self,
+        _now: Duration,
+        _dimensions: &[Dimension],
+        _cost: NonZeroU32,
+    ) -> Step<Result<Decision, LimitError>> {
+        Step::Done(Err(LimitError::Unavailable {
+            source: "no answer".into(),
+        }))
+    }
+
+    fn peek(
+        &self,
+        now: Duration,
+        dimensions: &[Dimension],
+        cost: NonZeroU32,
+    ) -> Step<Result<Decision, LimitError>> {
+        self.check(now, dimensions, cost)
+    }
+
+    fn refund(&self, _now: Duration, _decision: Decision) -> Step<Result<(), LimitError>> {
+        Step::Done(Ok(()))
+    }
+}
+
+#[test]
+fn without_its_store_a_gate_does_what_each_limit_says_and_tells_it_once() {
+    let folder = Folder::new();
+    let text = format!(
+        r#"{JWT}{SHARED}
+processes = 4
+[rate_limits.limits.anonymous]
+on_failure = "local"
+[rate_limits.limits.pages]
+count = 1
+by = ["address"]
+on_failure = "open"
+[rate_limits.tiers]
+pages = ["pages"]
+"#
+    );
+    let config = folder.good(&text);
+    let notices: Vec<&String> = config.notices().iter().collect();
+    assert!(
+        notices
+            .iter()
+            .any(|notice| notice.contains("rate_limits.limits.pages.on_failure")),
+        "{notices:?}"
+    );
+    let policies = config.limit_rules().expect("rules").policies().clone();
+    let events = Arc::new(MemoryEvents::new(100));
+    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
     let services = Services::new()
-        .limit_store(store)
+        .clock(clock.clone())
+        .limit_clock(clock)
+        .events(events.clone())
+        .limit_store(Arc::new(Lost(policies)))
         .revocations(Arc::new(ringwall_authn::MemoryRevocations::new(1)));
     let assembled = config.into_builder(services).expect("services");
-    assert!(assembled.builder.without_audit().build().is_ok());
-    // One that was made with the policies of something else.
-    let config = folder.good(&format!("{JWT}[rate_limits]\n"));
-    let others = Policies::builder().build();
-    let services = Services::new()
-        .limit_store(Arc::new(MemoryLimiter::new(others, 10)))
-        .revocations(Arc::new(ringwall_authn::MemoryRevocations::new(1)));
-    let assembled = config.into_builder(services).expect("services");
-    let built = assembled.builder.without_audit().build();
-    assert_eq!(built.map(drop), Err(crate::Error::OtherLimits));
+    let gate = assembled.builder.without_audit().build().expect("a gate");
+    let route = |name: &'static str, tier| RoutePolicy::new(name, Access::Public).with_tier(tier);
+    // A quarter of 60.
+    let local = statuses(&gate, &route("page", "default"), 20);
+    assert_eq!(local, [[200; 15].as_slice(), &[429; 5]].concat());
+    assert_eq!(statuses(&gate, &route("pages", "pages"), 20), [200; 20]);
+    assert_eq!(statuses(&gate, &route("login", "auth"), 3), [503; 3]);
+    let lost = |event: &&SecurityEvent| {
+        event.kind == EventKind::RateLimitsUnavailable
+            && event.cause.ends_with("says of that holds")
+    };
+    assert_eq!(events.snapshot().iter().filter(lost).count(), 1);
 }
 
 #[test]

@@ -3,6 +3,18 @@
 use super::super::{JWT, MTLS};
 use super::{Case, case};
 
+/// Limits that processes share.
+const SHARED: &str = r#"
+modes = ["jwt"]
+[tokens]
+issuer = "https://login.example.com"
+audience = "https://api.example.com"
+jwks_file = "{}/jwks.json"
+[rate_limits]
+store = "service"
+secret = { file = "{}/pepper" }
+"#;
+
 const LIMIT: &str = "rate_limits.limits.heavy";
 const FAILED: &str = "rate_limits.failed_credentials";
 const NUMBERS: &[&str] = &["0", "-1", "1.5", "\"5\"", "4294967296"];
@@ -15,6 +27,46 @@ pub(super) const CASES: &[Case] = &[
         &["1", "50000000"],
         &["0", "50000001", "\"1\""],
     ),
+    // In the process nothing is shared, and nothing can fail to answer.
+    case(
+        JWT,
+        "rate_limits",
+        "store",
+        &["\"memory\""],
+        &["\"redis\"", "\"service\"", "1"],
+    ),
+    case(JWT, "rate_limits", "processes", &[], &["4"]),
+    case(
+        JWT,
+        "rate_limits",
+        "secret",
+        &[],
+        &["{ file = \"{}/pepper\" }"],
+    ),
+    case(JWT, LIMIT, "on_failure", &[], &["\"closed\"", "\"local\""]),
+    case(JWT, FAILED, "on_failure", &[], &["\"closed\""]),
+    case(
+        SHARED,
+        "rate_limits",
+        "processes",
+        &["1", "10000"],
+        &["0", "10001", "\"4\""],
+    ),
+    case(
+        SHARED,
+        LIMIT,
+        "on_failure",
+        &["\"closed\"", "\"open\""],
+        &["\"local\"", "\"fail\"", "true"],
+    ),
+    case(
+        SHARED,
+        "rate_limits.limits.auth_address",
+        "on_failure",
+        &["\"closed\""],
+        &["\"open\""],
+    ),
+    case(SHARED, FAILED, "on_failure", &["\"closed\""], &["\"open\""]),
     case(
         MTLS,
         "rate_limits",
