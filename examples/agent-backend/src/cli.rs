@@ -48,6 +48,9 @@ pub(crate) struct ServeArgs {
     /// The URL by which clients use the service; the audience unless set, when that is a URL
     #[arg(long, value_name = "URL")]
     pub(crate) resource: Option<String>,
+    /// The Redis in which all processes count their limits together, such as `redis://127.0.0.1:6379`
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<String>,
     #[command(flatten)]
     pub(crate) tokens: TokensArgs,
 }
@@ -90,6 +93,7 @@ impl ServeArgs {
         let texts = [
             ("--listen", "listen", listen),
             ("--resource", "resource.url", self.resource.clone()),
+            ("--redis", "redis.url", self.redis.clone()),
             ("--issuer", "tokens.issuer", tokens.issuer.clone()),
             ("--audience", "tokens.audience", tokens.audience.clone()),
             ("--jwks-url", "tokens.jwks_url", tokens.jwks_url.clone()),

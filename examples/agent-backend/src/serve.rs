@@ -9,7 +9,9 @@ use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::{MonotonicClock, SystemClock};
 use ringwall_core::profile::Profile;
 use ringwall_gate::config::{AssembledGate, AuthenticationMode, GateConfig};
+use ringwall_gate::rate_limit::{LimitStore, Policies};
 use ringwall_metrics::MetricsLayer;
+use ringwall_redis::{RedisClient, RedisConfig, RedisLimiter};
 use ringwall_tower::{CorsPolicyLayer, SecurityHeadersLayer};
 use ringwall_transport::HandshakeAcceptor;
 use tokio::net::TcpListener;
@@ -58,8 +60,22 @@ fn start_log() {
         .init();
 }
 
+/// Where all processes of the service count their limits. It has to be there at the start; when it goes later, each
+/// limit does what `on_failure` says.
+async fn limit_store(
+    config: RedisConfig,
+    policies: Policies,
+) -> Result<Arc<dyn LimitStore>, ringwall_redis::Error> {
+    let client = RedisClient::connect(config).await?;
+    let limiter = RedisLimiter::builder(&client, policies).prefix("agent-backend:limits:");
+    Ok(Arc::new(limiter.build()?))
+}
+
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
-    let Config { gate: config, own } = config;
+    let Config {
+        gate: config,
+        mut own,
+    } = config;
     dev_issuer::private_folder(&own.data_dir)?;
     let stores = Stores::open(&own.data_dir, own.events.clone()).await?;
     // Whoever shows what is left has to read the clock that the limits count by.
@@ -74,6 +90,9 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let about = About::of(&config);
     let rules = config.limit_rules().cloned();
     let rules = rules.ok_or("the configuration has no rate limits")?;
+    if let Some(redis) = own.redis.take() {
+        services = services.limit_store(limit_store(redis, rules.policies().clone()).await?);
+    }
     let AssembledGate {
         builder,
         api_keys,

@@ -9,6 +9,7 @@ mod development;
 mod limits;
 mod metrics;
 mod rate_limits;
+mod redis;
 mod resource;
 mod step_up;
 mod tls;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use ringwall_authn::TokenIssuer;
 use ringwall_gate::AuthenticationRequirement;
 use ringwall_gate::config::{ConfigFaults, ConfigSources, GateConfig, SettingsSection};
+use ringwall_redis::RedisConfig;
 
 pub(crate) use browser::Browser;
 pub(crate) use limits::Limits;
@@ -59,6 +61,8 @@ pub(crate) struct Own {
     pub(crate) issuer: Option<Arc<TokenIssuer>>,
     /// Where metrics are served. `None` serves them nowhere.
     pub(crate) metrics: Option<SocketAddr>,
+    /// Where limits are counted by all processes together. `None` counts them in this one.
+    pub(crate) redis: Option<RedisConfig>,
     /// Where everything reports to.
     pub(crate) events: Arc<Events>,
 }
@@ -94,6 +98,7 @@ impl Own {
         }
         let limits = top.within("limits", Limits::read);
         let metrics = top.within("metrics", metrics::read);
+        let redis = top.within("redis", redis::read);
         let events = Arc::new(Events::default());
         let step_up = top.within("step_up", step_up::read);
         let tls = if top.has("tls") {
@@ -112,6 +117,9 @@ impl Own {
 
         top.default_to("realm", DEFAULT_REALM);
         rate_limits::default_to(top);
+        if redis.is_some() {
+            redis::default_to(args.dev, top);
+        }
         let issuer = if args.dev {
             let data_dir = args.dev_data_dir(data_dir.as_deref());
             development::read(args, listen, &data_dir, top)
@@ -149,6 +157,7 @@ impl Own {
             step_up: step_up?,
             issuer: issuer.ok()?,
             metrics,
+            redis,
             events,
         })
     }

@@ -144,7 +144,7 @@ impl Section<'_> {
     }
 
     /// A secret, or where one is; `None` when it is absent or, with a fault, cannot be had.
-    pub(in crate::config) fn secret(&mut self, key: &str) -> Option<SecretString> {
+    pub fn secret(&mut self, key: &str) -> Option<SecretString> {
         let node = self.take(key)?;
         self.record(key, quoted("[redacted]"));
         match secret::read(node, self.reader.profile, &self.reader.variables) {

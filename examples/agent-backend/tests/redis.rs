@@ -1,0 +1,181 @@
+//! Two processes of the service count their limits in one Redis, and do what was said when it is gone.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[expect(dead_code, reason = "the chores use more of it")]
+#[path = "../../../xtask/src/servers/mod.rs"]
+mod servers;
+
+/// How long a process may take to start.
+const TIME: Duration = Duration::from_secs(30);
+
+/// A process of the service. It is killed when it is dropped.
+struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn command(folder: &Path, name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agent-backend"));
+    command
+        .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.join("data"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(File::create(folder.join(name)).expect("a file"))
+        .stderr(File::create(folder.join(format!("{name}.log"))).expect("a file"));
+    command
+}
+
+impl Service {
+    fn start(folder: &Path, name: &str, redis: &str, password: &Path) -> Self {
+        let mut child = command(folder, name, &["--redis", redis])
+            .env("AGENT_BACKEND__REDIS__PASSWORD__FILE", password)
+            .env("AGENT_BACKEND__RATE_LIMITS__PROCESSES", "2")
+            .env(
+                "AGENT_BACKEND__RATE_LIMITS__LIMITS__ANONYMOUS__ON_FAILURE",
+                "local",
+            )
+            .spawn()
+            .expect("it starts");
+        let start = Instant::now();
+        let address = loop {
+            let said = std::fs::read_to_string(folder.join(name)).expect("readable");
+            let line = said
+                .lines()
+                .find_map(|line| line.strip_prefix("listening on http://"));
+            if let Some(address) = line.filter(|_| said.contains('\n')) {
+                break address.to_owned();
+            }
+            let ended = child.try_wait().expect("its state");
+            let log = std::fs::read_to_string(folder.join(format!("{name}.log")));
+            assert!(
+                ended.is_none() && start.elapsed() < TIME,
+                "{ended:?} {log:?}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        Self { child, address }
+    }
+
+    /// The status of an answer, and the answer.
+    fn ask(&self, request: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(TIME)).expect("a time-out");
+        let (head, body) = request.split_once('\n').unwrap_or((request, ""));
+        let length = body.len();
+        write!(
+            stream,
+            "{head} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}",
+            self.address
+        )
+        .expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let status = answer.get(9..12).and_then(|status| status.parse().ok());
+        (status.expect("a status"), answer)
+    }
+
+    fn login(&self) -> u16 {
+        self.ask("POST /auth/login\n{\"account\":\"ada@example.com\"}")
+            .0
+    }
+}
+
+#[test]
+fn processes_count_together_and_each_limit_does_what_was_said_when_redis_is_gone() {
+    let mut redis = servers::redis::start(&[]).expect("a Redis");
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = redis
+        .url()
+        .split([':', '@'])
+        .nth(2)
+        .expect("a password")
+        .to_owned();
+    let password = folder.path().join("password");
+    std::fs::write(&password, &secret).expect("written");
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let start = |name| Service::start(folder.path(), name, &url, &password);
+    let (one, other) = (start("one"), start("other"));
+    // Five attempts a minute at both together. There are no accounts here, so each is refused (501).
+    let attempts: Vec<u16> = (0..8)
+        .map(|n| {
+            if n % 2 == 0 {
+                one.login()
+            } else {
+                other.login()
+            }
+        })
+        .collect();
+    assert_eq!(attempts, [501, 501, 501, 501, 501, 429, 429, 429]);
+    redis.kill();
+    // What bounds guessing is closed. The page for everybody is counted by each process, half of 60.
+    let start = Instant::now();
+    while one.login() != 503 {
+        // A denial of a moment ago may be remembered.
+        assert!(start.elapsed() < TIME, "{}", one.login());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let pages = (0..40).filter(|_| one.ask("GET /").0 == 200).count();
+    assert!((30..=32).contains(&pages), "{pages}");
+    assert_eq!(other.ask("GET /").0, 200);
+    assert_eq!(one.ask("GET /healthz").0, 200);
+    redis.start_again().expect("it starts");
+    let start = Instant::now();
+    while one.login() == 503 {
+        assert!(start.elapsed() < TIME, "it is back");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for (log, service) in [("one.log", one), ("other.log", other)] {
+        drop(service);
+        let log = std::fs::read_to_string(folder.path().join(log)).expect("readable");
+        assert!(!log.contains(&secret), "the password is in a log");
+    }
+}
+
+#[test]
+fn a_service_without_its_redis_and_a_password_in_a_url_do_not_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, url, says) in [
+        ("gone", "redis://127.0.0.1:1", "cannot be reached"),
+        (
+            "shown",
+            "redis://:hunter2@127.0.0.1:6379",
+            "holds a password",
+        ),
+        ("plain", "redis://192.0.2.1:6379", "TLS"),
+        ("other", "http://127.0.0.1:6379", "cannot be used"),
+    ] {
+        let mut child = command(folder.path(), name, &["--redis", url])
+            .spawn()
+            .expect("it starts");
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("its state") {
+                break status;
+            }
+            if start.elapsed() > TIME {
+                child.kill().expect("it is there");
+                panic!("{name} serves");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(!status.success());
+        let log = std::fs::read_to_string(folder.path().join(format!("{name}.log")));
+        let log = log.expect("readable");
+        assert!(log.contains(says) && !log.contains("hunter2"), "{log}");
+    }
+}
