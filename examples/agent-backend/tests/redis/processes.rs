@@ -5,14 +5,23 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-#[expect(dead_code, reason = "the chores use more of it")]
-#[path = "../../../xtask/src/servers/mod.rs"]
-mod servers;
+use crate::servers;
 
-/// How long a process may take to start.
+/// How long an answer may take.
 const TIME: Duration = Duration::from_secs(30);
+
+/// Looks until it is there: for half a minute at least.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1500 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{what} took too long");
+}
 
 /// A process of the service. It is killed when it is dropped.
 struct Service {
@@ -41,7 +50,7 @@ fn command(folder: &Path, name: &str, arguments: &[&str]) -> Command {
 
 impl Service {
     fn start(folder: &Path, name: &str, redis: &str, password: &Path) -> Self {
-        let mut child = command(folder, name, &["--redis", redis])
+        let child = command(folder, name, &["--redis", redis])
             .env("AGENT_BACKEND__REDIS__PASSWORD__FILE", password)
             .env("AGENT_BACKEND__RATE_LIMITS__PROCESSES", "2")
             .env(
@@ -50,24 +59,24 @@ impl Service {
             )
             .spawn()
             .expect("it starts");
-        let start = Instant::now();
-        let address = loop {
+        let mut service = Self {
+            child,
+            address: String::new(),
+        };
+        service.address = eventually("the start", || {
             let said = std::fs::read_to_string(folder.join(name)).expect("readable");
             let line = said
                 .lines()
                 .find_map(|line| line.strip_prefix("listening on http://"));
             if let Some(address) = line.filter(|_| said.contains('\n')) {
-                break address.to_owned();
+                return Some(address.to_owned());
             }
-            let ended = child.try_wait().expect("its state");
+            let ended = service.child.try_wait().expect("its state");
             let log = std::fs::read_to_string(folder.join(format!("{name}.log")));
-            assert!(
-                ended.is_none() && start.elapsed() < TIME,
-                "{ended:?} {log:?}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        Self { child, address }
+            assert!(ended.is_none(), "{ended:?} {log:?}");
+            None
+        });
+        service
     }
 
     /// The status of an answer, and the answer.
@@ -123,22 +132,14 @@ fn processes_count_together_and_each_limit_does_what_was_said_when_redis_is_gone
     assert_eq!(attempts, [501, 501, 501, 501, 501, 429, 429, 429]);
     redis.kill();
     // What bounds guessing is closed. The page for everybody is counted by each process, half of 60.
-    let start = Instant::now();
-    while one.login() != 503 {
-        // A denial of a moment ago may be remembered.
-        assert!(start.elapsed() < TIME, "{}", one.login());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    // A denial of a moment ago may be remembered.
+    eventually("the loss", || (one.login() == 503).then_some(()));
     let pages = (0..40).filter(|_| one.ask("GET /").0 == 200).count();
     assert!((30..=32).contains(&pages), "{pages}");
     assert_eq!(other.ask("GET /").0, 200);
     assert_eq!(one.ask("GET /healthz").0, 200);
     redis.start_again().expect("it starts");
-    let start = Instant::now();
-    while one.login() == 503 {
-        assert!(start.elapsed() < TIME, "it is back");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    eventually("the return", || (one.login() != 503).then_some(()));
     for (log, service) in [("one.log", one), ("other.log", other)] {
         drop(service);
         let log = std::fs::read_to_string(folder.path().join(log)).expect("readable");
@@ -159,20 +160,12 @@ fn a_service_without_its_redis_and_a_password_in_a_url_do_not_start() {
         ("plain", "redis://192.0.2.1:6379", "TLS"),
         ("other", "http://127.0.0.1:6379", "cannot be used"),
     ] {
-        let mut child = command(folder.path(), name, &["--redis", url])
-            .spawn()
-            .expect("it starts");
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("its state") {
-                break status;
-            }
-            if start.elapsed() > TIME {
-                child.kill().expect("it is there");
-                panic!("{name} serves");
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        let mut command = command(folder.path(), name, &["--redis", url]);
+        let mut service = Service {
+            child: command.spawn().expect("it starts"),
+            address: String::new(),
         };
+        let status = eventually("the end", || service.child.try_wait().expect("its state"));
         assert!(!status.success());
         let log = std::fs::read_to_string(folder.path().join(format!("{name}.log")));
         let log = log.expect("readable");
