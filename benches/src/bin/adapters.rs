@@ -7,7 +7,7 @@ use ringwall_authn::jose::Algorithm;
 use ringwall_benches::{
     allocations::{self, Counting},
     contenders::{
-        adapters::{Framework, Serve, service},
+        adapters::{Framework, Guard, Serve, service},
         ours::{Ours, Provider},
     },
     goals::Goals,
@@ -21,13 +21,14 @@ static COUNTING: Counting = Counting;
 
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// What the gate may add to a request, in microseconds.
-const ADDED_MICROS_GOAL: f64 = 3.0;
+/// What the gate may add to a request, in microseconds; and with three limits.
+const GOALS: [f64; 2] = [3.0, 4.0];
 
-struct Pair {
+struct Services {
     framework: Framework,
     bare: RefCell<Box<dyn Serve>>,
     guarded: RefCell<Box<dyn Serve>>,
+    limited: RefCell<Box<dyn Serve>>,
 }
 
 fn main() -> ExitCode {
@@ -40,22 +41,26 @@ fn main() -> ExitCode {
     let token = materials.token().text;
     let ours = Ours::new(&materials, Provider::Ring, CACHE_BYTES);
     drop(ours.verify(&token));
-    let pairs = Framework::ALL.map(|framework| {
-        let service = |is_guarded| service(framework, is_guarded, ours.verifier(), &token);
-        Pair {
+    let all = Framework::ALL.map(|framework| {
+        let service = |guard| RefCell::new(service(framework, guard, ours.verifier(), &token));
+        Services {
             framework,
-            bare: RefCell::new(service(false)),
-            guarded: RefCell::new(service(true)),
+            bare: service(Guard::None),
+            guarded: service(Guard::Gate),
+            limited: service(Guard::Limits),
         }
     });
 
     let mut race = Race::new();
-    for pair in &pairs {
-        let name = pair.framework.name();
-        race.add(&format!("bare {name}"), || pair.bare.borrow_mut().serve());
-        race.add(&format!("gate {name}"), || {
-            pair.guarded.borrow_mut().serve()
-        });
+    for services in &all {
+        let name = services.framework.name();
+        for (what, service) in [
+            ("bare", &services.bare),
+            ("gate", &services.guarded),
+            ("limits", &services.limited),
+        ] {
+            race.add(&format!("{what} {name}"), || service.borrow_mut().serve());
+        }
     }
     let times = race.run(length);
     print_times("one request, a cached RS256 token", &times);
@@ -68,26 +73,33 @@ fn main() -> ExitCode {
     };
     let mut report = Report::new();
     let mut goals = Goals::new();
-    println!("\n| framework | bare µs | added µs | bare allocations | added allocations |");
-    println!("|---|--:|--:|--:|--:|");
-    for pair in &pairs {
-        let name = pair.framework.name();
+    println!(
+        "\n| framework | before it | bare µs | added µs | bare allocations | added allocations |"
+    );
+    println!("|---|---|--:|--:|--:|--:|");
+    for services in &all {
+        let name = services.framework.name();
         let bare = fastest(&times, &format!("bare {name}"));
-        let guarded = fastest(&times, &format!("gate {name}"));
-        let added = (guarded - bare) / 1e3;
-        let (before, after) = (allocations(&pair.bare), allocations(&pair.guarded));
-        println!(
-            "| {name} | {:.3} | {added:.3} | {before} | {} |",
-            bare / 1e3,
-            after as f64 - before as f64
-        );
-        report.compare(
-            &format!("framework={name} access=authenticated cached=yes"),
-            guarded,
-            &format!("bare-{name}"),
-            bare,
-        );
-        goals.at_most(&format!("{name}, time"), ADDED_MICROS_GOAL, added, "µs");
+        let before = allocations(&services.bare);
+        for (what, limits, service, goal) in [
+            ("gate", 0, &services.guarded, GOALS[0]),
+            ("limits", 3, &services.limited, GOALS[1]),
+        ] {
+            let guarded = fastest(&times, &format!("{what} {name}"));
+            let added = (guarded - bare) / 1e3;
+            let after = allocations(service);
+            println!(
+                "| {name} | gate, {limits} limits | {:.3} | {added:.3} | {before} | {} |",
+                bare / 1e3,
+                after as f64 - before as f64
+            );
+            let mut case = format!("framework={name} access=authenticated cached=yes");
+            if limits > 0 {
+                case.push_str(&format!(" limits={limits}"));
+            }
+            report.compare(&case, guarded, &format!("bare-{name}"), bare);
+            goals.at_most(&format!("{name}, {limits} limits, time"), goal, added, "µs");
+        }
     }
     goals.print();
     match report.write() {

@@ -2,6 +2,7 @@
 //! socket, no other thread.
 
 use std::{
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -13,11 +14,12 @@ use actix_web::{
     dev::{Service, ServiceResponse},
     test::{TestRequest, init_service},
 };
-use axum::body::HttpBody as _;
+use axum::{body::HttpBody as _, extract::ConnectInfo};
 use ringwall_actix::GuardedApp;
 use ringwall_authn::TokenVerifier;
 use ringwall_core::audit::MemoryAudit;
-use ringwall_gate::{AuditScope, Gate};
+use ringwall_gate::{AuditScope, Gate, RateLimits};
+use ringwall_rate_limit::{KeyPart, LimitRule, LimitRules, Quota};
 use ringwall_tonic::{GuardedRoutes, authenticated, guard};
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
@@ -62,8 +64,52 @@ pub trait Serve {
     fn serve(&mut self);
 }
 
-/// The service of `framework`, whose callers present `token`, with the gate or without. Behind the
-/// gate it is for whoever is authenticated, and denials are recorded.
+/// What stands before a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing.
+    None,
+    /// The gate.
+    Gate,
+    /// The gate with three limits, in memory: failed credentials by address, which is charged and given back; and
+    /// organisation with project, and user, which are charged. None of them is ever used up.
+    Limits,
+}
+
+impl Guard {
+    fn gate(self, verifier: &TokenVerifier) -> Option<Gate> {
+        let gate = Gate::builder("bench")
+            .tokens(verifier.clone())
+            .audit(Arc::new(MemoryAudit::new(1024)));
+        let gate = match self {
+            Self::None => return None,
+            Self::Gate => gate,
+            Self::Limits => gate.rate_limits(RateLimits::in_memory(limits(), 100_000)),
+        };
+        Some(gate.build().expect("a gate"))
+    }
+}
+
+/// The defaults, with quotas that no bench uses up.
+fn limits() -> LimitRules {
+    let quota = Quota::per_second(100_000).and_then(|quota| quota.burst(100_000_000));
+    let quota = quota.expect("a quota");
+    let parts = [KeyPart::Organisation, KeyPart::Project];
+    LimitRules::standard()
+        .expect("the defaults")
+        .limit(LimitRule::new("tenant", quota, parts).skip_absent())
+        .limit(LimitRule::new("user", quota, [KeyPart::User]))
+        .failed_credentials(LimitRule::new(
+            "failed_credentials",
+            quota,
+            [KeyPart::Address],
+        ))
+        .build()
+        .expect("rules")
+}
+
+/// The service of `framework`, whose callers present `token`, behind `guard`. Behind the gate it is for whoever
+/// is authenticated, and denials are recorded.
 ///
 /// # Panics
 ///
@@ -71,31 +117,21 @@ pub trait Serve {
 #[must_use]
 pub fn service(
     framework: Framework,
-    is_guarded: bool,
+    guard: Guard,
     verifier: &TokenVerifier,
     token: &str,
 ) -> Box<dyn Serve> {
-    let gate = || {
-        Gate::builder("bench")
-            .tokens(verifier.clone())
-            .audit(Arc::new(MemoryAudit::new(1024)))
-            .build()
-            .expect("a gate")
-    };
+    let gate = guard.gate(verifier);
     let credentials = format!("Bearer {token}");
     match framework {
-        Framework::Axum => {
-            let registration = if is_guarded {
-                Registration::AuditDenials
-            } else {
-                Registration::Bare
-            };
-            Box::new(HelloService::new(registration, verifier, token))
-        }
-        Framework::Actix => actix(is_guarded.then(gate), credentials),
+        Framework::Axum => Box::new(match gate {
+            None => HelloService::new(Registration::Bare, verifier, token),
+            Some(gate) => HelloService::behind(gate, token),
+        }),
+        Framework::Actix => actix(gate, credentials),
         Framework::Tonic => {
             let (_, health) = tonic_health::server::health_reporter();
-            Box::new(Grpc::new(health, is_guarded.then(gate), credentials))
+            Box::new(Grpc::new(health, gate, credentials))
         }
     }
 }
@@ -183,6 +219,7 @@ impl Serve for Grpc {
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .header("authorization", self.credentials.clone())
+            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))))
             .body(tonic::body::Body::new(body))
             .expect("a request");
         let response = at_once(self.routes.call(request)).expect("infallible");

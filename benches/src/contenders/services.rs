@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderValue, Request, StatusCode, header::AUTHORIZATION},
 };
 use ringwall_authn::TokenVerifier;
-use ringwall_axum::GuardedRouter;
+use ringwall_axum::{Endpoint, GuardedRouter};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_gate::{AuditScope, Gate};
 use tower_service::Service as _;
@@ -109,8 +109,24 @@ impl HelloService {
             .audit(Arc::new(MemoryAudit::new(AUDIT_RECORDS)))
             .build()
             .expect("a gate");
+        Self::guarded(gate, endpoint, credentials)
+    }
+
+    /// The service behind this gate, for whoever is authenticated; denials are recorded.
+    ///
+    /// # Panics
+    ///
+    /// When the gate cannot guard it.
+    #[must_use]
+    pub fn behind(gate: Gate, token: &str) -> Self {
+        let credentials = HeaderValue::try_from(format!("Bearer {token}")).expect("a header value");
+        let endpoint = ringwall_axum::get(hello).audit(AuditScope::DenialsOnly);
+        Self::guarded(gate, endpoint, credentials)
+    }
+
+    fn guarded(gate: Gate, endpoint: Endpoint, credentials: HeaderValue) -> Self {
         let router = GuardedRouter::new(gate)
-            .route(path, endpoint)
+            .route("/hello", endpoint)
             .into_router()
             .expect("a router");
         Self::ready(router, credentials)

@@ -1,6 +1,7 @@
 //! What an answer tells of rate limits.
 
 use core::fmt::Write as _;
+use std::sync::Arc;
 
 /// What an answer tells of the limits that its request was held against, for HTTP and gRPC alike.
 ///
@@ -17,7 +18,7 @@ pub struct LimitReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedLimit {
     /// The limit's name: a word of the operator's, never input.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// How much a client can use at once, at most.
     pub quota: u32,
     /// In how many seconds all of that comes anew.
@@ -57,8 +58,12 @@ impl LimitReport {
         let Some(tightest) = self.tightest() else {
             return;
         };
-        let mut policy = String::new();
-        let mut state = String::new();
+        let mut room = 0_usize;
+        for limit in &self.limits {
+            room = room.saturating_add(limit.name.len()).saturating_add(ROOM);
+        }
+        let mut policy = String::with_capacity(room);
+        let mut state = String::with_capacity(room);
         for limit in &self.limits {
             if !policy.is_empty() {
                 policy.push_str(", ");
@@ -99,14 +104,20 @@ impl LimitReport {
     ];
 }
 
+/// What a limit takes in a field beside its name, with numbers that are not the longest.
+const ROOM: usize = 24;
+
 /// A String of structured fields (RFC 9651 §3.3.3): visible ASCII, and nothing that would end it.
 struct Name<'a>(&'a str);
 
 impl core::fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let is_safe = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
+        if self.0.chars().all(is_safe) {
+            return f.write_str(self.0);
+        }
         for c in self.0.chars() {
-            let is_safe = matches!(c, ' '..='~') && c != '"' && c != '\\';
-            f.write_char(if is_safe { c } else { ' ' })?;
+            f.write_char(if is_safe(c) { c } else { ' ' })?;
         }
         Ok(())
     }

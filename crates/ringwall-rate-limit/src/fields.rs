@@ -132,7 +132,10 @@ impl Tally {
     #[must_use]
     pub fn report(&self, policies: &Policies) -> LimitReport {
         let limits = self.entries.iter().flatten().map(|entry| ReportedLimit {
-            name: policies.name(entry.policy).into(),
+            name: policies
+                .shared_name(entry.policy)
+                .cloned()
+                .unwrap_or_default(),
             quota: entry.quota,
             window: entry.window.into(),
             remaining: entry.remaining,

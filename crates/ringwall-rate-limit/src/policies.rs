@@ -77,7 +77,7 @@ pub const MAX_OVERRIDES: usize = 65_536;
 pub struct Policies(Arc<Shared>);
 
 struct Shared {
-    names: Box<[Box<str>]>,
+    names: Box<[Arc<str>]>,
     /// Which of them bound guessing.
     guards: Box<[bool]>,
     /// One for each limit, so that two limits never share a bucket.
@@ -144,6 +144,12 @@ impl Policies {
     #[must_use]
     pub fn name(&self, policy: PolicyId) -> &str {
         self.0.names.get(policy.place()).map_or("", |name| name)
+    }
+
+    /// The same, shared: for events and for what answers tell.
+    #[must_use]
+    pub fn shared_name(&self, policy: PolicyId) -> Option<&Arc<str>> {
+        self.0.names.get(policy.place())
     }
 
     /// The quota of a limit, as of now.
@@ -350,7 +356,7 @@ impl fmt::Debug for Policies {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PoliciesBuilder {
-    names: Vec<Box<str>>,
+    names: Vec<Arc<str>>,
     guards: Vec<bool>,
     limits: Vec<Limit>,
     hasher: Option<KeyHasher>,

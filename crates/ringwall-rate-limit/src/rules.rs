@@ -27,8 +27,6 @@ pub struct LimitRules(Arc<Shared>);
 
 struct Shared {
     policies: Policies,
-    /// Each limit's name, at its place among the policies.
-    names: Vec<Arc<str>>,
     bounds: Vec<Bound>,
     /// What each says while its store does not answer.
     failures: Vec<OnFailure>,
@@ -123,7 +121,7 @@ impl LimitRules {
     /// The name of a limit, shared: for events.
     #[must_use]
     pub fn name(&self, policy: PolicyId) -> Option<&Arc<str>> {
-        self.0.names.get(policy.place())
+        self.policies().shared_name(policy)
     }
 
     /// The limit of failed credentials, if there is one.
@@ -347,9 +345,7 @@ impl LimitRulesBuilder {
         if !faults.is_empty() {
             return Err(RuleFaults(faults));
         }
-        let names = policies.ids().map(|id| policies.name(id).into()).collect();
         Ok(LimitRules(Arc::new(Shared {
-            names,
             has_identities: bounds
                 .iter()
                 .any(|bound| bound.parts.contains(&KeyPart::Identity)),

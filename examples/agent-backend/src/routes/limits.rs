@@ -71,7 +71,7 @@ pub(crate) async fn limits(
         all.extend(limits);
     }
     let limits = all.into_iter().map(|limit| Limit {
-        name: limit.name,
+        name: limit.name.as_ref().into(),
         quota: limit.quota,
         window_seconds: limit.window,
         remaining: limit.remaining,
