@@ -45,6 +45,14 @@ pub mod guide {
     #[doc = include_str!("guide/api_keys.md")]
     pub mod api_keys {}
 
+    /// Which limits, behind what, counted where; with the features `axum`, `config` and `redis`.
+    #[cfg_attr(
+        all(feature = "axum", feature = "config", feature = "redis"),
+        doc = "",
+        doc = include_str!("guide/rate_limits.md")
+    )]
+    pub mod rate_limits {}
+
     /// Certificates and client certificates, with the features `axum` and `tls`.
     #[cfg_attr(all(feature = "axum", feature = "tls"), doc = "", doc = include_str!("guide/tls.md"))]
     pub mod tls {}
