@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
 use ringwall_core::clock::Timestamp;
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::AbortHandle;
 
@@ -54,7 +53,11 @@ pub(crate) struct Shared {
     pub(crate) in_flight: Semaphore,
     pub(crate) timeout: Duration,
     /// Where the connection is kept.
-    pub(crate) runtime: Handle,
+    #[cfg(feature = "rate-limit")]
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Of a cluster: the slot whose node is spoken to.
+    #[cfg(feature = "rate-limit")]
+    pub(crate) slot: Option<u16>,
 }
 
 /// A connection to a server that was looked at.
@@ -117,7 +120,10 @@ impl RedisClient {
             status,
             in_flight: Semaphore::new(config.in_flight),
             timeout: config.timeout,
-            runtime: Handle::current(),
+            #[cfg(feature = "rate-limit")]
+            runtime: tokio::runtime::Handle::current(),
+            #[cfg(feature = "rate-limit")]
+            slot: config.slot,
         });
         let task = tokio::spawn(supervisor::run(Arc::clone(&shared), config));
         Ok(Self {

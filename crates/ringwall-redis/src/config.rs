@@ -1,7 +1,6 @@
 //! Where the server is, and how it is spoken to.
 
 use core::fmt;
-use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use ringwall_core::secret::SecretString;
 use url::{Host, Url};
 
 use crate::Error;
+use crate::cluster::{self, Node};
 
 /// For one answer. A request waits for it, so it is short; a server in the same data centre answers
 /// in less than a millisecond.
@@ -43,6 +43,8 @@ pub struct RedisConfig {
     pub(crate) in_flight: usize,
     pub(crate) survives_restarts: bool,
     pub(crate) cluster_node: bool,
+    /// Of a cluster: the slot whose node is spoken to.
+    pub(crate) slot: Option<u16>,
     pub(crate) clock: Arc<dyn WallClock>,
 }
 
@@ -64,6 +66,7 @@ impl RedisConfig {
             in_flight: IN_FLIGHT,
             survives_restarts: false,
             cluster_node: false,
+            slot: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -181,11 +184,26 @@ impl RedisConfig {
 
     /// States that the server is a primary node of a cluster, and the one that serves the slot of the keys: those of
     /// rate limits are all in one slot, that of their tag. Keys of other nodes are refused (the server
-    /// answers `MOVED`, and nobody follows). A name in front that moves with the slot is noticed as with one
+    /// answers `MOVED`, and nobody follows; see [`cluster`](Self::cluster) for that). A name in front that moves with the slot is noticed as with one
     /// server.
     #[must_use]
     pub const fn cluster_node(mut self) -> Self {
         self.cluster_node = true;
+        self
+    }
+
+    /// States that the server is a node of a cluster, any of them: it is asked which one serves the keys with `tag` in
+    /// braces ([`RedisLimiterBuilder::tag`](crate::RedisLimiterBuilder::tag); `limits` unless set there), and that
+    /// one is spoken to. When the slot moves, or its node fails and another one takes over, the connection moves too,
+    /// within seconds; until then the answer is that there is none.
+    ///
+    /// Every node is spoken to as this one is: the same user and password, TLS with the same roots (a certificate has
+    /// to be for the name or the address that the cluster announces), and without TLS on this machine alone, unless
+    /// [`clear_text_permitted`](Self::clear_text_permitted).
+    #[must_use]
+    pub fn cluster(mut self, tag: &str) -> Self {
+        self.cluster_node = true;
+        self.slot = Some(cluster::slot_of(tag));
         self
     }
 
@@ -224,7 +242,12 @@ impl RedisConfig {
                 "a node of a cluster has database 0 alone",
             ));
         }
-        if self.has_tls() || (!self.tls_demanded && self.is_loopback()) {
+        self.check_node(&self.node())
+    }
+
+    /// Whether a node of the cluster may be spoken to as it would be.
+    pub(crate) fn check_node(&self, node: &Node) -> Result<(), Error> {
+        if self.has_tls() || (!self.tls_demanded && node.is_loopback()) {
             return Ok(());
         }
         if self.tls_demanded {
@@ -255,11 +278,11 @@ impl RedisConfig {
         false
     }
 
-    fn is_loopback(&self) -> bool {
-        match self.host.parse::<IpAddr>() {
-            Ok(address) => address.to_canonical().is_loopback(),
-            // RFC 6761 §6.3: the name never leaves the machine.
-            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+    /// The server that was named.
+    pub(crate) fn node(&self) -> Node {
+        Node {
+            host: self.host.clone(),
+            port: self.port,
         }
     }
 }
@@ -282,6 +305,7 @@ impl fmt::Debug for RedisConfig {
             .field("in_flight", &self.in_flight)
             .field("survives_restarts", &self.survives_restarts)
             .field("cluster_node", &self.cluster_node)
+            .field("slot", &self.slot)
             .finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@ use ringwall_core::clock::Timestamp;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::cluster::{self, Node, Slots};
 use crate::error::TooSlow;
 use crate::server::Facts;
 use crate::{Error, RedisConfig};
@@ -24,14 +25,18 @@ const LOOK_PATIENCE: u32 = 4;
 
 /// Connects, encrypts, authenticates. Each claim has a time-out of its own, so the client library
 /// gets none.
-pub(crate) async fn open(config: &RedisConfig) -> Result<(MultiplexedConnection, Driver), Error> {
+pub(crate) async fn open(
+    config: &RedisConfig,
+    node: &Node,
+) -> Result<(MultiplexedConnection, Driver), Error> {
+    config.check_node(node)?;
     let limit = config.timeout.saturating_mul(PATIENCE);
     let connection = timeout(limit, async {
-        let stream = TcpStream::connect((config.host.as_str(), config.port))
+        let stream = TcpStream::connect((node.host.as_str(), node.port))
             .await
             .map_err(Error::unreachable)?;
         stream.set_nodelay(true).map_err(Error::unreachable)?;
-        encrypted(config, stream).await
+        encrypted(config, node, stream).await
     })
     .await;
     connection.map_err(|_| Error::unreachable(TooSlow))?
@@ -40,6 +45,7 @@ pub(crate) async fn open(config: &RedisConfig) -> Result<(MultiplexedConnection,
 #[cfg(feature = "tls")]
 async fn encrypted(
     config: &RedisConfig,
+    node: &Node,
     stream: TcpStream,
 ) -> Result<(MultiplexedConnection, Driver), Error> {
     use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
@@ -47,7 +53,7 @@ async fn encrypted(
     let Some(tls) = &config.tls else {
         return authenticated(config, stream).await;
     };
-    let name = ServerName::try_from(config.host.clone())
+    let name = ServerName::try_from(node.host.clone())
         .map_err(|_| Error::Configuration("the host is no name that a certificate can have"))?;
     let stream = TlsConnector::from(tls.config())
         .connect(name, stream)
@@ -59,6 +65,7 @@ async fn encrypted(
 #[cfg(not(feature = "tls"))]
 async fn encrypted(
     config: &RedisConfig,
+    _node: &Node,
     stream: TcpStream,
 ) -> Result<(MultiplexedConnection, Driver), Error> {
     authenticated(config, stream).await
@@ -90,6 +97,36 @@ where
         .map_err(Error::of_redis)?;
     Ok((connection, Box::pin(driver)))
 }
+
+/// Asks a node of a cluster which one serves `slot`, and whether it is that one; the driver must be polled
+/// meanwhile.
+pub(crate) async fn find(
+    config: &RedisConfig,
+    slot: u16,
+    node: &Node,
+    connection: &mut MultiplexedConnection,
+) -> Result<(Slots, bool), Error> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("CLUSTER").arg("SLOTS");
+    pipeline.cmd("CLUSTER").arg("MYID");
+    let limit = config.timeout.saturating_mul(LOOK_PATIENCE);
+    let answers = timeout(limit, connection.req_packed_commands(&pipeline, 0, 2)).await;
+    let answers = answers.map_err(|_| Error::unreachable(TooSlow))?;
+    let answers = answers.map_err(Error::of_redis)?;
+    let [slots, Value::BulkString(id)] = answers.as_slice() else {
+        return Err(Error::Unsafe(
+            "it does not answer as a node of a cluster does",
+        ));
+    };
+    let slots = cluster::read(slots, slot, node).ok_or(Error::unreachable(Unserved))?;
+    let is_owner = slots.owner_id.as_bytes() == id.as_slice();
+    Ok((slots, is_owner))
+}
+
+/// Nobody serves the slot at the moment.
+#[derive(Debug, thiserror::Error)]
+#[error("no node of the cluster serves the slot of the keys")]
+struct Unserved;
 
 /// Asks the server about itself; the driver must be polled meanwhile. Answers with the time at which
 /// the answer came.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod cluster;
 mod config;
 mod connect;
 mod error;

@@ -10,6 +10,7 @@ use ringwall_core::clock::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::client::{Live, RedisStatus, Shared};
+use crate::cluster::Node;
 use crate::connect::{self, Driver};
 use crate::server::{Facts, Memory};
 use crate::{Error, RedisConfig};
@@ -19,19 +20,22 @@ const LOOK: Duration = Duration::from_secs(5);
 /// After a failure, doubled with each one in a row up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// Nodes that are asked in a row, each named by the one before: while a slot moves, two may name each other.
+const HOPS: usize = 3;
 /// Between a doubt and the look that it brings: many requests doubt at once.
 const CALM: Duration = Duration::from_millis(50);
 
 /// Runs until it is aborted.
 pub(crate) async fn run(shared: Arc<Shared>, config: RedisConfig) {
     let mut memory = Memory::new(config.survives_restarts);
+    let mut nodes = Vec::new();
     let jitter = RandomState::new();
     let mut failures = 0_u32;
     loop {
-        let error = match connected(&config).await {
+        let error = match connected(&config, &mut nodes).await {
             Ok(connected) => {
                 failures = 0;
-                let error = keep(&shared, &config, &mut memory, connected).await;
+                let error = keep(&shared, &config, &mut memory, connected, &mut nodes).await;
                 tracing::warn!(event = "redis_lost", reason = %error, "no connection to Redis");
                 error
             }
@@ -48,21 +52,71 @@ pub(crate) async fn run(shared: Arc<Shared>, config: RedisConfig) {
 
 /// A server that was looked at when the connection was made.
 struct Connected {
+    node: Node,
     connection: MultiplexedConnection,
     driver: Driver,
     facts: Facts,
     seen: Timestamp,
 }
 
-async fn connected(config: &RedisConfig) -> Result<Connected, Error> {
-    let (mut connection, mut driver) = connect::open(config).await?;
-    let (facts, seen) = look(config, &mut connection, &mut driver).await?;
-    Ok(Connected {
-        connection,
-        driver,
-        facts,
-        seen,
-    })
+/// Connects to the server, or to the node that serves the slot. `nodes` are those of the cluster that were last
+/// heard of: they are asked when the named one is gone.
+async fn connected(config: &RedisConfig, nodes: &mut Vec<Node>) -> Result<Connected, Error> {
+    let named = config.node();
+    let others = nodes.clone().into_iter().filter(|node| *node != named);
+    let all = core::iter::once(named.clone()).chain(others);
+    let mut last = None;
+    for asked in all {
+        match reached(config, &asked, nodes).await {
+            Ok(connected) => return Ok(connected),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or(Error::Configuration("host or port is missing")))
+}
+
+/// Connects to `asked` or, if it says that another node serves the slot, to that one.
+async fn reached(
+    config: &RedisConfig,
+    asked: &Node,
+    nodes: &mut Vec<Node>,
+) -> Result<Connected, Error> {
+    let mut node = asked.clone();
+    for _ in 0..HOPS {
+        let (mut connection, mut driver) = connect::open(config, &node).await?;
+        if let Some(owner) = other(config, &node, &mut connection, &mut driver, nodes).await? {
+            node = owner;
+            continue;
+        }
+        let (facts, seen) = look(config, &mut connection, &mut driver).await?;
+        return Ok(Connected {
+            node,
+            connection,
+            driver,
+            facts,
+            seen,
+        });
+    }
+    Err(Error::unreachable(Moving))
+}
+
+/// The node of the cluster that serves the slot, if it is another one than this.
+async fn other(
+    config: &RedisConfig,
+    node: &Node,
+    connection: &mut MultiplexedConnection,
+    driver: &mut Driver,
+    nodes: &mut Vec<Node>,
+) -> Result<Option<Node>, Error> {
+    let Some(slot) = config.slot else {
+        return Ok(None);
+    };
+    let (slots, is_owner) = tokio::select! {
+        () = driver => return Err(Error::unreachable(BrokenOff)),
+        found = connect::find(config, slot, node, connection) => found?,
+    };
+    *nodes = slots.nodes;
+    Ok((!is_owner).then_some(slots.owner))
 }
 
 /// Looks at the server while the connection is driven.
@@ -83,8 +137,10 @@ async fn keep(
     config: &RedisConfig,
     memory: &mut Memory,
     connected: Connected,
+    nodes: &mut Vec<Node>,
 ) -> Error {
     let Connected {
+        node,
         mut connection,
         mut driver,
         facts,
@@ -115,6 +171,11 @@ async fn keep(
         }
         if generation(config) != trust {
             return Error::unreachable(Replaced);
+        }
+        match other(config, &node, &mut connection, &mut driver, nodes).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Error::unreachable(Moving),
+            Err(error) => return error,
         }
         match look(config, &mut connection, &mut driver).await {
             // A proxy may have gone to another server behind a connection that lasted.
@@ -155,6 +216,10 @@ fn pause(failures: u32, jitter: &RandomState) -> Duration {
 #[derive(Debug, thiserror::Error)]
 #[error("the connection broke off")]
 struct BrokenOff;
+
+#[derive(Debug, thiserror::Error)]
+#[error("another node of the cluster serves the slot of the keys")]
+struct Moving;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the server or its certificates are others now")]

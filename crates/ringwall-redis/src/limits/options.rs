@@ -7,7 +7,7 @@ use ringwall_rate_limit::Policies;
 
 use super::limiter::RedisLimiter;
 use super::micros;
-use crate::{Error, RedisClient};
+use crate::{Error, RedisClient, cluster};
 
 /// Before the keys, unless set.
 const PREFIX: &str = "ringwall:limits:";
@@ -171,6 +171,12 @@ impl RedisLimiterBuilder {
         if self.tag.is_empty() || self.tag.len() > MAX_TAG || braces(&self.tag) {
             return Err(Error::Configuration(
                 "the tag is 1 to 64 bytes without a brace",
+            ));
+        }
+        let slot = self.client.shared().slot;
+        if slot.is_some_and(|slot| slot != cluster::slot_of(&self.tag)) {
+            return Err(Error::Configuration(
+                "the client speaks to the node of a cluster that serves another tag",
             ));
         }
         if let Some(leases) = self.leases
