@@ -41,7 +41,15 @@ impl Tool {
         );
         project
             .cargo("install")
-            .args(["--locked", "--force", "--version", self.version, "--root"])
+            // In the development profile: it is built once for each new machine, and runs for seconds.
+            .args([
+                "--debug",
+                "--locked",
+                "--force",
+                "--version",
+                self.version,
+                "--root",
+            ])
             .arg(&root)
             // Artefacts of its own: nothing of the workspace is rebuilt, and `cargo clean` of one
             // does not undo the other.

@@ -262,11 +262,31 @@ impl Policies {
         dimension: &Dimension,
         quota: Quota,
     ) -> Result<Quota, PolicyError> {
+        self.change(|live| live.put_under_ceiling(dimension, quota))
+    }
+
+    /// The same for many buckets at once; `None` takes a bucket's own quota away. All of them are in force together,
+    /// or none where one is refused. A change copies the list of all quotas of single buckets once, however many
+    /// it changes.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_tenant_override`](Self::set_tenant_override).
+    pub fn set_tenant_overrides(
+        &self,
+        changes: impl IntoIterator<Item = (Dimension, Option<Quota>)>,
+    ) -> Result<(), PolicyError> {
         self.change(|live| {
-            let ceiling = live.limit_mut(dimension.policy)?.ceiling;
-            let quota = quota.at_most(ceiling.ok_or(PolicyError::NoCeiling)?);
-            live.put(dimension.key, Some(quota))?;
-            Ok(quota)
+            for (dimension, quota) in changes {
+                match quota {
+                    Some(quota) => live.put_under_ceiling(&dimension, quota).map(drop)?,
+                    None => {
+                        live.limit_mut(dimension.policy)?;
+                        live.put(dimension.key, None)?;
+                    }
+                }
+            }
+            Ok(())
         })
     }
 
@@ -327,6 +347,17 @@ impl Live {
         self.limits
             .get_mut(policy.place())
             .ok_or(PolicyError::Unknown)
+    }
+
+    fn put_under_ceiling(
+        &mut self,
+        dimension: &Dimension,
+        quota: Quota,
+    ) -> Result<Quota, PolicyError> {
+        let ceiling = self.limit_mut(dimension.policy)?.ceiling;
+        let quota = quota.at_most(ceiling.ok_or(PolicyError::NoCeiling)?);
+        self.put(dimension.key, Some(quota))?;
+        Ok(quota)
     }
 
     fn put(&mut self, key: LimitKey, quota: Option<Quota>) -> Result<(), PolicyError> {

@@ -18,8 +18,8 @@ use crate::store::{Store, StoreError};
 /// The limit of which each project may have a quota of its own.
 pub(crate) const LIMIT: &str = "tenant";
 
-/// The most projects with settings of their own. Each change of a quota copies the list of those that differ.
-const MOST: usize = 2_000;
+/// The most projects with settings of their own.
+const MOST: usize = 20_000;
 
 /// The most of one organisation, so that none takes the places of all others with projects that it makes up.
 const MOST_OF_ORG: usize = 100;
@@ -321,21 +321,17 @@ fn put(
             changes.push((bucket(rules, project)?, asked.quota(operators, ceiling)?));
         }
     }
-    for (bucket, quota) in changes {
-        let policies = rules.policies();
-        let put = match quota {
-            Some(quota) => policies.set_tenant_override(&bucket, quota).map(drop),
-            None => policies.set_override(&bucket, None),
-        };
-        put.map_err(|error| {
-            if error == PolicyError::TooManyOverrides {
-                ProjectLimitsError::TooMany
-            } else {
-                ProjectLimitsError::NotByProject
-            }
-        })?;
+    if changes.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let put = rules.policies().set_tenant_overrides(changes);
+    put.map_err(|error| {
+        if error == PolicyError::TooManyOverrides {
+            ProjectLimitsError::TooMany
+        } else {
+            ProjectLimitsError::NotByProject
+        }
+    })
 }
 
 /// The bucket of a project: whoever calls for it takes from this one.

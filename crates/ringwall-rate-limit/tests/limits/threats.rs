@@ -384,6 +384,43 @@ fn a_tenant_sets_its_own_quota_under_the_operators_ceiling_alone() {
 }
 
 #[test]
+fn quotas_of_many_tenants_are_in_force_together_or_not_at_all() {
+    let quota = Quota::per_second(20).unwrap();
+    let ceiling = Quota::per_second(50).unwrap();
+    let builder = Policies::builder();
+    let builder = builder.add_with("project", quota, Some(ceiling), Enforcement::Enforced);
+    let policies = builder.unwrap().add("other", quota).unwrap().build();
+    let limiter = MemoryLimiter::new(policies.clone(), 100);
+    let of = |limit: &str, key: &str| bucket(&limiter, policies.find(limit).unwrap(), key);
+    let asked = Quota::per_second(30).unwrap();
+    let more = Quota::per_second(1000).unwrap();
+    let all = [
+        (of("project", "a"), Some(asked)),
+        (of("project", "b"), Some(more)),
+    ];
+    assert_eq!(policies.set_tenant_overrides(all), Ok(()));
+    assert_eq!(policies.quota_of(&all[0].0), Some(asked));
+    assert_eq!(policies.quota_of(&all[1].0), Some(ceiling));
+    let refused = [
+        (all[0].0, None),
+        (of("other", "a"), Some(asked)),
+        (of("project", "c"), Some(asked)),
+    ];
+    let answer = policies.set_tenant_overrides(refused);
+    assert_eq!(answer, Err(PolicyError::NoCeiling));
+    assert_eq!(policies.quota_of(&all[0].0), Some(asked));
+    assert_eq!(policies.quota_of(&refused[2].0), Some(quota));
+    assert_eq!(policies.set_tenant_overrides([(all[0].0, None)]), Ok(()));
+    assert_eq!(policies.quota_of(&all[0].0), Some(quota));
+    // One of policies that are not these.
+    let others = Policies::builder().build();
+    assert_eq!(
+        others.set_tenant_overrides([(all[0].0, None)]),
+        Err(PolicyError::Unknown)
+    );
+}
+
+#[test]
 fn a_limit_above_its_own_ceiling_is_a_mistake() {
     let quota = Quota::per_second(20).unwrap();
     let ceiling = Quota::per_second(10).unwrap();
