@@ -1,5 +1,7 @@
 //! What a request is checked by.
 
+use core::time::Duration;
+
 use crate::decision::MAX_DIMENSIONS;
 use crate::policies::{Dimension, Enforcement, Policies};
 use crate::quota::Quota;
@@ -14,6 +16,9 @@ pub struct AppliedLimit {
     pub quota: Quota,
     /// Whether it denies.
     pub enforcement: Enforcement,
+    /// The longest that its bucket can owe under any quota that holds for it, now or a moment ago. What is owed
+    /// beyond that is the trace of a clock, or of a quota that an operator took back.
+    pub longest: Duration,
 }
 
 impl Policies {
@@ -37,10 +42,12 @@ impl Policies {
                 return Err(LimitError::TooManyDimensions);
             }
             let (quota, enforcement) = self.limit(dimension).ok_or(LimitError::UnknownPolicy)?;
+            let longest = Duration::from_nanos(self.longest_nanos(dimension.policy));
             limits.push(AppliedLimit {
                 dimension: *dimension,
                 quota,
                 enforcement,
+                longest: longest.max(quota.fill_time()),
             });
         }
         Ok(limits)

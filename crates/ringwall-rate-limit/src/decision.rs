@@ -196,6 +196,9 @@ pub enum Origin {
     /// The store that was asked.
     #[default]
     Store,
+    /// The store, a moment ago: this process remembers what it said, or serves what it took in advance, and did not
+    /// ask. That tells nothing of whether the store answers now.
+    Remembered,
     /// The memory of this process, as the store was not available: it counted against this process's share of
     /// the limits ([`OnFailure::Local`](crate::OnFailure::Local)).
     Local,
@@ -342,6 +345,12 @@ impl Decision {
     #[cfg(not(loom))]
     pub(crate) fn made_locally(mut self) -> Self {
         self.origin = Origin::Local;
+        self
+    }
+
+    /// For stores: this decision as one that was made without asking, by what the store said before.
+    pub const fn remembered(mut self) -> Self {
+        self.origin = Origin::Remembered;
         self
     }
 

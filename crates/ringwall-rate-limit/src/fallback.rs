@@ -221,6 +221,13 @@ impl Inner {
                 self.note(ticket.failed());
                 self.fall_back(question, now, dimensions, cost, source)
             }
+            // It was not asked, which is no failure of it.
+            Err(error @ LimitError::Overloaded) => {
+                drop(ticket);
+                self.fall_back(question, now, dimensions, cost, Box::new(error))
+            }
+            // Nor is that an answer of it.
+            Ok(decision) if decision.origin() == Origin::Remembered => Ok(decision),
             Ok(decision) => {
                 self.note(ticket.succeeded());
                 Ok(decision)
@@ -326,7 +333,7 @@ impl LimitStore for FallbackLimiter {
                 self.inner.local.refund(now, decision);
                 return Step::Done(Ok(()));
             }
-            Origin::Store => {}
+            Origin::Store | Origin::Remembered => {}
         }
         let Some(ticket) = self.inner.breaker.admit(now) else {
             let source = Box::from(NotAsked);
@@ -345,6 +352,9 @@ impl LimitStore for FallbackLimiter {
             Step::Done(answer) => Step::Done(conclude(answer)),
             Step::Wait(future) => Step::wait(async move { conclude(future.await) }),
         }
+    }
+    fn holds_failure_policies(&self) -> bool {
+        true
     }
 }
 

@@ -39,8 +39,18 @@ pub(crate) fn debt(full_at: u64, now: u64, quota: &Quota) -> u64 {
 }
 
 /// What the bucket says to a request of this cost. `now` is at most [`MAX_NOW`].
+///
+/// `longest` is the longest that it can owe under any quota that holds for it, now or a moment ago: where tenants
+/// change their quota, more than the capacity of this one. What is owed up to there is no trace of anything, and
+/// stays owed: otherwise a tenant could make its bucket owe less by asking for a small one.
 #[inline]
-pub(crate) fn judge(full_at: u64, now: u64, quota: &Quota, cost: NonZeroU32) -> Answer {
+pub(crate) fn judge(
+    full_at: u64,
+    now: u64,
+    quota: &Quota,
+    longest: impl FnOnce() -> u64,
+    cost: NonZeroU32,
+) -> Answer {
     let capacity = quota.capacity_nanos();
     // A cost within the burst is within the capacity, which is below 2^59.
     if cost.get() > quota.burst_size() {
@@ -48,14 +58,18 @@ pub(crate) fn judge(full_at: u64, now: u64, quota: &Quota, cost: NonZeroU32) -> 
     }
     let need = quota.interval_nanos().saturating_mul(u64::from(cost.get()));
     let ahead = full_at.saturating_sub(now);
-    let is_trace = ahead.saturating_sub(capacity) > MAX_SKEW;
-    let debt = if is_trace { capacity } else { ahead };
-    let after = debt.saturating_add(need);
+    if ahead.saturating_sub(capacity) > MAX_SKEW {
+        let longest = longest().max(capacity);
+        let is_trace = ahead.saturating_sub(longest) > MAX_SKEW;
+        let debt = if is_trace { longest } else { ahead };
+        let wait = debt.saturating_add(need).saturating_sub(capacity);
+        return Answer::Wait(wait, is_trace.then(|| now.saturating_add(longest)));
+    }
+    let after = ahead.saturating_add(need);
     if after <= capacity {
         Answer::Take(now.saturating_add(after))
     } else {
-        let set_right = is_trace.then(|| now.saturating_add(capacity));
-        Answer::Wait(after.saturating_sub(capacity), set_right)
+        Answer::Wait(after.saturating_sub(capacity), None)
     }
 }
 

@@ -237,7 +237,8 @@ impl MemoryLimiter {
             let full_at = place.map_or(0, |found| found.full_at);
             let debt = gcra::debt(full_at, now, &quota);
             let mut status = LimitStatus::within(*dimension, quota, enforcement, debt);
-            let answer = gcra::judge(full_at, now, &quota, decision.cost());
+            let longest = || self.policies.longest_nanos(dimension.policy);
+            let answer = gcra::judge(full_at, now, &quota, longest, decision.cost());
             status.note(answer);
             if !status.is_shadow {
                 match answer {
@@ -272,7 +273,8 @@ impl MemoryLimiter {
         let key = status.dimension().key;
         loop {
             let full_at = found.map_or(0, |found| found.full_at);
-            let new = match gcra::judge(full_at, now, &status.quota, cost) {
+            let longest = || self.policies.longest_nanos(status.policy());
+            let new = match gcra::judge(full_at, now, &status.quota, longest, cost) {
                 Answer::Take(new) => new,
                 answer @ (Answer::Wait(..) | Answer::Never) => return Reserved::Not(answer, false),
             };
@@ -311,7 +313,8 @@ impl MemoryLimiter {
         };
         let mut full_at = bucket.load(Ordering::Acquire);
         loop {
-            let (new, answer) = match gcra::judge(full_at, now, quota, cost) {
+            let longest = || self.policies.longest_nanos(status.policy());
+            let (new, answer) = match gcra::judge(full_at, now, quota, longest, cost) {
                 Answer::Take(new) => (new, None),
                 Answer::Wait(wait, Some(new)) => (new, Some(Answer::Wait(wait, None))),
                 answer @ (Answer::Wait(_, None) | Answer::Never) => {
@@ -366,7 +369,9 @@ impl MemoryLimiter {
     fn set_right(&self, now: u64, decision: &Decision, found: &[Option<Found<'_>>]) {
         for (status, found) in decision.statuses().zip(found) {
             let Some(found) = found else { continue };
-            let answer = gcra::judge(found.full_at, now, &status.quota, decision.cost());
+            let longest = || self.policies.longest_nanos(status.policy());
+            let cost = decision.cost();
+            let answer = gcra::judge(found.full_at, now, &status.quota, longest, cost);
             if let Answer::Wait(_, Some(new)) = answer {
                 // If the swap fails, somebody else has done it, or will.
                 found.slot.swap(found.full_at, new);
@@ -424,5 +429,9 @@ impl LimitStore for MemoryLimiter {
     fn refund(&self, now: Duration, decision: Decision) -> Step<Result<(), LimitError>> {
         Self::refund(self, now, decision);
         Step::Done(Ok(()))
+    }
+
+    fn holds_failure_policies(&self) -> bool {
+        true
     }
 }

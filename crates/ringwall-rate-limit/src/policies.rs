@@ -2,7 +2,7 @@
 
 use core::fmt;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -85,6 +85,9 @@ struct Shared {
     live: ArcSwap<Live>,
     /// What `live` says of each limit, for every request.
     mirrors: Box<[Mirror]>,
+    /// The longest that a bucket of each limit can owe by the quotas that tenants set, in nanoseconds; zero where
+    /// they set none.
+    longest: Box<[AtomicU64]>,
     /// Whether a bucket has a quota of its own.
     has_overrides: AtomicBool,
     /// Held while `live` is replaced, so that of two changes at once none is lost.
@@ -103,6 +106,16 @@ struct Limit {
     quota: Quota,
     ceiling: Option<Quota>,
     enforcement: Enforcement,
+}
+
+impl Limit {
+    /// The longest in which a bucket fills under any quota that a tenant may set, or has unless it does; zero where
+    /// tenants set nothing.
+    fn longest(&self) -> u64 {
+        self.ceiling.map_or(0, |ceiling| {
+            ceiling.capacity_nanos().max(self.quota.capacity_nanos())
+        })
+    }
 }
 
 impl Live {
@@ -250,8 +263,13 @@ impl Policies {
         })
     }
 
-    /// Gives one bucket the quota that its owner asks for, held under the operator's ceiling. Answers what
+    /// Gives one bucket the quota that its owner asks for, held under the operator's ceiling: its rate, its burst,
+    /// and the time in which it fills, which is no longer than the ceiling's or the operator's own. Answers what
     /// holds now.
+    ///
+    /// The time matters because a bucket owes time: what is a second of a bucket that fills in two is a hundredth of
+    /// one that fills in a hundred. With it, and since asking for a small bucket makes none owe less, nobody gets more
+    /// than the ceiling by changing a quota back and forth.
     ///
     /// # Errors
     ///
@@ -316,6 +334,13 @@ impl Policies {
         self.0.live.load().limit(dimension)
     }
 
+    /// The longest that a bucket of the limit can owe by the quotas that tenants set, in nanoseconds; zero where they
+    /// set none.
+    pub(crate) fn longest_nanos(&self, policy: PolicyId) -> u64 {
+        let longest = self.0.longest.get(policy.place());
+        longest.map_or(0, |longest| longest.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.names.len()
     }
@@ -334,6 +359,9 @@ impl Policies {
         let has_overrides = !live.overrides.is_empty();
         for (mirror, limit) in self.0.mirrors.iter().zip(&live.limits) {
             mirror.write(&limit.quota, limit.enforcement);
+        }
+        for (longest, limit) in self.0.longest.iter().zip(&live.limits) {
+            longest.store(limit.longest(), Ordering::Relaxed);
         }
         self.0.live.store(Arc::new(live));
         // Whoever sees this sees the overrides.
@@ -354,8 +382,9 @@ impl Live {
         dimension: &Dimension,
         quota: Quota,
     ) -> Result<Quota, PolicyError> {
-        let ceiling = self.limit_mut(dimension.policy)?.ceiling;
-        let quota = quota.at_most(ceiling.ok_or(PolicyError::NoCeiling)?);
+        let limit = self.limit_mut(dimension.policy)?;
+        let ceiling = limit.ceiling.ok_or(PolicyError::NoCeiling)?;
+        let quota = quota.at_most(ceiling).filled_within(limit.longest());
         self.put(dimension.key, Some(quota))?;
         Ok(quota)
     }
@@ -473,6 +502,11 @@ impl PoliciesBuilder {
                 .limits
                 .iter()
                 .map(|limit| Mirror::new(&limit.quota, limit.enforcement))
+                .collect(),
+            longest: self
+                .limits
+                .iter()
+                .map(|limit| AtomicU64::new(limit.longest()))
                 .collect(),
             has_overrides: AtomicBool::new(false),
             live: ArcSwap::from_pointee(Live {

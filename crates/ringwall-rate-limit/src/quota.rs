@@ -167,6 +167,16 @@ impl Quota {
         slower.burst(burst).unwrap_or(ceiling)
     }
 
+    /// The same rate, with a burst that fills within `longest`: a token at least.
+    pub(crate) fn filled_within(self, longest: u64) -> Self {
+        // An interval is up to a nanosecond longer than it was said to be.
+        let longest = longest.saturating_add(self.burst.into());
+        let most = longest.checked_div(self.interval).unwrap_or(1).max(1);
+        let burst = u32::try_from(most).unwrap_or(u32::MAX).min(self.burst);
+        // A smaller burst of a quota that exists is one that exists.
+        self.burst(burst).unwrap_or(self)
+    }
+
     pub(crate) const fn to_words(self) -> [u64; 3] {
         let numbers = ((self.burst as u64) << 32) | self.count as u64;
         [numbers, self.period, self.interval]

@@ -57,6 +57,13 @@ pub trait LimitStore: Send + Sync + fmt::Debug {
     ///
     /// [`LimitError::Unavailable`]: then less is allowed than could be.
     fn refund(&self, now: Duration, decision: Decision) -> Step<Result<(), LimitError>>;
+
+    /// Whether what the rules say of failures ([`LimitRule::on_failure`](crate::LimitRule::on_failure)) holds
+    /// here: by a store that cannot fail, and by [`FallbackLimiter`](crate::FallbackLimiter) around one that can. A
+    /// gate refuses a store that would leave unsaid what was said.
+    fn holds_failure_policies(&self) -> bool {
+        false
+    }
 }
 
 /// Why there is no decision. Deny, but where the owner chose otherwise for a store that is not available.
@@ -75,6 +82,9 @@ pub enum LimitError {
     /// A time 146 years after the clock's start, or later.
     #[error("the clock is beyond all reckoning")]
     Time,
+    /// More checks wait for the store than this process lets wait. The store may be well.
+    #[error("too many checks wait for the store of limits")]
+    Overloaded,
     /// The store did not answer, or not in time, or not in a way that can be understood.
     #[error("the store of limits is not available")]
     Unavailable {
@@ -87,6 +97,6 @@ impl LimitError {
     /// Whether the same check may succeed a little later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Overloaded)
     }
 }

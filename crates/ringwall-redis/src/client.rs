@@ -58,6 +58,9 @@ pub(crate) struct Shared {
     /// Of a cluster: the slot whose node is spoken to.
     #[cfg(feature = "rate-limit")]
     pub(crate) slot: Option<u16>,
+    /// Checks of limits that may wait for their turn.
+    #[cfg(feature = "rate-limit")]
+    pub(crate) most_waiting: usize,
 }
 
 /// A connection to a server that was looked at.
@@ -124,6 +127,8 @@ impl RedisClient {
             runtime: tokio::runtime::Handle::current(),
             #[cfg(feature = "rate-limit")]
             slot: config.slot,
+            #[cfg(feature = "rate-limit")]
+            most_waiting: config.in_flight,
         });
         let task = tokio::spawn(supervisor::run(Arc::clone(&shared), config));
         Ok(Self {

@@ -166,7 +166,8 @@ impl RedisConfig {
         self
     }
 
-    /// Commands that may wait for an answer at the same time: 1,024 unless set. One more is refused.
+    /// Commands that may wait for an answer at the same time: 1,024 unless set. One more is refused. Checks of limits
+    /// share calls, of which there are four; of the checks that wait for one there may be as many again.
     #[must_use]
     pub const fn in_flight(mut self, commands: usize) -> Self {
         self.in_flight = commands;

@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use proptest::prelude::*;
-use ringwall_rate_limit::{LimitStore as _, MemoryLimiter, Policies, Quota};
+use ringwall_rate_limit::{Enforcement, LimitStore as _, MemoryLimiter, Policies, Quota};
 
 use crate::support::{bucket, cost, limiter, take};
 
@@ -41,6 +41,49 @@ proptest! {
             for (last, tokens) in &passed[n..] {
                 sum += tokens * quota.interval().as_nanos();
                 prop_assert!(sum <= quota.fill_time().as_nanos() + (*last - *first).as_nanos());
+            }
+        }
+    }
+
+    /// However a tenant changes its quota, it gets no more than the ceiling gives: what the ceiling's bucket, or that
+    /// of the operator's own quota, holds in the time in which it fills, and what comes meanwhile.
+    #[test]
+    fn no_change_of_a_tenants_quota_gives_more_than_the_ceiling(
+        ceiling in (1_u32..200, 1_u32..100),
+        own in (1_u32..200, 1_u32..100),
+        events in prop::collection::vec((0_u32..300, 0_u32..200, 1_u32..100, 1_u32..30), 1..150),
+    ) {
+        let of = |(count, burst)| Quota::per_second(count).unwrap().burst(burst).unwrap();
+        let ceiling = of(ceiling);
+        let own = of(own).at_most(ceiling);
+        let policies = Policies::builder()
+            .add_with("p", own, Some(ceiling), Enforcement::Enforced)
+            .unwrap()
+            .build();
+        let limiter = MemoryLimiter::new(policies.clone(), 100);
+        let bucket = bucket(&limiter, policies.find("p").unwrap(), "a");
+        let (mut now, mut passed) = (Duration::from_secs(1), Vec::new());
+        for (wait, count, burst, tokens) in events {
+            // Most follow at once.
+            now += ceiling.interval() * wait.saturating_sub(200);
+            // Rates from one an hour up to more than the ceiling's, and none of its own.
+            let asked = match count {
+                0 => None,
+                1..50 => Quota::new(count, Duration::from_secs(3600)).and_then(|quota| quota.burst(burst)).ok(),
+                _ => Some(of((count, burst))),
+            };
+            policies.set_tenant_overrides([(bucket, asked)]).unwrap();
+            if take(&limiter, now, bucket, tokens).is_allowed() {
+                passed.push((now, u128::from(tokens)));
+            }
+        }
+        let longest = ceiling.fill_time().max(own.fill_time()).as_nanos();
+        for (n, (first, _)) in passed.iter().enumerate() {
+            let mut sum = 0;
+            for (last, tokens) in &passed[n..] {
+                sum += tokens * ceiling.interval().as_nanos();
+                // A nanosecond for each token of a burst is rounding.
+                prop_assert!(sum <= longest + 100 + (*last - *first).as_nanos(), "{sum} {longest}");
             }
         }
     }

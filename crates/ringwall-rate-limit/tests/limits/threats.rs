@@ -384,6 +384,52 @@ fn a_tenant_sets_its_own_quota_under_the_operators_ceiling_alone() {
 }
 
 #[test]
+fn a_tenant_gets_no_more_than_the_ceiling_by_changing_its_quota_back_and_forth() {
+    let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
+    let ceiling = second(50, 100);
+    let builder = Policies::builder();
+    let builder = builder.add_with("p", second(20, 40), Some(ceiling), Enforcement::Enforced);
+    let policies = builder.unwrap().build();
+    let limiter = MemoryLimiter::new(policies.clone(), 100);
+    let project = bucket(&limiter, policies.find("p").unwrap(), "a");
+    // A slow one of which a second is one token, a small one, the largest, and none of its own: at one moment.
+    let slow = Quota::per_second(1).unwrap().burst(100).unwrap();
+    let all = [Some(slow), Some(second(50, 1)), Some(ceiling), None];
+    let mut passes = 0;
+    for turn in 0..200_usize {
+        let quota = all[(turn * 7 + turn / 5) % all.len()];
+        policies.set_tenant_overrides([(project, quota)]).unwrap();
+        passes += passed(&limiter, Duration::from_secs(1), project, 150);
+    }
+    assert!((1..=100).contains(&passes), "{passes}");
+    // And in the minute after it, as much as the ceiling gives.
+    for turn in 0..6000_usize {
+        let quota = all[(turn * 7 + turn / 5) % all.len()];
+        policies.set_tenant_overrides([(project, quota)]).unwrap();
+        let at = Duration::from_secs(1) + millis(10) * u32::try_from(turn).unwrap();
+        passes += passed(&limiter, at, project, 150);
+    }
+    assert!((1000..=100 + 50 * 60).contains(&passes), "{passes}");
+}
+
+#[test]
+fn a_slow_quota_of_a_tenant_holds_as_much_as_the_ceiling_fills_in_its_time() {
+    let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
+    let builder = Policies::builder();
+    let ceiling = Some(second(50, 100));
+    let builder = builder.add_with("p", second(20, 40), ceiling, Enforcement::Enforced);
+    let policies = builder.unwrap().build();
+    let limiter = MemoryLimiter::new(policies.clone(), 100);
+    let project = bucket(&limiter, policies.find("p").unwrap(), "a");
+    let set = |quota| policies.set_tenant_override(&project, quota).unwrap();
+    assert_eq!(set(second(5, 40)), second(5, 10));
+    assert_eq!(set(second(1, 1)), second(1, 1));
+    let hourly = Quota::per_hour(1).unwrap();
+    assert_eq!(set(hourly.burst(7).unwrap()), hourly);
+    assert_eq!(passed(&limiter, Duration::ZERO, project, 10), 1);
+}
+
+#[test]
 fn quotas_of_many_tenants_are_in_force_together_or_not_at_all() {
     let quota = Quota::per_second(20).unwrap();
     let ceiling = Quota::per_second(50).unwrap();

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use ringwall_rate_limit::{AppliedLimit, Enforcement, LimitState, LimitStatus};
 
-use super::micros::Micros;
+use super::micros::{self, Micros};
 use super::script::{Bucket, Found};
 
 /// What is asked of one bucket.
@@ -17,6 +17,8 @@ pub(super) struct Asked {
     pub(super) advance: u32,
     /// Microseconds to give back first.
     pub(super) back: u64,
+    /// What was given back to buckets like this one before it was asked for.
+    pub(super) refunds: u64,
 }
 
 /// What one bucket said.
@@ -38,6 +40,7 @@ impl Asked {
             micros: Micros::of(&limit.quota),
             advance: 0,
             back: 0,
+            refunds: 0,
         }
     }
 
@@ -47,6 +50,7 @@ impl Asked {
             key: self.limit.dimension.key(),
             denies: self.limit.enforcement == Enforcement::Enforced,
             capacity: self.micros.capacity,
+            longest: micros::whole(self.limit.longest).max(self.micros.capacity),
             need: self.micros.need(cost),
             back: self.back,
             interval: self.micros.interval,

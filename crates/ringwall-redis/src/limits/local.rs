@@ -19,13 +19,20 @@ const SHARDS: usize = 64;
 /// trips, and neither memory nor exactness.
 #[derive(Debug)]
 pub(super) struct Local {
-    shards: Box<[Mutex<HashMap<LimitKey, Entry>>]>,
+    shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     keys_per_shard: usize,
     /// For how long tokens taken in advance are served; zero takes none.
     lease: Duration,
     /// For how long a denial is remembered at most; zero remembers none.
     denials: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    entries: HashMap<LimitKey, Entry>,
+    /// How often something was given back to a bucket of it: a denial of before says nothing any more.
+    refunds: u64,
 }
 
 /// What is known of a bucket.
@@ -90,7 +97,7 @@ impl Local {
         let Some(mut shard) = self.shard(limit.dimension.key()) else {
             return unknown(false);
         };
-        let Some(entry) = shard.get_mut(&limit.dimension.key()) else {
+        let Some(entry) = shard.entries.get_mut(&limit.dimension.key()) else {
             return unknown(false);
         };
         let is_same = entry.quota == limit.quota;
@@ -116,7 +123,7 @@ impl Local {
         let Some(mut shard) = self.shard(key) else {
             return Tokens::default();
         };
-        let Some(entry) = shard.get_mut(&key) else {
+        let Some(entry) = shard.entries.get_mut(&key) else {
             return Tokens::default();
         };
         let is_same = entry.quota == limit.quota;
@@ -133,7 +140,10 @@ impl Local {
     /// Gives back to a lease what a request took of it that did not pass.
     pub(super) fn put_back(&self, key: LimitKey, number: u64, cost: NonZeroU32) {
         if let Some(mut shard) = self.shard(key)
-            && let Some(lease) = shard.get_mut(&key).and_then(|entry| entry.lease.as_mut())
+            && let Some(lease) = shard
+                .entries
+                .get_mut(&key)
+                .and_then(|entry| entry.lease.as_mut())
             && lease.number == number
         {
             lease.left = lease.left.saturating_add(cost.get());
@@ -150,7 +160,7 @@ impl Local {
             let Some(mut shard) = self.shard(key) else {
                 continue;
             };
-            let Some(entry) = shard.get_mut(&key) else {
+            let Some(entry) = shard.entries.get_mut(&key) else {
                 continue;
             };
             if let Some(others) = &entry.fetching {
@@ -200,15 +210,22 @@ impl Local {
         self.with_entry(limit, now, entry_of).flatten()
     }
 
-    /// Remembers that a cost is denied for a while.
+    /// How often something was given back to buckets that are remembered beside this one.
+    pub(super) fn refunds(&self, key: LimitKey) -> u64 {
+        self.shard(key).map_or(0, |shard| shard.refunds)
+    }
+
+    /// Remembers that a cost is denied for a while, unless something was given back since it was asked for: when
+    /// `refunds` had been.
     pub(super) fn note_denied(
         &self,
         limit: &AppliedLimit,
         now: Duration,
         cost: NonZeroU32,
         wait: Duration,
+        refunds: u64,
     ) {
-        if self.denials.is_zero() {
+        if self.denials.is_zero() || self.refunds(limit.dimension.key()) != refunds {
             return;
         }
         self.with_entry(limit, now, |entry| {
@@ -223,10 +240,11 @@ impl Local {
 
     /// Forgets a denial: something was given back.
     pub(super) fn forget_denial(&self, key: LimitKey) {
-        if let Some(mut shard) = self.shard(key)
-            && let Some(entry) = shard.get_mut(&key)
-        {
-            entry.denial = None;
+        if let Some(mut shard) = self.shard(key) {
+            shard.refunds = shard.refunds.wrapping_add(1);
+            if let Some(entry) = shard.entries.get_mut(&key) {
+                entry.denial = None;
+            }
         }
     }
 
@@ -236,7 +254,7 @@ impl Local {
         let Some(mut shard) = self.shard(key) else {
             return Ok(Tokens::default());
         };
-        let Some(entry) = shard.get_mut(&key) else {
+        let Some(entry) = shard.entries.get_mut(&key) else {
             return Ok(Tokens::default());
         };
         let Some(lease) = &mut entry.lease else {
@@ -263,7 +281,7 @@ impl Local {
     ) -> Option<T> {
         let key = limit.dimension.key();
         let mut shard = self.shard(key)?;
-        if let Some(entry) = shard.get_mut(&key) {
+        if let Some(entry) = shard.entries.get_mut(&key) {
             if entry.quota != limit.quota {
                 entry.quota = limit.quota;
                 entry.lease = None;
@@ -271,13 +289,13 @@ impl Local {
             }
             return Some(change(entry));
         }
-        if shard.len() >= self.keys_per_shard {
-            shard.retain(|_, entry| self.is_needed(entry, now));
-            if shard.len() >= self.keys_per_shard {
+        if shard.entries.len() >= self.keys_per_shard {
+            shard.entries.retain(|_, entry| self.is_needed(entry, now));
+            if shard.entries.len() >= self.keys_per_shard {
                 return None;
             }
         }
-        let entry = shard.entry(key).or_insert(Entry {
+        let entry = shard.entries.entry(key).or_insert(Entry {
             quota: limit.quota,
             lease: None,
             denial: None,
@@ -302,7 +320,7 @@ impl Local {
         now.saturating_sub(asked) < self.lease
     }
 
-    fn shard(&self, key: LimitKey) -> Option<MutexGuard<'_, HashMap<LimitKey, Entry>>> {
+    fn shard(&self, key: LimitKey) -> Option<MutexGuard<'_, Shard>> {
         let hash = self.hasher.hash_one(key);
         let count = u64::try_from(self.shards.len()).ok()?;
         let shard = self
@@ -327,7 +345,7 @@ impl Drop for Fetching {
     fn drop(&mut self) {
         for (key, waiters) in &self.keys {
             if let Some(mut shard) = self.local.shard(*key)
-                && let Some(entry) = shard.get_mut(key)
+                && let Some(entry) = shard.entries.get_mut(key)
                 && entry
                     .fetching
                     .as_ref()

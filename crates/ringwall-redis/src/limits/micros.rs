@@ -70,7 +70,7 @@ pub(super) fn loses_too_much(quota: &Quota) -> bool {
 }
 
 /// Whole microseconds, rounded up.
-fn whole(time: Duration) -> u64 {
+pub(super) fn whole(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 

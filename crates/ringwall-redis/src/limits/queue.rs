@@ -21,6 +21,9 @@ const BUCKETS: usize = 128;
 
 /// What is on its way to a server. The first requests go alone; those that come while these are at the server wait,
 /// and the next call takes them all: under load, a round trip and a run of the script are shared by many.
+///
+/// Calls are made by tasks of the connection's own runtime, so nobody has to wait for whoever asked first to look
+/// at the answer.
 pub(super) struct Queue {
     server: Server,
     state: Mutex<State>,
@@ -52,21 +55,12 @@ impl Queue {
 
     /// What the server says, within the time that the caller gives it.
     pub(super) async fn ask(self: &Arc<Self>, request: Request) -> Result<Reply, Failure> {
-        let shared = self.server.client.shared();
-        let _permit = shared
-            .in_flight
-            .try_acquire()
-            .map_err(|_| Failure::TooMany)?;
-        match self.join(request) {
-            Place::First(request, _way) => {
-                let mut replies = self.server.call(core::iter::once(&request)).await?;
-                replies.pop().unwrap_or(Err(Failure::Garbled))
-            }
-            Place::Waiting(reply) => reply.await.unwrap_or(Err(Failure::Ended)),
-        }
+        let (reply, answer) = oneshot::channel();
+        self.push(Job { request, reply })?;
+        answer.await.unwrap_or(Err(Failure::Ended))
     }
 
-    /// Gives tokens back.
+    /// Gives tokens back, also when nobody waits for the answer.
     pub(super) async fn give_back(
         self: &Arc<Self>,
         buckets: Vec<Bucket>,
@@ -84,16 +78,25 @@ impl Queue {
         Ok(())
     }
 
-    fn join(self: &Arc<Self>, request: Request) -> Place {
+    /// Puts a request where it waits, and sees to it that somebody sends it.
+    fn push(self: &Arc<Self>, job: Job) -> Result<(), Failure> {
+        let shared = self.server.client.shared();
         let mut state = self.state();
-        if state.calls < CALLS {
-            state.calls = state.calls.saturating_add(1);
-            let queue = Arc::clone(self);
-            return Place::First(request, OnTheWay { queue });
+        if state.waiting.len() >= shared.most_waiting {
+            return Err(Failure::TooMany);
         }
-        let (reply, answer) = oneshot::channel();
-        state.waiting.push_back(Job { request, reply });
-        Place::Waiting(answer)
+        state.waiting.push_back(job);
+        if state.calls >= CALLS {
+            return Ok(());
+        }
+        state.calls = state.calls.saturating_add(1);
+        drop(state);
+        let ending = Ending {
+            queue: Arc::clone(self),
+            is_regular: false,
+        };
+        shared.runtime.spawn(Arc::clone(self).send(ending));
+        Ok(())
     }
 
     /// Sends what waits, call after call, until nothing does.
@@ -132,14 +135,6 @@ impl Queue {
     }
 }
 
-/// Where a request stands.
-enum Place {
-    /// It goes at once.
-    First(Request, OnTheWay),
-    /// It goes with others.
-    Waiting(oneshot::Receiver<Result<Reply, Failure>>),
-}
-
 impl State {
     /// What goes as the next call. Without any, the call's place is free again.
     fn take(&mut self) -> Option<Vec<Job>> {
@@ -151,9 +146,7 @@ impl State {
             if is_full && !jobs.is_empty() {
                 break;
             }
-            let job = self.waiting.pop_front();
-            // Nobody is charged who has given up.
-            if let Some(job) = job.filter(|job| !job.reply.is_closed()) {
+            if let Some(job) = self.waiting.pop_front().and_then(Job::still_wanted) {
                 buckets = buckets.saturating_add(more);
                 jobs.push(job);
             }
@@ -166,25 +159,17 @@ impl State {
     }
 }
 
-/// A call under way. When it is back, or was given up, what waits goes in its place.
-struct OnTheWay {
-    queue: Arc<Queue>,
-}
-
-impl Drop for OnTheWay {
-    fn drop(&mut self) {
-        let mut state = self.queue.state();
-        if state.waiting.is_empty() {
-            state.calls = state.calls.saturating_sub(1);
-            return;
+impl Job {
+    /// Nobody is charged who has given up; what was to be given back is given back.
+    fn still_wanted(self) -> Option<Self> {
+        if !self.reply.is_closed() {
+            return Some(self);
         }
-        drop(state);
-        let ending = Ending {
-            queue: Arc::clone(&self.queue),
-            is_regular: false,
-        };
-        let shared = self.queue.server.client.shared();
-        shared.runtime.spawn(Arc::clone(&self.queue).send(ending));
+        let request = self.request.only_giving_back()?;
+        Some(Self {
+            request,
+            reply: self.reply,
+        })
     }
 }
 

@@ -76,6 +76,8 @@ impl Inner {
         }
         for limit in limits {
             let mut asked = Asked::new(*limit);
+            // Before it is looked at and asked for.
+            asked.refunds = self.local.refunds(limit.dimension.key());
             match self.local.look(limit, now, cost, charge) {
                 Known::Leased(served) => {
                     if charge {
@@ -86,7 +88,7 @@ impl Inner {
                     continue;
                 }
                 Known::Denied(status) if limit.enforcement == Enforcement::Enforced => {
-                    return Reached::Decided(answered(cost, [status], charge));
+                    return Reached::Decided(answered(cost, [status], charge).remembered());
                 }
                 Known::Denied(_) => {}
                 Known::Unknown { is_busy } => {
@@ -104,7 +106,7 @@ impl Inner {
         part.taken.are_used();
         let served = limits.iter().zip(part.served.into_iter().flatten());
         let statuses = served.map(|(limit, served)| of_lease(limit, served, true));
-        Reached::Decided(answered(cost, statuses, charge))
+        Reached::Decided(answered(cost, statuses, charge).remembered())
     }
 
     /// How many tokens are taken in advance.
@@ -232,7 +234,8 @@ impl Inner {
                 }
                 LimitState::Exceeded if limit.enforcement == Enforcement::Enforced => {
                     let wait = Duration::from_micros(said.wait);
-                    self.local.note_denied(limit, now, cost, wait);
+                    self.local
+                        .note_denied(limit, now, cost, wait, asked.refunds);
                 }
                 LimitState::Within | LimitState::Exceeded | LimitState::BeyondBurst => {}
             }
@@ -245,7 +248,9 @@ impl Inner {
             return;
         };
         let weak: Weak<Self> = Arc::downgrade(self);
-        tokio::spawn(async move {
+        // In the runtime of the connection: the caller's may end before the lease does.
+        let runtime = &self.queue.client().shared().runtime;
+        runtime.spawn(async move {
             let mut number = number;
             loop {
                 tokio::time::sleep(lasting).await;

@@ -6,15 +6,17 @@ use ringwall_rate_limit::LimitKey;
 use super::micros::EXACT;
 
 /// SHA-1 of [`CHECK`], by which a server that knows it is told to run it. A test compares it with the server's.
-pub(super) const DIGEST: &str = "97c4d26d7dca3515a0b9c6bcd2edb568b6a1f5d6";
+pub(super) const DIGEST: &str = "60f9207cdc34476f176f86480019c51f22be05a8";
 
 /// Decides requests in their order, and charges those that pass.
 ///
 /// A bucket is the time at which it is full, in microseconds of the server's clock; none is a full one. One that
-/// is ahead by more than an empty bucket's time and a second is the trace of a clock that went back, or of
-/// another server's: it is then an empty bucket, and fills from now on.
+/// is ahead by more than it can owe under any quota that holds for it, and five minutes, is the trace of a clock that
+/// went back, of another server's, or of a quota that was taken back: it is then an empty bucket, and fills from now
+/// on. The five minutes are for processes that do not agree on a quota: while one has read the new one and
+/// another has not, neither makes the bucket owe less than the other charged.
 ///
-/// A request is two bytes and then 39 for each of its buckets, as [`Call::of`] writes them. It answers for each
+/// A request is two bytes and then 47 for each of its buckets, as [`Call::of`] writes them. It answers for each
 /// bucket how far it was from full before, or -1 where the key holds something else; and, where tokens were asked
 /// for in advance, how many were taken, which is never more than half of what is left. By that it passes, or does
 /// not. One number is answered as it is, and several as an array: a server takes longer to make an array of one
@@ -32,11 +34,11 @@ local at, said = 1, 0
 while at < #asked do
     local charge, count, first
     charge, count, first = unpack('>BB', asked, at)
-    local key, denies, capacity, need, back, interval, advance
+    local key, denies, capacity, longest, need, back, interval, advance
     local passes, answered = true, said
     at = first
     for _ = 1, count do
-        key, denies, capacity, need, back, interval, advance, at = unpack('>HBI8I8I8I8I4', asked, at)
+        key, denies, capacity, longest, need, back, interval, advance, at = unpack('>HBI8I8I8I8I8I4', asked, at)
         local debt = debts[key]
         if not debt then
             local stored = redis.pcall('GET', KEYS[key])
@@ -64,8 +66,8 @@ while at < #asked do
                 end
                 debts[key], stale[key] = debt, true
             end
-            if debt > capacity + 1000000 then
-                debt = capacity
+            if debt > longest + 300000000 then
+                debt = longest
                 if charge == 1 then
                     debts[key], stale[key] = debt, true
                 end
@@ -85,7 +87,7 @@ while at < #asked do
         at, said = first, answered
         for _ = 1, count do
             if count > 1 then
-                key, denies, capacity, need, back, interval, advance, at = unpack('>HBI8I8I8I8I4', asked, at)
+                key, denies, capacity, longest, need, back, interval, advance, at = unpack('>HBI8I8I8I8I8I4', asked, at)
             end
             local debt = debts[key] + need
             said = said + 1
@@ -101,7 +103,7 @@ while at < #asked do
                 debts[key], stale[key] = debt, true
             end
         end
-        at = first + 39 * count
+        at = first + 47 * count
     end
 end
 for key = 1, #KEYS do
@@ -121,7 +123,7 @@ return answer
 ";
 
 /// Bytes that a request's buckets take.
-const BUCKET: usize = 39;
+const BUCKET: usize = 47;
 
 /// What is asked of one bucket.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +133,8 @@ pub(super) struct Bucket {
     pub(super) denies: bool,
     /// Microseconds in which an empty bucket fills.
     pub(super) capacity: u64,
+    /// Microseconds that it can owe under any quota that holds for it.
+    pub(super) longest: u64,
     /// Microseconds that the request costs.
     pub(super) need: u64,
     /// Microseconds to give back first.
@@ -148,6 +152,7 @@ impl Bucket {
             key,
             denies: false,
             capacity: EXACT,
+            longest: EXACT,
             need: 0,
             back: micros,
             interval: 1,
@@ -157,12 +162,24 @@ impl Bucket {
 }
 
 /// Buckets that are charged together, or not at all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
     /// Without it, they are looked at alone.
     pub(super) charge: bool,
     /// Up to 255.
     pub(super) buckets: Vec<Bucket>,
+}
+
+impl Request {
+    /// Of a request that nobody waits for any more: what it gives back, and nothing else. `None` when that is
+    /// nothing.
+    pub(super) fn only_giving_back(mut self) -> Option<Self> {
+        self.buckets.retain(|bucket| bucket.back > 0);
+        for bucket in &mut self.buckets {
+            *bucket = Bucket::giving_back(bucket.key, bucket.back);
+        }
+        (self.charge && !self.buckets.is_empty()).then_some(self)
+    }
 }
 
 /// What the server said to a request.
@@ -203,7 +220,13 @@ impl Call {
                 let number = place.map_or(keys.len(), |place| place.saturating_add(1));
                 encoded.extend_from_slice(&u16::try_from(number).ok()?.to_be_bytes());
                 encoded.push(u8::from(bucket.denies));
-                for micros in [bucket.capacity, bucket.need, bucket.back, bucket.interval] {
+                for micros in [
+                    bucket.capacity,
+                    bucket.longest,
+                    bucket.need,
+                    bucket.back,
+                    bucket.interval,
+                ] {
                     encoded.extend_from_slice(&micros.to_be_bytes());
                 }
                 encoded.extend_from_slice(&bucket.advance.to_be_bytes());
@@ -272,6 +295,7 @@ mod tests {
             key: key.expect("a key"),
             denies: true,
             capacity: 100,
+            longest: 100,
             need: 10,
             back: 0,
             interval: 10,

@@ -22,7 +22,7 @@ pub(super) struct Server {
 pub(super) enum Failure {
     #[error("there is no connection")]
     NotConnected,
-    #[error("too many commands wait for an answer")]
+    #[error("too many checks wait for an answer")]
     TooMany,
     #[error("no answer in time")]
     TooSlow,
@@ -38,8 +38,16 @@ pub(super) enum Failure {
 
 impl From<Failure> for LimitError {
     fn from(failure: Failure) -> Self {
-        Self::Unavailable {
-            source: Box::new(failure),
+        match failure {
+            Failure::TooMany => Self::Overloaded,
+            Failure::NotConnected
+            | Failure::TooSlow
+            | Failure::SomethingElse
+            | Failure::Garbled
+            | Failure::Ended
+            | Failure::Redis(_) => Self::Unavailable {
+                source: Box::new(failure),
+            },
         }
     }
 }
@@ -51,8 +59,14 @@ impl Server {
         requests: impl Iterator<Item = &Request> + Clone + Send,
     ) -> Result<Vec<Result<Reply, Failure>>, Failure> {
         let shared = self.client.shared();
-        let live = shared.live.load_full().ok_or(Failure::NotConnected)?;
         let call = Call::of(requests.clone()).ok_or(Failure::TooMany)?;
+        // Of the connection's, which others use too.
+        let _permit = shared
+            .in_flight
+            .acquire()
+            .await
+            .map_err(|_| Failure::Ended)?;
+        let live = shared.live.load_full().ok_or(Failure::NotConnected)?;
         let mut connection = live.connection.clone();
         let by_digest = self.command("EVALSHA", DIGEST, &call);
         let mut answer = plain(connection.req_packed_command(&by_digest).await);

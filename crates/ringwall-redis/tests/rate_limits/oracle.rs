@@ -46,6 +46,8 @@ struct Asked {
     key: usize,
     interval: i128,
     burst: i128,
+    /// That a tenant's bucket can owe beyond its capacity.
+    more: i128,
     cost: i128,
     denies: bool,
     advance: i128,
@@ -65,6 +67,9 @@ impl Asked {
 
 const SECOND: i128 = 1_000_000;
 
+/// For how long processes may disagree on a quota.
+const GRACE: i128 = 300 * SECOND;
+
 /// The rules, in integers that nothing rounds.
 #[derive(Default)]
 struct Model {
@@ -82,8 +87,9 @@ impl Model {
                 debt = (debt - asked.back).max(0);
                 is_changed = true;
             }
-            if debt > asked.capacity() + SECOND {
-                debt = asked.capacity();
+            let longest = asked.capacity() + asked.more;
+            if debt > longest + GRACE {
+                debt = longest;
                 is_changed = true;
             }
             let says = if asked.need() > asked.capacity() {
@@ -158,6 +164,7 @@ fn draw(draws: &mut Draws) -> Request {
             key,
             interval,
             burst,
+            more: if key == 1 { 20 * SECOND } else { 0 },
             cost: if only_back { 0 } else { 1 + draws.below(most) },
             denies: draws.below(5) != 0,
             advance: if has_lease && charge && !only_back {
@@ -189,7 +196,14 @@ fn encoded(requests: &[Request]) -> (Vec<String>, Vec<u8>) {
                 keys.len() - 1
             });
             bytes.extend([0, byte(place + 1), u8::from(asked.denies)]);
-            for number in [asked.capacity(), asked.need(), asked.back, asked.interval] {
+            let longest = asked.capacity() + asked.more;
+            for number in [
+                asked.capacity(),
+                longest,
+                asked.need(),
+                asked.back,
+                asked.interval,
+            ] {
                 bytes.extend(u64::try_from(number).expect("a number").to_be_bytes());
             }
             let advance = u32::try_from(asked.advance).expect("a number");

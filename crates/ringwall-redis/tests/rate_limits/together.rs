@@ -2,17 +2,18 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use ringwall_core::step::BoxFuture;
 use ringwall_rate_limit::conformance::Answer;
-use ringwall_rate_limit::{Dimension, LimitError, LimitStore as _};
+use ringwall_rate_limit::{Dimension, FallbackLimiter, LimitError, LimitStore as _, Origin};
 use ringwall_redis::{RedisClient, RedisLimiter};
 use tokio::task::JoinSet;
 
 use crate::servers::{Server, redis};
-use crate::setting::config;
+use crate::setting::{config, eventually};
 use crate::world::{
     Admin, bucket, check, hourly, left, name, now, patient, policies_of, secret, tokens,
 };
@@ -95,9 +96,9 @@ async fn checks_that_wait_share_calls_and_not_one_passes_too_many() {
     assert_eq!(left(&world.limiter, ten[0]).await, 0);
     // Who was denied by the one was not charged by the other.
     assert_eq!(left(&world.limiter, ten[1]).await, 490);
-    // Four alone, and the other 296 by 64 at most; the looks at what is left, and the first one.
+    // 300 by 64 at most, the first four by fewer; the looks at what is left, and the first one.
     let calls = world.calls();
-    assert!((4 + 5 + 3..=4 + 10 + 3).contains(&calls), "{calls}");
+    assert!((5 + 3..=4 + 10 + 3).contains(&calls), "{calls}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,16 +156,122 @@ async fn a_key_that_holds_something_else_costs_nobody_else_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_look_at_its_answer_holds_up_nobody() {
+    let world = World::new().await;
+    let more = [world.bucket("more", "a")];
+    // As a thread does that asks, and then works for a while: more of them than there are calls.
+    let parked: Vec<_> = (0..10).map(|_| world.begun(&more)).collect();
+    for _ in 0..20 {
+        let answer = check(&world.limiter, &more, 1).await;
+        assert!(answer.is_ok_and(|decision| decision.is_allowed()));
+    }
+    assert_eq!(allowed(&answers(parked).await), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_is_given_back_though_nobody_waits_for_it() {
+    let world = World::new().await;
+    let ten = [world.bucket("ten", "a")];
+    let taken = check(&world.limiter, &ten, 8).await.expect("it answers");
+    world.server.pause();
+    let more = [world.bucket("more", "a")];
+    let before: Vec<_> = (0..20).map(|_| world.begun(&more)).collect();
+    let mut refund = Box::pin(world.limiter.refund(now(), taken).into_future());
+    let polled = refund
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "nobody answers it");
+    drop(refund);
+    world.server.resume();
+    assert_eq!(allowed(&answers(before).await), 20);
+    eventually("the refund", || async {
+        left(&world.limiter, ten[0]).await == 10
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_checks_than_may_wait_are_no_failure_of_the_store() {
+    let server = redis::start(&[]).expect("a server");
+    let config = config(server.url())
+        .in_flight(16)
+        .timeout(Duration::from_secs(10));
+    let client = RedisClient::connect(config).await.expect("it runs");
+    let policies = policies_of(secret(), &[("more", hourly(1000))]);
+    let store = RedisLimiter::new(&client, policies).expect("valid");
+    let limiter = FallbackLimiter::builder(Arc::new(store.clone())).build();
+    let more = [bucket(&store, "more", "a")];
+    assert!(check(&store, &more, 1).await.is_ok());
+    server.pause();
+    let waiting: Vec<_> = (0..100).map(|_| asking(&store, &more)).collect();
+    let mut tasks = JoinSet::new();
+    for check in waiting {
+        tasks.spawn(check);
+    }
+    // Those that are too many are told at once.
+    for _ in 0..50 {
+        let one = tasks.join_next().await.expect("one").expect("no panic");
+        assert!(matches!(one, Err(LimitError::Overloaded)), "{one:?}");
+    }
+    for _ in 0..10 {
+        let denied = check(&limiter, &more, 1).await;
+        assert!(matches!(denied, Err(LimitError::Unavailable { .. })));
+    }
+    assert!(limiter.asks_store(), "it was not the store's fault");
+    server.resume();
+    let rest = tasks.join_all().await;
+    assert!(allowed(&rest) >= 16, "{}", allowed(&rest));
+    assert!(check(&limiter, &more, 1).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_remembered_is_no_answer_of_the_store() {
+    let mut server = redis::start(&[]).expect("a server");
+    let config = config(server.url()).timeout(Duration::from_millis(300));
+    let client = RedisClient::connect(config).await.expect("it runs");
+    let limits = [("ten", hourly(10)), ("more", hourly(1000))];
+    let policies = policies_of(secret(), &limits);
+    let store = RedisLimiter::builder(&client, policies).remember_denials(Duration::from_secs(60));
+    let store = store.build().expect("valid");
+    let (ten, more) = (bucket(&store, "ten", "a"), bucket(&store, "more", "a"));
+    let limiter = FallbackLimiter::builder(Arc::new(store)).build();
+    let denied = check(&limiter, &[ten], 11).await.expect("it answers");
+    assert!(!denied.is_allowed());
+    assert_eq!(denied.origin(), Origin::Store);
+    let again = check(&limiter, &[ten], 10).await.expect("it answers");
+    assert!(again.is_allowed());
+    let denied = check(&limiter, &[ten], 1).await.expect("it answers");
+    assert_eq!(
+        (denied.is_allowed(), denied.origin()),
+        (false, Origin::Store)
+    );
+    server.kill();
+    let mut failures = 0;
+    while limiter.asks_store() {
+        let denied = check(&limiter, &[ten], 1).await.expect("it is remembered");
+        assert_eq!(denied.origin(), Origin::Remembered);
+        assert!(check(&limiter, &[more], 1).await.is_err());
+        failures += 1;
+        assert!(failures <= 3, "what is remembered counts as an answer");
+    }
+    server.start_again().expect("it starts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_gives_up_while_waiting_is_not_charged_and_holds_up_nobody() {
     let mut world = World::new().await;
     let more = [world.bucket("more", "a")];
     world.server.pause();
-    // Four go at once. The others wait.
-    let first: Vec<_> = (0..4).map(|_| world.begun(&more)).collect();
+    // Four go, each by itself. The others wait.
+    let mut first = Vec::new();
+    for _ in 0..4 {
+        first.push(world.begun(&more));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let gone: Vec<_> = (0..100).map(|_| world.begun(&more)).collect();
     let waiting: Vec<_> = (0..100).map(|_| world.begun(&more)).collect();
     drop(gone);
-    // Nor do those in whose place the others go.
+    // Nor do those that went.
     drop(first);
     world.server.resume();
     let answers = answers(waiting).await;
@@ -196,7 +303,7 @@ async fn a_silent_server_fails_all_that_wait_in_time_and_the_next_ones_pass() {
         assert!(matches!(answer, Err(LimitError::Unavailable { .. })));
     }
     server.resume();
-    crate::setting::eventually("the server", || async {
+    eventually("the server", || async {
         check(&limiter, &more, 1).await.is_ok()
     })
     .await;

@@ -112,13 +112,13 @@ fn a_flood_of_keys_is_forgotten_and_what_is_at_work_is_kept() {
     local.note_allowed(&limits[0], at(0), at(0), 5);
     for limit in &limits[1..] {
         local.note_allowed(limit, at(10), at(0), 0);
-        local.note_denied(limit, at(10), ONE, Duration::from_secs(5));
+        local.note_denied(limit, at(10), ONE, Duration::from_secs(5), 0);
     }
     let count = || -> usize {
         let sizes = local
             .shards
             .iter()
-            .map(|shard| shard.lock().expect("whole").len());
+            .map(|shard| shard.lock().expect("whole").entries.len());
         sizes.sum()
     };
     assert!((2..=SHARDS).contains(&count()), "{}", count());
@@ -126,10 +126,25 @@ fn a_flood_of_keys_is_forgotten_and_what_is_at_work_is_kept() {
     // Later others have the places.
     let later = at(5000);
     let remembered = |limit: &&AppliedLimit| {
-        local.note_denied(limit, later, ONE, Duration::from_secs(5));
+        local.note_denied(limit, later, ONE, Duration::from_secs(5), 0);
         matches!(local.look(limit, later, ONE, true), Known::Denied(_))
     };
     let known = limits.iter().skip(1000).filter(remembered).count();
     assert!(known >= SHARDS / 2, "{known}");
     assert!(count() <= SHARDS);
+}
+
+#[test]
+fn a_denial_of_before_a_refund_is_not_remembered() {
+    let limits = limits(1);
+    let (limit, local) = (&limits[0], local(100));
+    let before = local.refunds(limit.dimension.key());
+    local.forget_denial(limit.dimension.key());
+    local.note_denied(limit, at(10), ONE, Duration::from_secs(5), before);
+    let known = local.look(limit, at(11), ONE, true);
+    assert!(matches!(known, Known::Unknown { .. }), "{known:?}");
+    let now = local.refunds(limit.dimension.key());
+    local.note_denied(limit, at(10), ONE, Duration::from_secs(5), now);
+    let known = local.look(limit, at(11), ONE, true);
+    assert!(matches!(known, Known::Denied(_)), "{known:?}");
 }
