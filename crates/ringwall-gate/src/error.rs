@@ -75,6 +75,13 @@ pub enum Error {
     /// The store counts by other limits than the rules: give it the policies of the rules.
     #[error("the store of limits was made with other policies than those of the rules")]
     OtherLimits,
+    /// Rules say what holds while the store of limits does not answer, and it would not: put a
+    /// `FallbackLimiter` around the store.
+    #[error(
+        "the rate limits say what holds while their store does not answer, and nobody does it: \
+         put a FallbackLimiter around the store"
+    )]
+    FailurePoliciesUnheld,
     /// Routes that name no tier would be bounded by nothing.
     #[error("the limits have no tier of the name \"default\"")]
     NoDefaultTier,

@@ -69,8 +69,10 @@ pub const MAX_OVERRIDES: usize = 65_536;
 /// requests are served, and no bucket is reset by it.
 ///
 /// What a bucket owes is kept as the time in which it fills. Under a new quota it owes the same time, and
-/// never more than an empty bucket of the new quota does. So whoever had used up the old quota has none of the
-/// new one yet, and a lowered quota locks nobody out for longer than its own bucket takes to fill, and a second.
+/// never more than an empty bucket of the new quota does. So whoever had used up the old quota has none of a new one
+/// that fills as fast or faster, and of a slower one what fills in the difference; and a lowered quota locks nobody
+/// out for longer than its own bucket takes to fill, and a second. Where tenants set quotas of their own, under a
+/// ceiling, what is owed up to the ceiling's time stays owed.
 ///
 /// Cloning shares them.
 #[derive(Clone)]

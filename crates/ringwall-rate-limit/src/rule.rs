@@ -101,6 +101,12 @@ impl LimitRule {
         self
     }
 
+    /// Whether it was said to bound guessing ([`guard`](Self::guard)).
+    #[must_use]
+    pub const fn is_guard(&self) -> bool {
+        self.is_guard
+    }
+
     /// What it says while its store does not answer.
     #[must_use]
     pub const fn failure_policy(&self) -> OnFailure {

@@ -127,7 +127,7 @@ pub(super) fn read<T>(
     // Without the section nothing is limited.
     let rate_limits = rate_limits.and_then(|taken| {
         let section = Section::new("rate_limits", Some(taken), &mut reader);
-        RateLimitsConfig::read(section, &front)
+        RateLimitsConfig::read(section, &front, &realm)
     });
     let faults = &mut reader.faults;
     check_headers(&tokens, introspection.as_ref(), api_keys.as_ref(), faults);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
 use ringwall_core::secret::SecretString;
-use ringwall_rate_limit::{FallbackEvent, FallbackObserver, KeyHasher, OnFailure};
+use ringwall_rate_limit::{FallbackEvent, FallbackObserver, KeyHasher, OnFailure, Quota};
 use sha2::{Digest as _, Sha256};
 
 use super::section::Section;
@@ -32,7 +32,8 @@ pub(super) enum LimitPlace {
 }
 
 impl LimitPlace {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
+    /// `realm` is the service's: services that share a store and a secret count for themselves.
+    pub(super) fn read(section: &mut Section<'_>, realm: &str) -> Self {
         let place = section.text("store");
         section.unless_set("store", "memory");
         match place.as_deref() {
@@ -43,7 +44,7 @@ impl LimitPlace {
                 Self::Memory
             }
             Some("service") => Self::Service {
-                hasher: hasher(section),
+                hasher: hasher(section, realm),
                 processes: section
                     .optional_number("processes", 1..=MOST_PROCESSES)
                     .and_then(NonZeroU32::new),
@@ -63,7 +64,7 @@ impl LimitPlace {
     }
 
     /// What a limit says while the store does not answer.
-    pub(super) fn on_failure(&self, section: &mut Section<'_>) -> OnFailure {
+    pub(super) fn on_failure(&self, section: &mut Section<'_>, quota: Option<Quota>) -> OnFailure {
         let Self::Service { processes, .. } = self else {
             let problem = "is for limits in a store, and these are counted in the process";
             let remedy = "write rate_limits.store = \"service\", or leave it out";
@@ -75,7 +76,16 @@ impl LimitPlace {
         match (word.as_deref(), processes) {
             (None | Some("closed"), _) => OnFailure::Closed,
             (Some("open"), _) => OnFailure::Open,
-            (Some("local"), Some(divisor)) => OnFailure::Local { divisor: *divisor },
+            (Some("local"), Some(divisor)) => {
+                if quota.is_some_and(|quota| quota.divided(*divisor).is_err()) {
+                    section.fault(
+                        "on_failure",
+                        "is local, and the share of one process is too slow to be counted",
+                        "write closed, or a faster limit",
+                    );
+                }
+                OnFailure::Local { divisor: *divisor }
+            }
             (Some("local"), None) => {
                 section.fault(
                     "on_failure",
@@ -97,7 +107,7 @@ impl LimitPlace {
 }
 
 /// How keys are made that all processes make alike.
-fn hasher(section: &mut Section<'_>) -> Option<KeyHasher> {
+fn hasher(section: &mut Section<'_>, realm: &str) -> Option<KeyHasher> {
     let remedy = "name a secret of 32 random bytes that all processes of the service share";
     if !section.has("secret") {
         section.fault("secret", "is missing", remedy);
@@ -109,6 +119,9 @@ fn hasher(section: &mut Section<'_>) -> Option<KeyHasher> {
     }
     let digest = Sha256::new()
         .chain_update(b"ringwall rate limits 1\0")
+        // No realm has a zero byte.
+        .chain_update(realm)
+        .chain_update(b"\0")
         .chain_update(secret.expose())
         .finalize();
     let (key, _) = digest.split_first_chunk::<16>()?;

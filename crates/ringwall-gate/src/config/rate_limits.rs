@@ -37,8 +37,8 @@ pub(super) struct RateLimitsConfig {
 
 impl RateLimitsConfig {
     /// `None` when there is a fault.
-    pub(super) fn read(mut section: Section<'_>, front: &Front) -> Option<Self> {
-        let place = LimitPlace::read(&mut section);
+    pub(super) fn read(mut section: Section<'_>, front: &Front, realm: &str) -> Option<Self> {
+        let place = LimitPlace::read(&mut section, realm);
         let keys = section.number("keys", 1..=MOST_KEYS, KEYS);
         let tells_everybody = section.flag("tell_everybody", true);
         let percent = section.number("jitter_percent", 0..=100, 10);
@@ -214,7 +214,8 @@ fn one(
     let prefix = prefix(section, base);
     let ceiling = ceiling(section, quota);
     let is_shadow = is_shadow(section, base);
-    let on_failure = place.on_failure(section);
+    let on_failure = place.on_failure(section, quota);
+    let guards = section.flag("guard", base.is_some_and(LimitRule::is_guard));
     let mut rule = LimitRule::new(name, quota?, parts?)
         .ipv6_prefix(prefix)
         .on_failure(on_failure);
@@ -223,6 +224,9 @@ fn one(
     }
     if skips {
         rule = rule.skip_absent();
+    }
+    if guards {
+        rule = rule.guard();
     }
     if let Some(ceiling) = ceiling {
         rule = rule.ceiling(ceiling);
@@ -239,7 +243,7 @@ fn one_by_address(
     let quota = quota(section, base);
     let prefix = prefix(section, base);
     let is_shadow = is_shadow(section, base);
-    let on_failure = place.on_failure(section);
+    let on_failure = place.on_failure(section, quota);
     let is_open = on_failure == OnFailure::Open;
     if is_open {
         let problem = "is open, and whoever disturbs the store would be free to guess";

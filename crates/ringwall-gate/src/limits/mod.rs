@@ -10,7 +10,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use ringwall_core::clock::{MonotonicClock, SystemClock};
-use ringwall_rate_limit::{DEFAULT_TIER, Jitter, LimitRules, LimitStore, MemoryLimiter, Tier};
+use ringwall_rate_limit::{
+    DEFAULT_TIER, Jitter, LimitRules, LimitStore, MemoryLimiter, OnFailure, Tier,
+};
 
 use crate::error::Error;
 use crate::policy::{Access, RoutePolicy, TierChoice};
@@ -52,7 +54,10 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// Counts in `store`, which was made with the [`policies`](LimitRules::policies) of these rules.
+    /// Counts in `store`, which was made with the [`policies`](LimitRules::policies) of these rules. One that can fail
+    /// to answer, such as one that processes share, belongs behind a
+    /// [`FallbackLimiter`](ringwall_rate_limit::FallbackLimiter): it does what the rules say of failures, and does not
+    /// ask a dead store for each request.
     pub fn new(rules: LimitRules, store: Arc<dyn LimitStore>) -> Self {
         Self {
             rules,
@@ -124,6 +129,13 @@ impl RateLimits {
     pub(crate) fn check(&self, believes_proxies: bool) -> Result<(), Error> {
         if !self.rules.policies().is_same(self.store.policies()) {
             return Err(Error::OtherLimits);
+        }
+        let policies = self.rules.policies();
+        let is_said = policies
+            .ids()
+            .any(|policy| self.rules.on_failure(policy) != OnFailure::Closed);
+        if is_said && !self.store.holds_failure_policies() {
+            return Err(Error::FailurePoliciesUnheld);
         }
         if self.rules.tier(DEFAULT_TIER).is_none() {
             return Err(Error::NoDefaultTier);

@@ -24,7 +24,7 @@ use crate::{Error, RedisClient};
 ///   or none.
 /// - **The server's clock** counts, in microseconds; the clocks of the processes do not matter. One that goes
 ///   back (a correction, or a failover to a server with another clock) gives nothing away, and locks nobody out
-///   for longer than their bucket takes to fill, and a second. One that goes ahead fills buckets by as much.
+///   for longer than their bucket takes to fill, and five minutes. One that goes ahead fills buckets by as much.
 /// - **Intervals are whole microseconds**, rounded up: never more is allowed than was said. What a status
 ///   says of the time until its bucket is full is by the quota's own interval, so it may be too short by a
 ///   thousandth.

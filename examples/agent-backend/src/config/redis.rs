@@ -13,6 +13,7 @@ const DEVELOPMENT_SECRET: &str = "the rate limits of a development machine";
 pub(super) fn read(section: &mut SettingsSection<'_>) -> Option<RedisConfig> {
     const REMEDY: &str = "write redis://host:port or, with TLS, rediss://host:port";
     let url = section.text("url");
+    let is_cluster = section.flag("cluster", false);
     let password = section.secret("password");
     let roots = section.texts("roots");
     let Some(url) = url else {
@@ -39,6 +40,9 @@ pub(super) fn read(section: &mut SettingsSection<'_>) -> Option<RedisConfig> {
             return None;
         }
     };
+    if is_cluster {
+        config = config.cluster("limits");
+    }
     if let Some(password) = password {
         config = config.password(password);
     }

@@ -66,12 +66,12 @@ async fn what_a_project_asks_for_holds_for_it_at_once_and_for_nobody_else() {
         assert_eq!(held(&limits, &other), quota(20, 40));
     }
     // What is not said stays, and null goes back.
-    let half = change(r#"{"rate_limit_burst":7}"#);
+    let half = change(r#"{"rate_limit_burst":4}"#);
     limits.change(&own(), half).await.expect("changed");
-    assert_eq!(held(&limits, &own()), quota(2, 7));
+    assert_eq!(held(&limits, &own()), quota(2, 4));
     let half = change(r#"{"rate_limit_rps":null}"#);
     limits.change(&own(), half).await.expect("changed");
-    assert_eq!(held(&limits, &own()), quota(20, 7));
+    assert_eq!(held(&limits, &own()), quota(20, 4));
     let back = change(r#"{"rate_limit_burst":null}"#);
     limits.change(&own(), back).await.expect("changed");
     assert_eq!(held(&limits, &own()), quota(20, 40));
@@ -88,11 +88,13 @@ async fn what_is_above_the_ceiling_is_held_under_it_and_the_answer_says_so() {
             50,
             100,
         ),
+        // A burst fills within the ceiling's two seconds.
         (
             r#"{"rate_limit_rps":1,"rate_limit_burst":4294967295}"#,
             1,
-            100,
+            2,
         ),
+        (r#"{"rate_limit_rps":10,"rate_limit_burst":100}"#, 10, 20),
     ] {
         let answer = limits.change(&own(), change(text)).await.expect("changed");
         assert_eq!(answer.in_force, Rate::of(quota(rps, burst)), "{text}");
@@ -164,12 +166,12 @@ async fn a_look_puts_in_force_what_another_process_changed() {
     one.change(&own(), change(text)).await.expect("changed");
     assert_eq!(held(&other, &own()), quota(20, 40));
     other.look().await.expect("read");
-    assert_eq!(held(&other, &own()), quota(2, 40));
+    assert_eq!(held(&other, &own()), quota(2, 4));
     // It adds to what the other one did, and does not undo it.
-    let text = r#"{"rate_limit_burst":5}"#;
+    let text = r#"{"rate_limit_burst":3}"#;
     other.change(&own(), change(text)).await.expect("changed");
     one.look().await.expect("read");
-    assert_eq!(held(&one, &own()), quota(2, 5));
+    assert_eq!(held(&one, &own()), quota(2, 3));
     let text = r#"{"rate_limit_rps":null,"rate_limit_burst":null}"#;
     one.change(&own(), change(text)).await.expect("changed");
     other.look().await.expect("read");

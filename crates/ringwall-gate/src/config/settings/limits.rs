@@ -15,7 +15,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "rate_limits.secret",
         SECRET,
         "must be set for service",
-        "32 random bytes that all processes share, so that their keys meet in the store and tell nothing there",
+        "32 random bytes that all processes of the service (its `realm`) share, so that their keys meet in the store and tell nothing there",
     ),
     setting(
         "rate_limits.processes",
@@ -112,6 +112,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         TEXT,
         "closed",
         "while the store does not answer: `closed` refuses (503), `local` lets each process count its share, `open` lets everything pass",
+    ),
+    setting(
+        "rate_limits.limits.LIMIT.guard",
+        FLAG,
+        "the default's; false",
+        "it bounds guessing, so it is never `open`; limits of the tier `auth` and those by `given` are such anyway",
     ),
     setting(
         "rate_limits.failed_credentials.count",

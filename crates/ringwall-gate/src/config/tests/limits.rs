@@ -270,6 +270,44 @@ fn processes_share_keys_by_their_secret_alone() {
     assert_eq!(bucket("pepper"), bucket("pepper"));
     assert_ne!(bucket("pepper"), bucket("other"));
     folder.refuses(&text("short"), &["rate_limits.secret"]);
+    // Another service with the same secret counts for itself.
+    let config = folder.good(&format!("realm = \"other\"\n{}", text("pepper")));
+    let rules = config.limit_rules().expect("rules");
+    let caller = ringwall_rate_limit::Caller {
+        address: Some([192, 0, 2, 1].into()),
+        ..Default::default()
+    };
+    let other = rules.bucket("auth_address", &caller, None);
+    let other = other.expect("a limit").expect("a bucket").key();
+    assert_ne!(other, bucket("pepper"));
+}
+
+#[test]
+fn a_guard_by_another_name_is_never_open_and_a_share_can_be_counted() {
+    let folder = Folder::new();
+    let text = |more: &str| {
+        format!(
+            r#"{JWT}{SHARED}
+processes = 4
+[rate_limits.limits.login_address]
+count = 1
+by = ["address"]
+{more}
+[rate_limits.tiers]
+login = ["login_address"]
+"#
+        )
+    };
+    assert!(folder.load(&text("on_failure = \"open\"")).is_ok());
+    let field = "rate_limits.limits.login_address.on_failure";
+    folder.refuses(&text("guard = true\non_failure = \"open\""), &[field]);
+    let slow = "period_seconds = 31622400\non_failure = \"local\"";
+    folder.refuses(&text(slow), &[field]);
+    assert!(
+        folder
+            .load(&text("guard = true\non_failure = \"local\""))
+            .is_ok()
+    );
 }
 
 /// A store that answers nothing.
@@ -304,6 +342,36 @@ impl LimitStore for Lost {
     fn refund(&self, _now: Duration, _decision: Decision) -> Step<Result<(), LimitError>> {
         Step::Done(Ok(()))
     }
+}
+
+#[test]
+fn a_gate_refuses_a_store_that_would_not_do_what_its_limits_say_of_failures() {
+    use ringwall_rate_limit::{FallbackLimiter, LimitRules, OnFailure};
+    let gate = |limits| {
+        Gate::builder("test")
+            .rate_limits(limits)
+            .without_authenticators()
+            .without_audit()
+            .build()
+            .map(drop)
+    };
+    let standard = || LimitRules::standard().expect("the defaults");
+    let user = standard().find("user").cloned().expect("a limit");
+    let said = standard().limit(user.on_failure(OnFailure::Open)).build();
+    let said = said.expect("rules");
+    let lost = || Arc::new(Lost(said.policies().clone()));
+    assert_eq!(
+        gate(crate::RateLimits::new(said.clone(), lost())),
+        Err(crate::Error::FailurePoliciesUnheld)
+    );
+    let held = FallbackLimiter::of_rules(&said, lost()).expect("the same");
+    let held = Arc::new(held.build());
+    assert_eq!(gate(crate::RateLimits::new(said.clone(), held)), Ok(()));
+    assert_eq!(gate(crate::RateLimits::in_memory(said.clone(), 10)), Ok(()));
+    // Where nothing was said, everything is closed anyway.
+    let silent = standard().build().expect("rules");
+    let lost = Arc::new(Lost(silent.policies().clone()));
+    assert_eq!(gate(crate::RateLimits::new(silent, lost)), Ok(()));
 }
 
 #[test]

@@ -66,6 +66,7 @@ pub(super) const CASES: &[Case] = &[
         &["\"closed\""],
         &["\"open\""],
     ),
+    case(JWT, LIMIT, "guard", &["true", "false"], &["1"]),
     case(SHARED, FAILED, "on_failure", &["\"closed\""], &["\"open\""]),
     case(
         MTLS,
