@@ -28,7 +28,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// withdrawn. So whoever sends such an answer looks again, and ends it as soon as a new request with
 /// the same credential would be refused.
 ///
-/// The client certificate of a connection needs no look here: its end is the connection's.
+/// The client certificate of a connection needs no look here: its end is the connection's. One that a proxy saw is the
+/// proxy's to watch.
 #[derive(Clone)]
 pub struct Lease {
     door: Door,

@@ -128,7 +128,8 @@ fn hasher(section: &mut Section<'_>, realm: &str) -> Option<KeyHasher> {
     Some(KeyHasher::shared(*key))
 }
 
-/// Tells when the store is lost and when it is back.
+/// Tells when the store is lost, and of each request that passes meanwhile. Those that are refused have events of
+/// their own.
 #[derive(Debug)]
 pub(super) struct StoreWatch {
     pub(super) events: Arc<dyn EventSink>,
@@ -136,19 +137,23 @@ pub(super) struct StoreWatch {
 
 impl FallbackObserver for StoreWatch {
     fn observe(&self, event: FallbackEvent) {
-        match event {
-            FallbackEvent::StoreLost => self.events.emit(SecurityEvent::new(
-                EventKind::RateLimitsUnavailable,
-                "the store of the limits does not answer, and what each limit says of that holds",
-            )),
+        let cause = match event {
+            FallbackEvent::StoreLost => {
+                "the store of the limits does not answer, and what each limit says of that holds"
+            }
+            FallbackEvent::Unchecked => {
+                "a request passed unchecked, as the store of the limits does not answer"
+            }
+            FallbackEvent::CountedLocally => {
+                "a request was counted by this process alone, as the store of the limits does not answer"
+            }
             FallbackEvent::StoreBack => {
                 tracing::info!(target: "ringwall", "the store of the rate limits answers again");
+                return;
             }
-            // Each request has an event of its own where it is refused.
-            FallbackEvent::Unchecked
-            | FallbackEvent::CountedLocally
-            | FallbackEvent::Denied
-            | _ => {}
-        }
+            FallbackEvent::Denied | _ => return,
+        };
+        let event = SecurityEvent::new(EventKind::RateLimitsUnavailable, cause);
+        self.events.emit(event);
     }
 }
