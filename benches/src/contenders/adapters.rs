@@ -77,7 +77,13 @@ pub enum Guard {
 }
 
 impl Guard {
-    fn gate(self, verifier: &TokenVerifier) -> Option<Gate> {
+    /// The gate that stands there, if one does.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be built.
+    #[must_use]
+    pub fn gate(self, verifier: &TokenVerifier) -> Option<Gate> {
         let gate = Gate::builder("bench")
             .tokens(verifier.clone())
             .audit(Arc::new(MemoryAudit::new(1024)));
