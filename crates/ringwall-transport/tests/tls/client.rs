@@ -1,9 +1,10 @@
 //! A client's configuration.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_core::event::EventKind;
+use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
 use ringwall_transport::{ClientTls, ClientTlsBuilder, ClientTrust, Pem, TlsFault};
 use rustls::HandshakeKind;
 
@@ -203,4 +204,174 @@ fn says_everything_that_is_wrong() {
         .load()
         .expect_err("refused");
     assert!(no_roots.has(TlsFault::NoRoots));
+}
+
+/// With a certificate of its own, in the files `own.crt` and `own.key`.
+fn with_own(bench: &Bench, own: &Issued) -> ClientTlsBuilder {
+    write_own(bench, own);
+    builder(bench).certificate(bench.path("own.crt"), bench.path("own.key"))
+}
+
+fn write_own(bench: &Bench, own: &Issued) {
+    bench.write("own.crt", &own.chain);
+    bench.write("own.key", &own.key);
+}
+
+#[test]
+fn another_comment_in_the_certificate_is_not_another_configuration() {
+    let bench = Bench::new();
+    let own = bench.good_client();
+    let tls = with_own(&bench, &own).load().expect("good files");
+    bench.write("own.crt", &format!("# ours\n{}", own.chain));
+    bench.write("own.key", &format!("# ours\n{}", own.key));
+    assert!(!tls.reload().expect("the same certificate"));
+    assert_eq!(tls.status().generation, 1);
+    assert!(bench.causes(EventKind::CertificatesReloaded).is_empty());
+}
+
+#[test]
+fn a_bad_protocol_alone_loads_nothing() {
+    let bench = Bench::new();
+    let load = builder(&bench).protocols(["h2", ""]).load();
+    assert!(load.expect_err("refused").has(TlsFault::BadProtocol));
+    assert!(builder(&bench).protocols(["h2"]).load().is_ok());
+}
+
+#[tokio::test]
+async fn a_root_is_gone_even_while_a_renewal_of_the_own_certificate_goes_wrong() {
+    let bench = Bench::new();
+    let echo = Echo::new(&bench.load(ClientTrust::none())).await;
+    let tls = with_own(&bench, &bench.good_client());
+    let tls = tls.load().expect("good files");
+    assert!(is_served(echo.address, &tls.config()).await);
+    bench.write("own.key", "half a k");
+    bench.write("servers.pem", &Authority::new("others").pem);
+    let error = tls.reload().expect_err("the key");
+    assert!(error.has(TlsFault::NoKey));
+    assert!(!is_served(echo.address, &tls.config()).await);
+    assert_eq!(tls.status().generation, 2);
+}
+
+#[test]
+fn a_refused_content_is_told_of_once() {
+    let bench = Bench::new();
+    let tls = with_own(&bench, &bench.good_client());
+    let tls = tls.load().expect("good files");
+    bench.write("own.crt", &bench.good_client().chain);
+    for _ in 0..3 {
+        assert!(tls.reload().expect_err("half").has(TlsFault::KeyMismatch));
+    }
+    assert_eq!(bench.count(EventKind::CertificatesRefused), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_everybody_may_read_is_told_of_whenever_it_is_taken_over() {
+    let bench = Bench::new();
+    let expose = || {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(bench.path("own.key"), mode).expect("a mode");
+    };
+    let tls = with_own(&bench, &bench.good_client());
+    expose();
+    let tls = tls.load().expect("good files");
+    assert_eq!(bench.count(EventKind::PrivateKeyExposed), 1);
+    write_own(&bench, &bench.good_client());
+    expose();
+    assert!(tls.reload().expect("a renewal"));
+    assert_eq!(bench.count(EventKind::PrivateKeyExposed), 2);
+}
+
+#[test]
+fn the_end_of_the_own_certificate_is_told_of_before_it_and_when_it_comes() {
+    let bench = Bench::new();
+    let soon = bench
+        .clients
+        .issue(&Leaf::client().valid(NOW - 30 * DAY, NOW + HOUR));
+    let tls = with_own(&bench, &soon).load().expect("good files");
+    assert_eq!(
+        bench.count(EventKind::CertificateExpiring),
+        1,
+        "at the start"
+    );
+    write_own(&bench, &bench.good_client());
+    assert!(tls.reload().expect("a renewal"));
+    let look = |at| {
+        bench.clock.set(second(at));
+        for _ in 0..3 {
+            tls.reload().expect("the same");
+        }
+        bench.count(EventKind::CertificateExpiring)
+    };
+    assert_eq!(look(NOW + 20 * DAY), 1);
+    assert_eq!(look(NOW + 25 * DAY), 2);
+    assert_eq!(look(NOW + 30 * DAY + 1), 3);
+    assert_eq!(look(NOW + 60 * DAY), 3);
+}
+
+#[test]
+fn an_old_root_is_told_of_once() {
+    let bench = Bench::new();
+    let old = Authority::valid("old", NOW - 2 * DAY, NOW - DAY);
+    bench.write("both.pem", &(bench.servers.pem.clone() + &old.pem));
+    let tls = ClientTls::builder([bench.path("both.pem")])
+        .clock(Arc::clone(&bench.clock) as _)
+        .events(Arc::clone(&bench.events) as _)
+        .load()
+        .expect("good files");
+    for _ in 0..3 {
+        assert!(!tls.reload().expect("the same"));
+    }
+    assert_eq!(
+        bench.causes(EventKind::CertificateExpiring),
+        ["a root certificate is outside its dates, and is trusted as long as it is named"]
+    );
+}
+
+#[test]
+fn a_clock_that_fails_loads_nothing_and_takes_nothing_over() {
+    let bench = Bench::new();
+    bench.clock.fail(true);
+    let load = builder(&bench).load();
+    assert!(load.expect_err("refused").has(TlsFault::ClockUnavailable));
+    bench.clock.fail(false);
+    let tls = builder(&bench).load().expect("good files");
+    bench.clock.fail(true);
+    bench.write("servers.pem", &Authority::new("others").pem);
+    let error = tls.reload().expect_err("no time");
+    assert!(error.has(TlsFault::ClockUnavailable));
+    assert_eq!(tls.status().generation, 1);
+}
+
+/// Panics when it is told of a refusal.
+#[derive(Debug)]
+struct Fragile(AtomicBool);
+
+impl EventSink for Fragile {
+    fn emit(&self, event: SecurityEvent) {
+        assert!(
+            !(event.kind == EventKind::CertificatesRefused && self.0.load(Ordering::SeqCst)),
+            "a panic of the sink"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_sink_does_not_end_the_watch() {
+    let bench = Bench::new();
+    let sink = Arc::new(Fragile(AtomicBool::new(true)));
+    let tls = with_own(&bench, &bench.good_client())
+        .events(Arc::clone(&sink) as _)
+        .load()
+        .expect("good files");
+    let _watch = tls.watch(Duration::from_millis(100)).expect("a thread");
+    bench.write("own.key", "no key");
+    until(|| {
+        let failure = tls.status().failure;
+        failure.is_some_and(|failure| failure.has(TlsFault::BrokenOff))
+    })
+    .await;
+    sink.0.store(false, Ordering::SeqCst);
+    write_own(&bench, &bench.good_client());
+    until(|| tls.status().generation == 2).await;
 }

@@ -160,3 +160,18 @@ fn a_pipe_is_refused_without_waiting_for_its_writer() {
         .expect("an answer in time");
     assert_eq!(faults, [TlsFault::NotAFile]);
 }
+
+#[tokio::test]
+async fn another_demand_with_the_same_roots_is_taken_over() {
+    let bench = Bench::new();
+    let tls = bench.load(bench.optional());
+    let echo = Echo::new(&tls).await;
+    let stranger = bench.client().config();
+    assert!(is_served(echo.address, &stranger).await);
+    for _ in 0..2 {
+        tls.set_client_trust(bench.required()).expect("good roots");
+        assert!(!is_served(echo.address, &stranger).await);
+        tls.set_client_trust(bench.optional()).expect("good roots");
+        assert!(is_served(echo.address, &stranger).await);
+    }
+}
