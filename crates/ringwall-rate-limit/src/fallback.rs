@@ -72,6 +72,8 @@ struct Inner {
     local: MemoryLimiter,
     /// By the limit's place; closed where there is none.
     rules: Box<[OnFailure]>,
+    /// They are those of the service's rules, and nothing was said beside them.
+    is_of_rules: bool,
     breaker: Arc<Breaker>,
     observer: Option<Arc<dyn FallbackObserver>>,
 }
@@ -82,6 +84,7 @@ struct Inner {
 pub struct FallbackBuilder {
     store: Arc<dyn LimitStore>,
     rules: Vec<OnFailure>,
+    is_of_rules: bool,
     keys: usize,
     pause: Duration,
     observer: Option<Arc<dyn FallbackObserver>>,
@@ -111,6 +114,7 @@ impl FallbackLimiter {
         FallbackBuilder {
             store,
             rules,
+            is_of_rules: false,
             keys: KEYS,
             pause: PAUSE,
             observer: None,
@@ -132,6 +136,7 @@ impl FallbackLimiter {
         }
         let mut builder = Self::builder(store);
         builder.rules = rules.failures().to_vec();
+        builder.is_of_rules = true;
         Ok(builder)
     }
 
@@ -221,23 +226,21 @@ impl Inner {
                 self.note(ticket.failed());
                 self.fall_back(question, now, dimensions, cost, source)
             }
-            // It was not asked, which is no failure of it.
-            Err(error @ LimitError::Overloaded) => {
-                drop(ticket);
-                self.fall_back(question, now, dimensions, cost, Box::new(error))
-            }
             // Nor is that an answer of it.
             Ok(decision) if decision.origin() == Origin::Remembered => Ok(decision),
             Ok(decision) => {
                 self.note(ticket.succeeded());
                 Ok(decision)
             }
-            // The question was wrong, which tells nothing of the store.
+            // The question was wrong, which tells nothing of the store; or there were too many.
             Err(
                 error @ (LimitError::NoDimensions
                 | LimitError::TooManyDimensions
                 | LimitError::UnknownPolicy
-                | LimitError::Time),
+                | LimitError::Time
+                // It was not asked, which is no failure of it. Nor does anything pass for it: whoever floods a
+                // service would open its limits.
+                | LimitError::Overloaded),
             ) => Err(error),
         }
     }
@@ -354,7 +357,7 @@ impl LimitStore for FallbackLimiter {
         }
     }
     fn holds_failure_policies(&self) -> bool {
-        true
+        self.inner.is_of_rules
     }
 }
 
@@ -374,6 +377,7 @@ impl FallbackBuilder {
         }
         let place = self.rules.get_mut(policy.place());
         *place.ok_or(PolicyError::Unknown)? = rule;
+        self.is_of_rules = false;
         Ok(self)
     }
 
@@ -411,6 +415,7 @@ impl FallbackBuilder {
                 local: MemoryLimiter::new(self.store.policies().clone(), keys),
                 store: self.store,
                 rules: self.rules.into(),
+                is_of_rules: self.is_of_rules,
                 breaker: Arc::new(Breaker::new(FAILURES, self.pause)),
                 observer: self.observer,
             }),

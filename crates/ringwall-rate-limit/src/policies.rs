@@ -100,7 +100,15 @@ struct Shared {
 #[derive(Clone)]
 pub(crate) struct Live {
     limits: Vec<Limit>,
-    overrides: HashMap<LimitKey, Quota>,
+    overrides: HashMap<LimitKey, Own>,
+}
+
+/// A bucket's own quota.
+#[derive(Clone, Copy)]
+struct Own {
+    quota: Quota,
+    /// By the operator's word, which a tenant does not change.
+    is_operators: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -111,12 +119,16 @@ struct Limit {
 }
 
 impl Limit {
-    /// The longest in which a bucket fills under any quota that a tenant may set, or has unless it does; zero where
-    /// tenants set nothing.
+    /// The longest in which a bucket fills under any quota that a tenant may set, or has unless it does: the
+    /// ceiling's; zero where tenants set nothing.
     fn longest(&self) -> u64 {
-        self.ceiling.map_or(0, |ceiling| {
-            ceiling.capacity_nanos().max(self.quota.capacity_nanos())
-        })
+        self.ceiling.map_or(0, |ceiling| ceiling.capacity_nanos())
+    }
+
+    /// Whether the operator's own quota is one that a tenant may set.
+    fn is_under_ceiling(&self) -> bool {
+        self.ceiling
+            .is_none_or(|ceiling| self.quota.is_under(ceiling))
     }
 }
 
@@ -128,7 +140,8 @@ impl Live {
             return Some((limit.quota, limit.enforcement));
         }
         let own = self.overrides.get(&dimension.key);
-        Some((*own.unwrap_or(&limit.quota), limit.enforcement))
+        let quota = own.map_or(limit.quota, |own| own.quota);
+        Some((quota, limit.enforcement))
     }
 }
 
@@ -224,11 +237,16 @@ impl Policies {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::Unknown`].
+    /// [`PolicyError::Unknown`]; [`PolicyError::AboveCeiling`].
     pub fn set_quota(&self, policy: PolicyId, quota: Quota) -> Result<(), PolicyError> {
         self.change(|live| {
-            live.limit_mut(policy)?.quota = quota;
-            Ok(())
+            let limit = live.limit_mut(policy)?;
+            limit.quota = quota;
+            if limit.is_under_ceiling() {
+                Ok(())
+            } else {
+                Err(PolicyError::AboveCeiling)
+            }
         })
     }
 
@@ -261,13 +279,17 @@ impl Policies {
     ) -> Result<(), PolicyError> {
         self.change(|live| {
             live.limit_mut(dimension.policy)?;
-            live.put(dimension.key, quota)
+            let own = quota.map(|quota| Own {
+                quota,
+                is_operators: true,
+            });
+            live.put(dimension.key, own)
         })
     }
 
     /// Gives one bucket the quota that its owner asks for, held under the operator's ceiling: its rate, its burst,
-    /// and the time in which it fills, which is no longer than the ceiling's or the operator's own. Answers what
-    /// holds now.
+    /// and the time in which it fills. Answers what holds now. Where the operator gave the bucket a quota of its own
+    /// ([`set_override`](Self::set_override)), that one stays.
     ///
     /// The time matters because a bucket owes time: what is a second of a bucket that fills in two is a hundredth of
     /// one that fills in a hundred. With it, and since asking for a small bucket makes none owe less, nobody gets more
@@ -300,10 +322,7 @@ impl Policies {
             for (dimension, quota) in changes {
                 match quota {
                     Some(quota) => live.put_under_ceiling(&dimension, quota).map(drop)?,
-                    None => {
-                        live.limit_mut(dimension.policy)?;
-                        live.put(dimension.key, None)?;
-                    }
+                    None => live.take_tenants(&dimension)?,
                 }
             }
             Ok(())
@@ -387,19 +406,42 @@ impl Live {
         let limit = self.limit_mut(dimension.policy)?;
         let ceiling = limit.ceiling.ok_or(PolicyError::NoCeiling)?;
         let quota = quota.at_most(ceiling).filled_within(limit.longest());
-        self.put(dimension.key, Some(quota))?;
+        if let Some(operators) = self.operators(dimension) {
+            return Ok(operators);
+        }
+        let own = Own {
+            quota,
+            is_operators: false,
+        };
+        self.put(dimension.key, Some(own))?;
         Ok(quota)
     }
 
-    fn put(&mut self, key: LimitKey, quota: Option<Quota>) -> Result<(), PolicyError> {
-        let Some(quota) = quota else {
+    /// Takes away what a tenant set.
+    fn take_tenants(&mut self, dimension: &Dimension) -> Result<(), PolicyError> {
+        let limit = self.limit_mut(dimension.policy)?;
+        limit.ceiling.ok_or(PolicyError::NoCeiling)?;
+        if self.operators(dimension).is_none() {
+            self.put(dimension.key, None)?;
+        }
+        Ok(())
+    }
+
+    /// The quota that the operator gave this bucket.
+    fn operators(&self, dimension: &Dimension) -> Option<Quota> {
+        let own = self.overrides.get(&dimension.key)?;
+        own.is_operators.then_some(own.quota)
+    }
+
+    fn put(&mut self, key: LimitKey, own: Option<Own>) -> Result<(), PolicyError> {
+        let Some(own) = own else {
             self.overrides.remove(&key);
             return Ok(());
         };
         if self.overrides.len() >= MAX_OVERRIDES && !self.overrides.contains_key(&key) {
             return Err(PolicyError::TooManyOverrides);
         }
-        self.overrides.insert(key, quota);
+        self.overrides.insert(key, own);
         Ok(())
     }
 }
@@ -460,16 +502,17 @@ impl PoliciesBuilder {
         if self.names.len() >= MAX_POLICIES {
             return Err(PolicyError::TooMany);
         }
-        if ceiling.is_some_and(|ceiling| quota.at_most(ceiling) != quota) {
+        let limit = Limit {
+            quota,
+            ceiling,
+            enforcement,
+        };
+        if !limit.is_under_ceiling() {
             return Err(PolicyError::AboveCeiling);
         }
         self.names.push(name.into());
         self.guards.push(false);
-        self.limits.push(Limit {
-            quota,
-            ceiling,
-            enforcement,
-        });
+        self.limits.push(limit);
         Ok(self)
     }
 
@@ -549,8 +592,9 @@ pub enum PolicyError {
     /// See [`MAX_OVERRIDES`].
     #[error("at most 65536 buckets have a quota of their own")]
     TooManyOverrides,
-    /// The operator's own quota is above the ceiling that the operator says.
-    #[error("the quota of the limit is above its ceiling")]
+    /// The operator's own quota is above the ceiling that the operator says: in its rate, its burst, or the time in
+    /// which it fills.
+    #[error("the quota of the limit is above its ceiling, or takes longer to fill than it")]
     AboveCeiling,
     /// See [`PoliciesBuilder::guard`].
     #[error("the limit bounds guessing, so it is never open while its store does not answer")]

@@ -167,6 +167,15 @@ impl Quota {
         slower.burst(burst).unwrap_or(ceiling)
     }
 
+    /// Whether a tenant may have this quota under `ceiling`: it is no faster, holds no more, and takes no longer to
+    /// fill.
+    #[must_use]
+    pub fn is_under(self, ceiling: Self) -> bool {
+        self.at_most(ceiling)
+            .filled_within(ceiling.capacity_nanos())
+            == self
+    }
+
     /// The same rate, with a burst that fills within `longest`: a token at least.
     pub(crate) fn filled_within(self, longest: u64) -> Self {
         // An interval is up to a nanosecond longer than it was said to be.

@@ -59,7 +59,8 @@ pub trait LimitStore: Send + Sync + fmt::Debug {
     fn refund(&self, now: Duration, decision: Decision) -> Step<Result<(), LimitError>>;
 
     /// Whether what the rules say of failures ([`LimitRule::on_failure`](crate::LimitRule::on_failure)) holds
-    /// here: by a store that cannot fail, and by [`FallbackLimiter`](crate::FallbackLimiter) around one that can. A
+    /// here: by a store that cannot fail, and by a
+    /// [`FallbackLimiter::of_rules`](crate::FallbackLimiter::of_rules) around one that can. A
     /// gate refuses a store that would leave unsaid what was said.
     fn holds_failure_policies(&self) -> bool {
         false

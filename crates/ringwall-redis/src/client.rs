@@ -32,7 +32,8 @@ pub enum RedisStatus {
     Connecting,
     /// Connected, and the server was looked at.
     Ready,
-    /// There is no connection, for this reason; the next attempt comes within five seconds.
+    /// There is no connection, for this reason; the next attempt comes within five seconds, and in a cluster, of which
+    /// several nodes may have to be asked, later.
     Down(Error),
 }
 
@@ -56,7 +57,6 @@ pub(crate) struct Shared {
     #[cfg(feature = "rate-limit")]
     pub(crate) runtime: tokio::runtime::Handle,
     /// Of a cluster: the slot whose node is spoken to.
-    #[cfg(feature = "rate-limit")]
     pub(crate) slot: Option<u16>,
     /// Checks of limits that may wait for their turn.
     #[cfg(feature = "rate-limit")]
@@ -125,7 +125,6 @@ impl RedisClient {
             timeout: config.timeout,
             #[cfg(feature = "rate-limit")]
             runtime: tokio::runtime::Handle::current(),
-            #[cfg(feature = "rate-limit")]
             slot: config.slot,
             #[cfg(feature = "rate-limit")]
             most_waiting: config.in_flight,

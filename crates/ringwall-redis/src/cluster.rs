@@ -58,6 +58,12 @@ pub(crate) fn slot_of(tag: &str) -> u16 {
     crc & SLOTS.wrapping_sub(1)
 }
 
+/// Whether a node that says this of its cluster (`CLUSTER INFO`) serves requests.
+pub(crate) fn is_whole(info: &[u8]) -> bool {
+    let mut lines = info.split(|byte| *byte == b'\n');
+    lines.any(|line| line.trim_ascii() == b"cluster_state:ok")
+}
+
 /// Reads an answer to `CLUSTER SLOTS` of the node at `asked`: `None` when nobody serves the slot, or it is none.
 pub(crate) fn read(answer: &Value, slot: u16, asked: &Node) -> Option<Slots> {
     let Value::Array(ranges) = answer else {
@@ -227,6 +233,21 @@ mod tests {
             Value::Array(vec![range(0, 16_383, vec![Value::Array(vec![bulk("a")])])]),
         ] {
             assert_eq!(read(&wrong, 5, &asked()), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_is_cut_off_says_so() {
+        assert!(is_whole(
+            b"cluster_state:ok\r\ncluster_slots_assigned:16384\r\n"
+        ));
+        for info in [
+            &b"cluster_state:fail\r\ncluster_slots_assigned:16384\r\n"[..],
+            b"cluster_state:okay\r\n",
+            b"",
+            b"cluster_slots_ok:16384\r\n",
+        ] {
+            assert!(!is_whole(info));
         }
     }
 

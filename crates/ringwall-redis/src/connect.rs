@@ -109,15 +109,20 @@ pub(crate) async fn find(
     let mut pipeline = redis::pipe();
     pipeline.cmd("CLUSTER").arg("SLOTS");
     pipeline.cmd("CLUSTER").arg("MYID");
+    pipeline.cmd("CLUSTER").arg("INFO");
     let limit = config.timeout.saturating_mul(LOOK_PATIENCE);
-    let answers = timeout(limit, connection.req_packed_commands(&pipeline, 0, 2)).await;
+    let answers = timeout(limit, connection.req_packed_commands(&pipeline, 0, 3)).await;
     let answers = answers.map_err(|_| Error::unreachable(TooSlow))?;
     let answers = answers.map_err(Error::of_redis)?;
-    let [slots, Value::BulkString(id)] = answers.as_slice() else {
+    let [slots, Value::BulkString(id), Value::BulkString(info)] = answers.as_slice() else {
         return Err(Error::Unsafe(
             "it does not answer as a node of a cluster does",
         ));
     };
+    // One that is cut off from the others believes that all is as it was.
+    if !cluster::is_whole(info) {
+        return Err(Error::unreachable(Unserved));
+    }
     let slots = cluster::read(slots, slot, node).ok_or(Error::unreachable(Unserved))?;
     let is_owner = slots.owner_id.as_bytes() == id.as_slice();
     Ok((slots, is_owner))

@@ -23,6 +23,10 @@ pub enum Error {
     Unsafe(&'static str),
 }
 
+/// One connection is for the keys of one slot, and these are in others.
+#[cfg(any(feature = "replay", feature = "revocations"))]
+pub(crate) const OTHER_SLOTS: &str = "the client speaks to the node of a cluster that serves the slot of rate limits: take another client";
+
 impl Error {
     /// Whether it may be gone later, without a change by an operator.
     #[must_use]

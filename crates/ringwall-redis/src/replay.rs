@@ -11,6 +11,7 @@ use ringwall_replay::memory::{DEFAULT_LONGEST, MAX_LONGEST};
 use ringwall_replay::{Claim, ClaimKey, ClaimRequest, ReplayStore, ReplayUnavailable};
 
 use crate::client::{Live, Shared};
+use crate::error::OTHER_SLOTS;
 use crate::{Error, RedisClient};
 
 /// Before the key of each claim, unless set.
@@ -134,8 +135,12 @@ impl RedisReplayBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] for an option that is out of its range.
+    /// [`Error::Configuration`] for an option that is out of its range, and for a client of a cluster
+    /// ([`RedisConfig::cluster`](crate::RedisConfig::cluster)).
     pub fn build(self) -> Result<RedisReplay, Error> {
+        if self.client.shared().slot.is_some() {
+            return Err(Error::Configuration(OTHER_SLOTS));
+        }
         if self.prefix.len() > MAX_PREFIX {
             return Err(Error::Configuration("the prefix has more than 128 bytes"));
         }
@@ -181,6 +186,10 @@ impl ReplayStore for RedisReplay {
 
 /// `None` when it cannot be told.
 async fn send(shared: &Shared, live: &Live, command: &redis::Cmd) -> Option<Claim> {
+    // The keys of claims are in all slots of a cluster, and this one speaks to the node of one.
+    if shared.slot.is_some() {
+        return None;
+    }
     let _permit = shared.in_flight.try_acquire().ok()?;
     let mut connection = live.connection.clone();
     let answer = tokio::time::timeout(shared.timeout, connection.req_packed_command(command)).await;

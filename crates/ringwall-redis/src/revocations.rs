@@ -15,7 +15,7 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::step::Step;
 
 use crate::client::Shared;
-use crate::error::TooSlow;
+use crate::error::{OTHER_SLOTS, TooSlow};
 use crate::{Error, RedisClient};
 
 /// Before the keys, unless set.
@@ -114,6 +114,9 @@ impl RedisRevocations {
     ///
     /// [`Error::Configuration`].
     pub fn with_prefix(client: &RedisClient, prefix: &str) -> Result<Self, Error> {
+        if client.shared().slot.is_some() {
+            return Err(Error::Configuration(OTHER_SLOTS));
+        }
         if prefix.len() > MAX_PREFIX {
             return Err(Error::Configuration("the prefix has more than 128 bytes"));
         }
@@ -255,6 +258,10 @@ fn text(value: &Value) -> Option<&str> {
 
 async fn send(shared: &Shared, command: &redis::Cmd) -> Result<Value, RevocationStoreError> {
     let unavailable = || RevocationStoreError::unavailable(SOON, None);
+    // The log has a slot of its own, and this one speaks to the node of another.
+    if shared.slot.is_some() {
+        return Err(unavailable());
+    }
     let live = shared.live.load_full().ok_or_else(unavailable)?;
     let _permit = shared.in_flight.try_acquire().map_err(|_| unavailable())?;
     let mut connection = live.connection.clone();

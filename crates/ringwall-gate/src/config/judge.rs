@@ -50,6 +50,7 @@ pub(super) fn read<T>(
     top.unless_set("profile", "production");
     let profile = profile.unwrap_or_default();
     top.set_profile(profile);
+    let is_named = top.has("realm");
     let realm = realm(&mut top);
     let modes = modes::read(&mut top);
     let checks_scopes = checks_scopes(&mut top);
@@ -127,7 +128,7 @@ pub(super) fn read<T>(
     // Without the section nothing is limited.
     let rate_limits = rate_limits.and_then(|taken| {
         let section = Section::new("rate_limits", Some(taken), &mut reader);
-        RateLimitsConfig::read(section, &front, &realm)
+        RateLimitsConfig::read(section, &front, is_named.then_some(realm.as_str()))
     });
     let faults = &mut reader.faults;
     check_headers(&tokens, introspection.as_ref(), api_keys.as_ref(), faults);

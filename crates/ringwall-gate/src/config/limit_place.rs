@@ -32,8 +32,8 @@ pub(super) enum LimitPlace {
 }
 
 impl LimitPlace {
-    /// `realm` is the service's: services that share a store and a secret count for themselves.
-    pub(super) fn read(section: &mut Section<'_>, realm: &str) -> Self {
+    /// `realm` is the service's, if it was said: services that share a store and a secret count for themselves.
+    pub(super) fn read(section: &mut Section<'_>, realm: Option<&str>) -> Self {
         let place = section.text("store");
         section.unless_set("store", "memory");
         match place.as_deref() {
@@ -43,15 +43,22 @@ impl LimitPlace {
                 section.refuse(&["secret", "processes"], problem, remedy);
                 Self::Memory
             }
-            Some("service") => Self::Service {
-                hasher: hasher(section, realm),
-                processes: section
-                    .optional_number("processes", 1..=MOST_PROCESSES)
-                    .and_then(NonZeroU32::new),
-            },
-            Some(_) => {
-                section.fault("store", "is unknown", "write memory or service");
-                Self::Memory
+            Some(word) => {
+                if word != "service" {
+                    section.fault("store", "is unknown", "write memory or service");
+                } else if realm.is_none() {
+                    section.fault(
+                        "store",
+                        "is service, and the service has no name that would keep others apart from it",
+                        "write realm: services of one realm share their limits",
+                    );
+                }
+                Self::Service {
+                    hasher: hasher(section, realm.unwrap_or_default()),
+                    processes: section
+                        .optional_number("processes", 1..=MOST_PROCESSES)
+                        .and_then(NonZeroU32::new),
+                }
             }
         }
     }
@@ -108,7 +115,7 @@ impl LimitPlace {
 
 /// How keys are made that all processes make alike.
 fn hasher(section: &mut Section<'_>, realm: &str) -> Option<KeyHasher> {
-    let remedy = "name a secret of 32 random bytes that all processes of the service share";
+    let remedy = "name a secret that all processes of the service share, such as `openssl rand -hex 32` writes";
     if !section.has("secret") {
         section.fault("secret", "is missing", remedy);
     }

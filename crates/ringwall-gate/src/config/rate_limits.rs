@@ -24,6 +24,9 @@ const MOST_KEYS: u32 = 50_000_000;
 /// The longest period in seconds: 366 days.
 const LONGEST_PERIOD: u32 = 366 * 86_400;
 
+/// The limit of failed credentials, and where it is said.
+const FAILED: &str = "failed_credentials";
+
 /// The limits of a gate.
 #[derive(Clone, Debug)]
 pub(super) struct RateLimitsConfig {
@@ -37,7 +40,11 @@ pub(super) struct RateLimitsConfig {
 
 impl RateLimitsConfig {
     /// `None` when there is a fault.
-    pub(super) fn read(mut section: Section<'_>, front: &Front, realm: &str) -> Option<Self> {
+    pub(super) fn read(
+        mut section: Section<'_>,
+        front: &Front,
+        realm: Option<&str>,
+    ) -> Option<Self> {
         let place = LimitPlace::read(&mut section, realm);
         let keys = section.number("keys", 1..=MOST_KEYS, KEYS);
         let tells_everybody = section.flag("tell_everybody", true);
@@ -299,7 +306,8 @@ fn ceiling(section: &mut Section<'_>, quota: Option<Quota>) -> Option<Quota> {
     let count = section.optional_number("ceiling_count", 1..=u32::MAX);
     let burst = section.optional_number("ceiling_burst", 1..=u32::MAX);
     let (count, burst) = match (count, burst) {
-        (Some(count), burst) => (count, burst.unwrap_or(count)),
+        // As many at once as fill in the same time, unless said.
+        (Some(count), burst) => (count, burst.unwrap_or_else(|| in_proportion(count, quota))),
         (None, Some(_)) => {
             let problem = "is of no use without ceiling_count";
             section.fault("ceiling_burst", problem, "say both, or leave it out");
@@ -310,13 +318,13 @@ fn ceiling(section: &mut Section<'_>, quota: Option<Quota>) -> Option<Quota> {
     let quota = quota?;
     let ceiling = Quota::new(count, quota.period()).and_then(|quota| quota.burst(burst));
     match ceiling {
-        Ok(ceiling) if quota.at_most(ceiling) == quota => Some(ceiling),
+        Ok(ceiling) if quota.is_under(ceiling) => Some(ceiling),
         Ok(_) => {
-            let problem = "is below what holds without it";
+            let problem = "is below what holds without it, or fills faster";
             section.fault(
                 "ceiling_count",
                 problem,
-                "raise it, or lower count and burst",
+                "raise it and ceiling_burst, or lower count and burst",
             );
             None
         }
@@ -325,6 +333,16 @@ fn ceiling(section: &mut Section<'_>, quota: Option<Quota>) -> Option<Quota> {
             None
         }
     }
+}
+
+/// The burst that takes as long to fill at `count` as the limit's own: one that fills faster would be no ceiling.
+fn in_proportion(count: u32, quota: Option<Quota>) -> u32 {
+    let burst = quota.map_or(count, |quota| {
+        let wide = u64::from(quota.burst_size()).saturating_mul(count.into());
+        let burst = wide.div_ceil(u64::from(quota.count()).max(1));
+        u32::try_from(burst).unwrap_or(u32::MAX)
+    });
+    burst.max(count)
 }
 
 fn parts(section: &mut Section<'_>, base: Option<&LimitRule>) -> Option<Vec<KeyPart>> {
@@ -362,7 +380,11 @@ fn is_shadow(section: &mut Section<'_>, base: Option<&LimitRule>) -> bool {
 
 /// Where a fault is, what it is and what to do. It shows names of settings and no value.
 fn told(fault: &RuleFault) -> (String, &'static str, &'static str) {
-    let limit = |name: &str| format!("limits.{name}");
+    let limit = |name: &str| match name {
+        // It stands beside the others.
+        FAILED => FAILED.to_owned(),
+        _ => format!("limits.{name}"),
+    };
     let tier = |name: &str| format!("tiers.{name}");
     match fault {
         RuleFault::Policy { limit: name, .. } => (

@@ -27,7 +27,8 @@ pub(super) struct Reader {
 /// taken at the end is unknown and refused: a misspelt limit would not limit.
 ///
 /// A service reads its own settings by it: see [`GateConfig::load_with`](super::GateConfig::load_with). What
-/// was taken stands in [`EffectiveConfig`], so no secret belongs into a setting of the service's own.
+/// was taken stands in [`EffectiveConfig`]; a secret of the service's own is taken by [`secret`](Self::secret), and is not
+/// shown there.
 pub struct Section<'r> {
     /// The full name, such as `tokens[1]`; empty at the top.
     name: String,

@@ -468,10 +468,62 @@ fn quotas_of_many_tenants_are_in_force_together_or_not_at_all() {
 
 #[test]
 fn a_limit_above_its_own_ceiling_is_a_mistake() {
-    let quota = Quota::per_second(20).unwrap();
-    let ceiling = Quota::per_second(10).unwrap();
+    let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
+    for (quota, ceiling) in [
+        (second(20, 20), second(10, 10)),
+        (second(20, 20), second(20, 10)),
+        // It would take longer to fill, so a tenant that goes back to it would have another burst.
+        (second(20, 40), second(50, 50)),
+        (second(1, 100), second(50, 100)),
+    ] {
+        let built = Policies::builder().add_with("x", quota, Some(ceiling), Enforcement::Enforced);
+        assert_eq!(built.unwrap_err(), PolicyError::AboveCeiling, "{quota:?}");
+    }
+    let (quota, ceiling) = (second(20, 40), second(50, 100));
     let built = Policies::builder().add_with("x", quota, Some(ceiling), Enforcement::Enforced);
-    assert_eq!(built.unwrap_err(), PolicyError::AboveCeiling);
+    let policies = built.unwrap().build();
+    let policy = policies.find("x").unwrap();
+    for above in [second(60, 60), second(20, 41), second(1, 3)] {
+        assert_eq!(
+            policies.set_quota(policy, above),
+            Err(PolicyError::AboveCeiling)
+        );
+    }
+    assert_eq!(policies.quota(policy), Some(quota));
+    assert_eq!(policies.set_quota(policy, second(1, 2)), Ok(()));
+}
+
+#[test]
+fn a_tenant_does_not_change_what_the_operator_gave_its_bucket() {
+    let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
+    let ceiling = Some(second(50, 100));
+    let builder = Policies::builder();
+    let builder = builder.add_with("p", second(20, 40), ceiling, Enforcement::Enforced);
+    let policies = builder.unwrap().add("other", second(5, 5)).unwrap().build();
+    let limiter = MemoryLimiter::new(policies.clone(), 100);
+    let of = |limit: &str| bucket(&limiter, policies.find(limit).unwrap(), "a");
+    let (project, other) = (of("p"), of("other"));
+    let throttled = Quota::per_minute(1).unwrap();
+    policies.set_override(&project, Some(throttled)).unwrap();
+    assert_eq!(
+        policies.set_tenant_override(&project, second(50, 100)),
+        Ok(throttled)
+    );
+    for asked in [Some(second(50, 100)), None] {
+        assert_eq!(policies.set_tenant_overrides([(project, asked)]), Ok(()));
+        assert_eq!(policies.quota_of(&project), Some(throttled));
+    }
+    // Where there is no ceiling, tenants do not even take away.
+    policies.set_override(&other, Some(throttled)).unwrap();
+    let refused = policies.set_tenant_overrides([(other, None)]);
+    assert_eq!(refused, Err(PolicyError::NoCeiling));
+    assert_eq!(policies.quota_of(&other), Some(throttled));
+    // The operator does.
+    policies.set_override(&project, None).unwrap();
+    assert_eq!(
+        policies.set_tenant_override(&project, second(50, 100)),
+        Ok(second(50, 100))
+    );
 }
 
 #[test]

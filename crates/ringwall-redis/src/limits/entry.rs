@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) fetching: Option<Arc<Semaphore>>,
     /// A task waits for the end of the lease.
     pub(super) has_timer: bool,
+    /// How many leases there were: the number of the last one. Another quota begins no numbers anew.
+    pub(super) leases: u64,
 }
 
 /// Tokens that were taken at the server, and not yet by requests.

@@ -194,8 +194,8 @@ impl Local {
                 return None;
             }
             let interval = limit.quota.interval();
-            let number = entry.lease.as_ref().map_or(0, |lease| lease.number);
-            let number = number.wrapping_add(1);
+            entry.leases = entry.leases.wrapping_add(1);
+            let number = entry.leases;
             entry.lease = Some(Lease {
                 number,
                 left: advance,
@@ -207,7 +207,7 @@ impl Local {
             entry.has_timer = true;
             needs_timer.then_some(number)
         };
-        self.with_entry(limit, now, entry_of).flatten()
+        self.with_entry(limit, now, None, entry_of).flatten()
     }
 
     /// How often something was given back to buckets that are remembered beside this one.
@@ -225,10 +225,10 @@ impl Local {
         wait: Duration,
         refunds: u64,
     ) {
-        if self.denials.is_zero() || self.refunds(limit.dimension.key()) != refunds {
+        if self.denials.is_zero() {
             return;
         }
-        self.with_entry(limit, now, |entry| {
+        self.with_entry(limit, now, Some(refunds), |entry| {
             entry.asked = now;
             entry.denial = Some(Denial {
                 cost,
@@ -272,15 +272,20 @@ impl Local {
         Ok(left)
     }
 
-    /// An entry of this bucket and quota, which is made if there is a place for it.
+    /// An entry of this bucket and quota, which is made if there is a place for it; none where something was given
+    /// back since `refunds`.
     fn with_entry<T>(
         &self,
         limit: &AppliedLimit,
         now: Duration,
+        refunds: Option<u64>,
         change: impl FnOnce(&mut Entry) -> T,
     ) -> Option<T> {
         let key = limit.dimension.key();
         let mut shard = self.shard(key)?;
+        if refunds.is_some_and(|refunds| refunds != shard.refunds) {
+            return None;
+        }
         if let Some(entry) = shard.entries.get_mut(&key) {
             if entry.quota != limit.quota {
                 entry.quota = limit.quota;
@@ -302,6 +307,7 @@ impl Local {
             asked: now,
             fetching: None,
             has_timer: false,
+            leases: 0,
         });
         Some(change(entry))
     }

@@ -82,7 +82,13 @@ impl Queue {
     fn push(self: &Arc<Self>, job: Job) -> Result<(), Failure> {
         let shared = self.server.client.shared();
         let mut state = self.state();
-        if state.waiting.len() >= shared.most_waiting {
+        // What gives back was counted when it was taken, and is let wait beside the others.
+        let most = if job.request.only_gives_back() {
+            shared.most_waiting.saturating_mul(2)
+        } else {
+            shared.most_waiting
+        };
+        if state.calls >= CALLS && state.waiting.len() >= most {
             return Err(Failure::TooMany);
         }
         state.waiting.push_back(job);
@@ -190,6 +196,10 @@ impl Drop for Ending {
         if !self.is_regular {
             let mut state = self.queue.state();
             state.calls = state.calls.saturating_sub(1);
+            if state.calls > 0 {
+                // Another one takes them.
+                return;
+            }
             let waiting = core::mem::take(&mut state.waiting);
             drop(state);
             // Each is told that the runtime is gone.

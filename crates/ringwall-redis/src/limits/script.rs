@@ -171,6 +171,10 @@ pub(super) struct Request {
 }
 
 impl Request {
+    pub(super) fn only_gives_back(&self) -> bool {
+        self.buckets.iter().all(|bucket| bucket.need == 0)
+    }
+
     /// Of a request that nobody waits for any more: what it gives back, and nothing else. `None` when that is
     /// nothing.
     pub(super) fn only_giving_back(mut self) -> Option<Self> {

@@ -148,11 +148,22 @@ async fn the_node_of_the_slot_is_found_and_followed() {
         assert_eq!(passed(&limiter, &ten, 20).await, 9);
         assert_eq!((keys(node), keys(1 - node)), (1, 0));
     }
+    #[cfg(all(feature = "replay", feature = "revocations"))]
+    others_are_refused(&client);
     // Another service's tag is another slot.
     let other = RedisLimiter::builder(&client, policies)
         .tag("other")
         .build();
     assert!(matches!(other, Err(Error::Configuration(_))));
+}
+
+/// What is in all slots, or in another one, is nobody's to ask at the node of one.
+#[cfg(all(feature = "replay", feature = "revocations"))]
+fn others_are_refused(client: &RedisClient) {
+    let replay = ringwall_redis::RedisReplay::builder(client).build();
+    assert!(matches!(replay, Err(Error::Configuration(_))));
+    let revocations = ringwall_redis::RedisRevocations::with_prefix(client, "test:");
+    assert!(matches!(revocations, Err(Error::Configuration(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

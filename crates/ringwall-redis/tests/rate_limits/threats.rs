@@ -8,7 +8,7 @@ use ringwall_rate_limit::{
 use ringwall_redis::{Error, RedisClient, RedisLeases, RedisLimiter};
 
 use crate::servers::redis;
-use crate::setting::{config, shared_url};
+use crate::setting::shared_url;
 use crate::world::{
     Admin, bucket, check, hourly, left, limiter, name, now, passed, patient, policies_of, secret,
     tokens,
@@ -384,26 +384,6 @@ async fn a_full_server_admits_nothing_and_charges_nothing() {
     let _: String = admin.run(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(left(&limiter, both[0]).await, 7);
     assert_eq!(left(&limiter, both[1]).await, 7);
-}
-
-#[tokio::test]
-async fn one_check_more_than_may_be_in_flight_is_refused_at_once() {
-    let server = redis::start(&[]).expect("a server");
-    let config = config(server.url())
-        .in_flight(1)
-        .timeout(Duration::from_secs(10));
-    let client = RedisClient::connect(config).await.expect("it runs");
-    let policies = policies_of(secret(), &[("ten", hourly(10))]);
-    let limiter = RedisLimiter::new(&client, policies).expect("valid");
-    let ten = [bucket(&limiter, "ten", "a")];
-    server.pause();
-    let waiting = limiter.check(now(), &ten, tokens(1)).into_future();
-    let one_more = limiter.check(now(), &ten, tokens(1)).into_future();
-    tokio::select! {
-        biased;
-        _ = waiting => panic!("nobody answers it"),
-        answer = one_more => assert!(matches!(answer, Err(LimitError::Overloaded))),
-    }
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ringwall_core::step::BoxFuture;
 use ringwall_rate_limit::conformance::Answer;
-use ringwall_rate_limit::{Dimension, FallbackLimiter, LimitError, LimitStore as _, Origin};
+use ringwall_rate_limit::{
+    Dimension, FallbackLimiter, LimitError, LimitStore as _, OnFailure, Origin,
+};
 use ringwall_redis::{RedisClient, RedisLimiter};
 use tokio::task::JoinSet;
 
@@ -191,7 +193,7 @@ async fn what_is_given_back_is_given_back_though_nobody_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_checks_than_may_wait_are_no_failure_of_the_store() {
+async fn more_checks_than_may_wait_are_refused_at_once_and_no_failure_of_the_store() {
     let server = redis::start(&[]).expect("a server");
     let config = config(server.url())
         .in_flight(16)
@@ -199,7 +201,11 @@ async fn more_checks_than_may_wait_are_no_failure_of_the_store() {
     let client = RedisClient::connect(config).await.expect("it runs");
     let policies = policies_of(secret(), &[("more", hourly(1000))]);
     let store = RedisLimiter::new(&client, policies).expect("valid");
-    let limiter = FallbackLimiter::builder(Arc::new(store.clone())).build();
+    let limiter = FallbackLimiter::builder(Arc::new(store.clone()));
+    let limiter = limiter
+        .on_failure("more", OnFailure::Open)
+        .expect("a limit");
+    let limiter = limiter.build();
     let more = [bucket(&store, "more", "a")];
     assert!(check(&store, &more, 1).await.is_ok());
     server.pause();
@@ -208,14 +214,15 @@ async fn more_checks_than_may_wait_are_no_failure_of_the_store() {
     for check in waiting {
         tasks.spawn(check);
     }
-    // Those that are too many are told at once.
+    // Those that are too many are told at once: four go, by ones or more, and sixteen wait.
     for _ in 0..50 {
         let one = tasks.join_next().await.expect("one").expect("no panic");
         assert!(matches!(one, Err(LimitError::Overloaded)), "{one:?}");
     }
     for _ in 0..10 {
+        // Nor does anything pass for it, whatever holds without the store.
         let denied = check(&limiter, &more, 1).await;
-        assert!(matches!(denied, Err(LimitError::Unavailable { .. })));
+        assert!(matches!(denied, Err(LimitError::Overloaded)), "{denied:?}");
     }
     assert!(limiter.asks_store(), "it was not the store's fault");
     server.resume();

@@ -17,7 +17,7 @@ pub(super) fn read(section: &mut SettingsSection<'_>) -> Option<RedisConfig> {
     let password = section.secret("password");
     let roots = section.texts("roots");
     let Some(url) = url else {
-        if password.is_some() || roots.is_some() {
+        if password.is_some() || roots.is_some() || is_cluster {
             section.fault("url", "is missing", REMEDY);
         }
         return None;

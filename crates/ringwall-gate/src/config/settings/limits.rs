@@ -15,7 +15,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "rate_limits.secret",
         SECRET,
         "must be set for service",
-        "32 random bytes that all processes of the service (its `realm`) share, so that their keys meet in the store and tell nothing there",
+        "what all processes of the service (its `realm`) share, so that their keys meet in the store and tell nothing there: text of 32 bytes at least, as `openssl rand -hex 32` writes it",
     ),
     setting(
         "rate_limits.processes",
@@ -98,8 +98,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting(
         "rate_limits.limits.LIMIT.ceiling_burst",
         NUMBER,
-        "as many as the count",
-        "the same at once",
+        "as many as fill in the time of the limit's own",
+        "the same at once; it takes no less long to fill than the limit's own burst",
     ),
     setting(
         "rate_limits.limits.LIMIT.shadow",

@@ -14,6 +14,9 @@ use ringwall_rate_limit::{
 use super::*;
 use crate::{Access, Gate, RoutePolicy};
 
+/// The name of a service.
+const REALM: &str = "realm = \"cases\"\n";
+
 /// Limits that processes share.
 const SHARED: &str = "[rate_limits]\nstore = \"service\"\nsecret = { file = \"{}/pepper\" }\n";
 
@@ -220,7 +223,7 @@ fn variables_say_limits_too() {
 #[test]
 fn a_store_of_the_service_counts_in_the_place_of_the_process() {
     let folder = Folder::new();
-    let shared = format!("{JWT}{SHARED}");
+    let shared = format!("{REALM}{JWT}{SHARED}");
     let config = folder.good(&shared);
     let policies = config.limit_rules().expect("rules").policies().clone();
     assert!(policies.has_shared_keys());
@@ -256,7 +259,7 @@ fn processes_share_keys_by_their_secret_alone() {
     let folder = Folder::new();
     folder.write("other", &"a secret of 32 bytes for the keys".repeat(2));
     folder.write("short", &"x".repeat(31));
-    let text = |file: &str| format!("{JWT}{SHARED}").replace("pepper", file);
+    let text = |file: &str| format!("{REALM}{JWT}{SHARED}").replace("pepper", file);
     let bucket = |file: &str| {
         let config = folder.good(&text(file));
         let rules = config.limit_rules().expect("rules");
@@ -270,8 +273,9 @@ fn processes_share_keys_by_their_secret_alone() {
     assert_eq!(bucket("pepper"), bucket("pepper"));
     assert_ne!(bucket("pepper"), bucket("other"));
     folder.refuses(&text("short"), &["rate_limits.secret"]);
-    // Another service with the same secret counts for itself.
-    let config = folder.good(&format!("realm = \"other\"\n{}", text("pepper")));
+    // Another service with the same secret counts for itself, and one without a name does not count there.
+    folder.refuses(&format!("{JWT}{SHARED}"), &["rate_limits.store"]);
+    let config = folder.good(&text("pepper").replace("cases", "other"));
     let rules = config.limit_rules().expect("rules");
     let caller = ringwall_rate_limit::Caller {
         address: Some([192, 0, 2, 1].into()),
@@ -283,11 +287,29 @@ fn processes_share_keys_by_their_secret_alone() {
 }
 
 #[test]
+fn a_ceiling_fills_no_faster_than_the_limit_and_does_so_unless_it_is_said() {
+    let folder = Folder::new();
+    let text = |ceiling: &str| format!("{JWT}[rate_limits.limits.tenant]\n{ceiling}\n");
+    let config = folder.good(&text("ceiling_count = 50"));
+    let policies = config.limit_rules().expect("rules").policies();
+    let ceiling = policies.ceiling(policies.find("tenant").expect("a limit"));
+    let ceiling = ceiling.expect("a ceiling");
+    // 20 a second and 40 at once: two seconds.
+    assert_eq!((ceiling.count(), ceiling.burst_size()), (50, 100));
+    for faster in [
+        "ceiling_count = 50\nceiling_burst = 50",
+        "ceiling_count = 50\nceiling_burst = 99",
+    ] {
+        folder.refuses(&text(faster), &["rate_limits.limits.tenant.ceiling_count"]);
+    }
+}
+
+#[test]
 fn a_guard_by_another_name_is_never_open_and_a_share_can_be_counted() {
     let folder = Folder::new();
     let text = |more: &str| {
         format!(
-            r#"{JWT}{SHARED}
+            r#"{REALM}{JWT}{SHARED}
 processes = 4
 [rate_limits.limits.login_address]
 count = 1
@@ -378,7 +400,7 @@ fn a_gate_refuses_a_store_that_would_not_do_what_its_limits_say_of_failures() {
 fn without_its_store_a_gate_does_what_each_limit_says_and_tells_it_once() {
     let folder = Folder::new();
     let text = format!(
-        r#"{JWT}{SHARED}
+        r#"{REALM}{JWT}{SHARED}
 processes = 4
 [rate_limits.limits.anonymous]
 on_failure = "local"

@@ -5,6 +5,7 @@ use super::{Case, case};
 
 /// Limits that processes share.
 const SHARED: &str = r#"
+realm = "cases"
 modes = ["jwt"]
 [tokens]
 issuer = "https://login.example.com"
