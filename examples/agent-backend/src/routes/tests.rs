@@ -15,7 +15,8 @@ use super::*;
 fn limits() -> RateLimits {
     let standard = LimitRules::standard().expect("right numbers");
     let tenant = standard.find("tenant").expect("a default").clone();
-    let ceiling = Quota::per_second(50).expect("a quota");
+    let ceiling = Quota::per_second(50).and_then(|quota| quota.burst(100));
+    let ceiling = ceiling.expect("a quota");
     let rules = standard.limit(tenant.ceiling(ceiling)).build();
     RateLimits::in_memory(rules.expect("sound"), 100)
 }
