@@ -413,6 +413,25 @@ fn a_tenant_gets_no_more_than_the_ceiling_by_changing_its_quota_back_and_forth()
 }
 
 #[test]
+fn asking_for_a_small_quota_and_going_back_costs_nothing() {
+    let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
+    let ceiling = Some(second(50, 100));
+    let builder = Policies::builder();
+    let builder = builder.add_with("p", second(20, 40), ceiling, Enforcement::Enforced);
+    let policies = builder.unwrap().build();
+    let limiter = MemoryLimiter::new(policies.clone(), 100);
+    let project = bucket(&limiter, policies.find("p").unwrap(), "a");
+    let now = Duration::from_secs(1);
+    assert_eq!(passed(&limiter, now, project, 30), 30);
+    for small in [second(50, 1), second(1, 1)] {
+        policies.set_tenant_override(&project, small).unwrap();
+        assert_eq!(passed(&limiter, now, project, 5), 0);
+        policies.set_tenant_overrides([(project, None)]).unwrap();
+    }
+    assert_eq!(passed(&limiter, now, project, 40), 10);
+}
+
+#[test]
 fn a_slow_quota_of_a_tenant_holds_as_much_as_the_ceiling_fills_in_its_time() {
     let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
     let builder = Policies::builder();
