@@ -1,7 +1,10 @@
 //! The limits of a service: their names, their quotas, and how strictly they are meant.
 
+mod builder;
+mod error;
+mod live;
+
 use core::fmt;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +13,11 @@ use arc_swap::ArcSwap;
 use crate::key::{KeyError, KeyHasher, LimitKey};
 use crate::mirror::Mirror;
 use crate::quota::Quota;
+
+pub use builder::PoliciesBuilder;
+pub use error::PolicyError;
+
+use live::{Live, Own};
 
 /// Whether a limit denies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -96,64 +104,10 @@ struct Shared {
     changing: Mutex<()>,
 }
 
-/// What may change.
-#[derive(Clone)]
-pub(crate) struct Live {
-    limits: Vec<Limit>,
-    overrides: HashMap<LimitKey, Own>,
-}
-
-/// A bucket's own quota.
-#[derive(Clone, Copy)]
-struct Own {
-    quota: Quota,
-    /// By the operator's word, which a tenant does not change.
-    is_operators: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Limit {
-    quota: Quota,
-    ceiling: Option<Quota>,
-    enforcement: Enforcement,
-}
-
-impl Limit {
-    /// The longest in which a bucket fills under any quota that a tenant may set, or has unless it does: the
-    /// ceiling's; zero where tenants set nothing.
-    fn longest(&self) -> u64 {
-        self.ceiling.map_or(0, |ceiling| ceiling.capacity_nanos())
-    }
-
-    /// Whether the operator's own quota is one that a tenant may set.
-    fn is_under_ceiling(&self) -> bool {
-        self.ceiling
-            .is_none_or(|ceiling| self.quota.is_under(ceiling))
-    }
-}
-
-impl Live {
-    /// `None` for a limit of other policies.
-    fn limit(&self, dimension: &Dimension) -> Option<(Quota, Enforcement)> {
-        let limit = self.limits.get(dimension.policy.place())?;
-        if self.overrides.is_empty() {
-            return Some((limit.quota, limit.enforcement));
-        }
-        let own = self.overrides.get(&dimension.key);
-        let quota = own.map_or(limit.quota, |own| own.quota);
-        Some((quota, limit.enforcement))
-    }
-}
-
 impl Policies {
     /// No limits yet.
     pub fn builder() -> PoliciesBuilder {
-        PoliciesBuilder {
-            names: Vec::new(),
-            guards: Vec::new(),
-            limits: Vec::new(),
-            hasher: None,
-        }
+        PoliciesBuilder::new()
     }
 
     /// The limit of this name.
@@ -391,61 +345,6 @@ impl Policies {
     }
 }
 
-impl Live {
-    fn limit_mut(&mut self, policy: PolicyId) -> Result<&mut Limit, PolicyError> {
-        self.limits
-            .get_mut(policy.place())
-            .ok_or(PolicyError::Unknown)
-    }
-
-    fn put_under_ceiling(
-        &mut self,
-        dimension: &Dimension,
-        quota: Quota,
-    ) -> Result<Quota, PolicyError> {
-        let limit = self.limit_mut(dimension.policy)?;
-        let ceiling = limit.ceiling.ok_or(PolicyError::NoCeiling)?;
-        let quota = quota.at_most(ceiling).filled_within(limit.longest());
-        if let Some(operators) = self.operators(dimension) {
-            return Ok(operators);
-        }
-        let own = Own {
-            quota,
-            is_operators: false,
-        };
-        self.put(dimension.key, Some(own))?;
-        Ok(quota)
-    }
-
-    /// Takes away what a tenant set.
-    fn take_tenants(&mut self, dimension: &Dimension) -> Result<(), PolicyError> {
-        let limit = self.limit_mut(dimension.policy)?;
-        limit.ceiling.ok_or(PolicyError::NoCeiling)?;
-        if self.operators(dimension).is_none() {
-            self.put(dimension.key, None)?;
-        }
-        Ok(())
-    }
-
-    /// The quota that the operator gave this bucket.
-    fn operators(&self, dimension: &Dimension) -> Option<Quota> {
-        let own = self.overrides.get(&dimension.key)?;
-        own.is_operators.then_some(own.quota)
-    }
-
-    fn put(&mut self, key: LimitKey, own: Option<Own>) -> Result<(), PolicyError> {
-        let Some(own) = own else {
-            self.overrides.remove(&key);
-            return Ok(());
-        };
-        if self.overrides.len() >= MAX_OVERRIDES && !self.overrides.contains_key(&key) {
-            return Err(PolicyError::TooManyOverrides);
-        }
-        self.overrides.insert(key, own);
-        Ok(())
-    }
-}
-
 impl fmt::Debug for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let live = self.0.live.load();
@@ -454,152 +353,4 @@ impl fmt::Debug for Policies {
             .entries(limits.map(|(name, limit)| (name, (limit.quota, limit.enforcement))))
             .finish()
     }
-}
-
-/// Builds [`Policies`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct PoliciesBuilder {
-    names: Vec<Arc<str>>,
-    guards: Vec<bool>,
-    limits: Vec<Limit>,
-    hasher: Option<KeyHasher>,
-}
-
-impl PoliciesBuilder {
-    /// Adds a limit. Its name goes into header fields and into metrics: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError::Name`], [`PolicyError::Duplicate`], [`PolicyError::TooMany`].
-    pub fn add(self, name: &str, quota: Quota) -> Result<Self, PolicyError> {
-        self.add_with(name, quota, None, Enforcement::Enforced)
-    }
-
-    /// Adds a limit with all that there is to say of it: a ceiling, under which tenants may set a quota of their own
-    /// ([`Policies::set_tenant_override`]), and whether it denies.
-    ///
-    /// # Errors
-    ///
-    /// As [`add`](Self::add); and [`PolicyError::AboveCeiling`].
-    pub fn add_with(
-        mut self,
-        name: &str,
-        quota: Quota,
-        ceiling: Option<Quota>,
-        enforcement: Enforcement,
-    ) -> Result<Self, PolicyError> {
-        let is_name = (1..=MAX_POLICY_NAME_BYTES).contains(&name.len())
-            && name
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
-        if !is_name {
-            return Err(PolicyError::Name);
-        }
-        if self.names.iter().any(|known| **known == *name) {
-            return Err(PolicyError::Duplicate);
-        }
-        if self.names.len() >= MAX_POLICIES {
-            return Err(PolicyError::TooMany);
-        }
-        let limit = Limit {
-            quota,
-            ceiling,
-            enforcement,
-        };
-        if !limit.is_under_ceiling() {
-            return Err(PolicyError::AboveCeiling);
-        }
-        self.names.push(name.into());
-        self.guards.push(false);
-        self.limits.push(limit);
-        Ok(self)
-    }
-
-    /// Says of a limit that it bounds guessing, such as one of logins: it is never open while its store does not
-    /// answer ([`OnFailure::Open`](crate::OnFailure::Open)), for whoever can disturb the store would be free of it.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError::Unknown`] for a name that was not added.
-    pub fn guard(mut self, name: &str) -> Result<Self, PolicyError> {
-        let place = self.names.iter().position(|known| **known == *name);
-        let guard = place.and_then(|place| self.guards.get_mut(place));
-        *guard.ok_or(PolicyError::Unknown)? = true;
-        Ok(self)
-    }
-
-    /// How keys are made: by default for this process alone. Nodes that share a store share a hasher's secret.
-    pub fn hasher(mut self, hasher: KeyHasher) -> Self {
-        self.hasher = Some(hasher);
-        self
-    }
-
-    /// The limits.
-    #[must_use]
-    pub fn build(self) -> Policies {
-        let hasher = self.hasher.unwrap_or_else(KeyHasher::random);
-        Policies(Arc::new(Shared {
-            hashers: self.names.iter().map(|name| hasher.derive(name)).collect(),
-            names: self.names.into(),
-            guards: self.guards.into(),
-            mirrors: self
-                .limits
-                .iter()
-                .map(|limit| Mirror::new(&limit.quota, limit.enforcement))
-                .collect(),
-            longest: self
-                .limits
-                .iter()
-                .map(|limit| AtomicU64::new(limit.longest()))
-                .collect(),
-            has_overrides: AtomicBool::new(false),
-            live: ArcSwap::from_pointee(Live {
-                limits: self.limits,
-                overrides: HashMap::new(),
-            }),
-            changing: Mutex::new(()),
-        }))
-    }
-}
-
-impl fmt::Debug for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limit")
-            .field("quota", &self.quota)
-            .field("ceiling", &self.ceiling)
-            .field("enforcement", &self.enforcement)
-            .finish()
-    }
-}
-
-/// Why limits cannot be as they were said to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PolicyError {
-    /// A name that could not stand in a header field or a metric.
-    #[error("the name of a limit is 1 to 64 of a-z, 0-9, '-' and '_'")]
-    Name,
-    /// A name that is taken.
-    #[error("two limits have one name")]
-    Duplicate,
-    /// See [`MAX_POLICIES`].
-    #[error("a service has at most 256 limits")]
-    TooMany,
-    /// A limit of other policies.
-    #[error("there is no such limit")]
-    Unknown,
-    /// See [`MAX_OVERRIDES`].
-    #[error("at most 65536 buckets have a quota of their own")]
-    TooManyOverrides,
-    /// The operator's own quota is above the ceiling that the operator says: in its rate, its burst, or the time in
-    /// which it fills.
-    #[error("the quota of the limit is above its ceiling, or takes longer to fill than it")]
-    AboveCeiling,
-    /// See [`PoliciesBuilder::guard`].
-    #[error("the limit bounds guessing, so it is never open while its store does not answer")]
-    Guard,
-    /// Tenants set nothing of this limit.
-    #[error("the limit has no ceiling, so nobody but the operator sets quotas of it")]
-    NoCeiling,
 }

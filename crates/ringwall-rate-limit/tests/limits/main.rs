@@ -10,6 +10,8 @@ mod property;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod threads;
 #[cfg(test)]
 mod threats;

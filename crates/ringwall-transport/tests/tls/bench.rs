@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::future::Future;
 use std::io;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ringwall_core::clock::{ManualClock, Timestamp, WallClock as _};
-use ringwall_core::event::{EventKind, MemoryEvents};
+use ringwall_core::event::{EventKind, EventSink, MemoryEvents, SecurityEvent};
 use ringwall_transport::{
     ClientTrust, HandshakeAcceptor, ServerTls, ServerTlsBuilder, TlsConnection, TlsListener,
 };
@@ -32,6 +33,29 @@ use crate::authority::{Authority, Issued, Leaf, NOW};
 pub(crate) static BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
 pub(crate) static EACH_VERSION: [&[&SupportedProtocolVersion]; 2] = [&[&TLS13], &[&TLS12]];
+
+/// An event sink that panics when it is told of a refusal, until it is mended.
+#[derive(Debug)]
+pub(crate) struct Fragile(AtomicBool);
+
+impl Fragile {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicBool::new(true)))
+    }
+
+    pub(crate) fn mend(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl EventSink for Fragile {
+    fn emit(&self, event: SecurityEvent) {
+        assert!(
+            !(event.kind == EventKind::CertificatesRefused && self.0.load(Ordering::SeqCst)),
+            "a panic of the sink"
+        );
+    }
+}
 
 /// What no step of a test takes, however slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);

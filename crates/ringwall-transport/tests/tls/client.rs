@@ -1,15 +1,14 @@
 //! A client's configuration.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
+use ringwall_core::event::EventKind;
 use ringwall_transport::{ClientTls, ClientTlsBuilder, ClientTrust, Pem, TlsFault};
 use rustls::HandshakeKind;
 
 use crate::authority::{Authority, DAY, HOUR, Issued, Leaf, NOW};
-use crate::bench::{Bench, Echo, is_served, second, served, until};
+use crate::bench::{Bench, Echo, Fragile, is_served, second, served, until};
 
 fn builder(bench: &Bench) -> ClientTlsBuilder {
     bench.write("servers.pem", &bench.servers.pem);
@@ -343,23 +342,10 @@ fn a_clock_that_fails_loads_nothing_and_takes_nothing_over() {
     assert_eq!(tls.status().generation, 1);
 }
 
-/// Panics when it is told of a refusal.
-#[derive(Debug)]
-struct Fragile(AtomicBool);
-
-impl EventSink for Fragile {
-    fn emit(&self, event: SecurityEvent) {
-        assert!(
-            !(event.kind == EventKind::CertificatesRefused && self.0.load(Ordering::SeqCst)),
-            "a panic of the sink"
-        );
-    }
-}
-
 #[tokio::test]
 async fn a_panic_of_the_sink_does_not_end_the_watch() {
     let bench = Bench::new();
-    let sink = Arc::new(Fragile(AtomicBool::new(true)));
+    let sink = Fragile::new();
     let tls = with_own(&bench, &bench.good_client())
         .events(Arc::clone(&sink) as _)
         .load()
@@ -371,7 +357,7 @@ async fn a_panic_of_the_sink_does_not_end_the_watch() {
         failure.is_some_and(|failure| failure.has(TlsFault::BrokenOff))
     })
     .await;
-    sink.0.store(false, Ordering::SeqCst);
+    sink.mend();
     write_own(&bench, &bench.good_client());
     until(|| tls.status().generation == 2).await;
 }

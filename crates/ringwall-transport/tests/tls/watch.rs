@@ -1,15 +1,14 @@
 //! Files that are looked at by themselves.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
 use ringwall_core::clock::{MonotonicClock as _, SystemClock};
-use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
+use ringwall_core::event::EventKind;
 use ringwall_transport::{ClientTrust, ServerTls, TlsFault};
 
 use crate::authority::{Authority, Leaf};
-use crate::bench::{Bench, Echo, is_served, until};
+use crate::bench::{Bench, Echo, Fragile, is_served, until};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -113,23 +112,10 @@ async fn a_copy_in_pieces_is_taken_over_when_it_is_done() {
     }
 }
 
-/// Panics when it is told of a refusal.
-#[derive(Debug)]
-struct Fragile(AtomicBool);
-
-impl EventSink for Fragile {
-    fn emit(&self, event: SecurityEvent) {
-        assert!(
-            !(event.kind == EventKind::CertificatesRefused && self.0.load(Ordering::SeqCst)),
-            "a panic of the sink"
-        );
-    }
-}
-
 #[tokio::test]
 async fn a_panic_of_the_sink_does_not_end_the_watch() {
     let bench = Bench::new();
-    let sink = Arc::new(Fragile(AtomicBool::new(true)));
+    let sink = Fragile::new();
     let tls = bench
         .builder()
         .events(Arc::clone(&sink) as _)
@@ -142,7 +128,7 @@ async fn a_panic_of_the_sink_does_not_end_the_watch() {
         failure.is_some_and(|failure| failure.has(TlsFault::BrokenOff))
     })
     .await;
-    sink.0.store(false, Ordering::SeqCst);
+    sink.mend();
     bench.write_certificate(&bench.servers.issue(&Leaf::server()));
     until(|| tls.status().generation == 2).await;
     assert!(tls.set_client_trust(ClientTrust::none()).is_ok());
