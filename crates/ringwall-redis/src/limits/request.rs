@@ -76,8 +76,6 @@ impl Inner {
         }
         for limit in limits {
             let mut asked = Asked::new(*limit);
-            // Before it is looked at and asked for.
-            asked.refunds = self.local.refunds(limit.dimension.key());
             match self.local.look(limit, now, cost, charge) {
                 Known::Leased(served) => {
                     if charge {
@@ -97,6 +95,8 @@ impl Inner {
                     }
                 }
             }
+            // Before it is asked for: what a lease serves needs no second look.
+            asked.refunds = self.local.refunds(limit.dimension.key());
             part.served.push(None);
             part.asked.push(asked);
         }
