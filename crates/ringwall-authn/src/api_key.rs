@@ -2,6 +2,7 @@
 
 mod authenticator;
 mod cache;
+mod checks;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod digest;
@@ -10,6 +11,7 @@ mod id;
 mod keys;
 mod manage;
 mod memory;
+mod owned_use;
 mod record;
 mod scopes;
 mod second_chance;

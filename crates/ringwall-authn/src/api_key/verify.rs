@@ -1,6 +1,5 @@
 //! From a presented text to the holder of a key.
 
-use core::net::IpAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
@@ -10,14 +9,15 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{
     Authentication, AuthenticationMethod, Principal, PrincipalKind, Subject, VerifiedPrincipal,
 };
-use ringwall_core::request::HeaderValues;
 use ringwall_core::step::Step;
 use zeroize::Zeroizing;
 
 use super::cache::{CachedKey, Found, Known, Ticket};
+use super::checks::{check_fit, check_network, check_origin};
 use super::error::{ApiKeyError, ApiKeyRefusal};
 use super::id::{ApiKeyId, CompactId};
 use super::keys::{ApiKeyUse, ApiKeys, Inner};
+use super::owned_use::OwnedUse;
 use super::record::{ApiKeyRecord, ApiKeyState};
 use super::store::{ApiKeyStoreAnswer, ApiKeyStoreError};
 use super::text::{ApiKeyTextError, Outline};
@@ -363,45 +363,6 @@ fn no_key(error: ApiKeyTextError) -> ApiKeyError {
     }
 }
 
-fn check_fit(fits: Option<bool>) -> Result<(), ApiKeyError> {
-    match fits {
-        Some(true) => Ok(()),
-        Some(false) => Err(ApiKeyRefusal::Secret.into()),
-        None => Err(ApiKeyRefusal::PepperUnknown.into()),
-    }
-}
-
-fn check_network(record: &ApiKeyRecord, address: Option<IpAddr>) -> Result<(), ApiKeyError> {
-    if record.networks.is_empty() {
-        return Ok(());
-    }
-    let address = address.ok_or(ApiKeyRefusal::AddressUnknown)?;
-    if record
-        .networks
-        .iter()
-        .any(|network| network.contains(address))
-    {
-        Ok(())
-    } else {
-        Err(ApiKeyRefusal::Network.into())
-    }
-}
-
-fn check_origin(record: &ApiKeyRecord, origin: HeaderValues<'_>) -> Result<(), ApiKeyError> {
-    if record.origins.is_empty() {
-        return Ok(());
-    }
-    match origin {
-        HeaderValues::One(origin)
-            if record.origins.iter().any(|allowed| allowed.accepts(origin)) =>
-        {
-            Ok(())
-        }
-        HeaderValues::One(_) | HeaderValues::Several(_) => Err(ApiKeyRefusal::Origin.into()),
-        HeaderValues::Absent => Err(ApiKeyRefusal::OriginMissing.into()),
-    }
-}
-
 /// The principal that a key stands for, once its secret was shown.
 fn verified(record: &ApiKeyRecord) -> VerifiedPrincipal {
     let mut authentication = Authentication::new(AuthenticationMethod::ApiKey);
@@ -438,42 +399,6 @@ impl Drop for Place {
     }
 }
 
-/// From where, and on which page, a key is used, for a look-up that outlives the request's borrow.
-struct OwnedUse {
-    address: Option<IpAddr>,
-    origin: OwnedOrigin,
-}
-
-enum OwnedOrigin {
-    Absent,
-    One(Box<[u8]>),
-    Several(usize),
-}
-
-impl OwnedUse {
-    fn of(usage: ApiKeyUse<'_>) -> Self {
-        Self {
-            address: usage.address,
-            origin: match usage.origin {
-                HeaderValues::Absent => OwnedOrigin::Absent,
-                HeaderValues::One(value) => OwnedOrigin::One(value.into()),
-                HeaderValues::Several(count) => OwnedOrigin::Several(count),
-            },
-        }
-    }
-
-    fn borrow(&self) -> ApiKeyUse<'_> {
-        ApiKeyUse {
-            address: self.address,
-            origin: match &self.origin {
-                OwnedOrigin::Absent => HeaderValues::Absent,
-                OwnedOrigin::One(value) => HeaderValues::One(value),
-                OwnedOrigin::Several(count) => HeaderValues::Several(*count),
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::string_slice, reason = "tests fail by panicking")]
 mod tests {
@@ -481,6 +406,7 @@ mod tests {
     use super::*;
     use crate::api_key::{ApiKeyRequest, MemoryApiKeys, SecretHasher};
     use ringwall_core::principal::{OrgId, Tenant};
+    use ringwall_core::request::HeaderValues;
 
     const ANYWHERE: ApiKeyUse<'static> = ApiKeyUse {
         address: None,
