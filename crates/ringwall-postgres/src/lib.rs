@@ -2,6 +2,8 @@
 
 #[cfg(feature = "api-keys")]
 mod api_keys;
+#[cfg(feature = "authz")]
+mod authz;
 mod config;
 mod database;
 mod error;
@@ -14,6 +16,8 @@ mod schema;
 
 #[cfg(feature = "api-keys")]
 pub use api_keys::PostgresApiKeys;
+#[cfg(feature = "authz")]
+pub use authz::{PushRows, SubjectError, WithSubject};
 pub use config::PostgresConfig;
 pub use database::PostgresDatabase;
 pub use error::Error;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "api-keys")]
 mod api_keys;
+#[cfg(feature = "authz")]
+mod authz;
 mod config;
 mod database;
 mod error;
@@ -15,6 +17,8 @@ mod schema;
 
 #[cfg(feature = "api-keys")]
 pub use api_keys::SqliteApiKeys;
+#[cfg(feature = "authz")]
+pub use authz::PushRows;
 pub use config::SqliteConfig;
 pub use database::SqliteDatabase;
 pub use error::Error;

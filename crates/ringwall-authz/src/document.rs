@@ -1,0 +1,724 @@
+//! A policy as data: what a file says, before anybody judges it.
+
+use std::collections::BTreeMap;
+
+use ringwall_core::classification::Sensitivity;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::condition::Condition;
+
+/// A policy as data. TOML and JSON say the same; unknown fields are refused.
+///
+/// It is judged when it becomes a [`Policy`](crate::Policy): a document by itself promises nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PolicyDocument {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// The policy's name. Role names mean something within it alone: the `analyst` of one policy is not the
+    /// `analyst` of another.
+    pub name: String,
+    /// The roles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, RoleDefinition>,
+    /// Scopes that `*` and `resource:*` stand for, beside those that roles and rules name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// Ordered names, from the least to the greatest. `sensitivity` is always there: public, internal,
+    /// confidential, restricted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, Vec<String>>,
+    /// What is known about subjects.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub subject: SubjectDefinition,
+    /// What is known about the circumstances.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+    /// To what subjects can stand in which relation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub relations: BTreeMap<String, RelationDefinition>,
+    /// What can be acted upon.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, ResourceDefinition>,
+    /// Roles that nobody may hold, or use, together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub separation_of_duty: Vec<SeparationOfDuty>,
+    /// Who may do what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// A role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RoleDefinition {
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its place for [`has_rank_of`](crate::Subject::has_rank_of): the greater, the higher. It grants nothing by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+    /// Whoever holds this role holds those too, with their scopes and rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherits: Vec<String>,
+    /// The scopes that the role grants. `*` stands for all, `cases:*` for all that begin with `cases:`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// What is known about subjects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SubjectDefinition {
+    /// Whether subjects are known by a `text` (the default) or a `uuid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Whether organisations and projects are known by a `text` (the default) or a `uuid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Attributes and their types: `text`, `integer`, `boolean`, `timestamp`, `uuid`, `text_set`, or the name of
+    /// a level.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// Whether `*` among the scopes of a credential stands for all scopes. By default it is a scope like another.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub credential_wildcards: bool,
+}
+
+/// A relation in which subjects can stand to values: the departments of a user, the cases assigned to one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RelationDefinition {
+    /// The type of the values: `text`, `integer` or `uuid`.
+    pub value: String,
+    /// The table that holds the pairs. Without one, the relation cannot be asked in a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Its column with the subject's id. By default `user_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_column: Option<String>,
+    /// Its column with the value. By default `value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_column: Option<String>,
+    /// Its column with the organisation. By default `org_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_column: Option<String>,
+}
+
+/// A kind of thing that can be acted upon.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ResourceDefinition {
+    /// What can be done to it.
+    pub actions: Vec<String>,
+    /// `true` for what belongs to nobody, such as the service's own endpoints: whoever calls, the tenant is not
+    /// looked at. There are no row filters for it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tenantless: bool,
+    /// Its attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, AttributeDefinition>,
+    /// The type of its id: `text` (the default), `uuid` or `integer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where its rows are. Without, there are no row filters for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableDefinition>,
+}
+
+/// Where the rows of a resource type are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TableDefinition {
+    /// The table, with its schema if it is not on the search path: `app.cases`.
+    pub name: String,
+    /// The column with the id. By default `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The column with the organisation. By default `org_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// The column with the project, if rows belong to one. Callers that are bound to a project see its rows
+    /// alone; others see those of every project of their organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The action that each SQL command is, for row-level security. A command without one is denied.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub commands: Commands,
+}
+
+/// The action that each SQL command is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Commands {
+    /// `SELECT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<String>,
+    /// `INSERT`: the new row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insert: Option<String>,
+    /// `UPDATE`: the old row and the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<String>,
+    /// `DELETE`: the old row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete: Option<String>,
+}
+
+/// An attribute of a resource.
+///
+/// In a file it is its type alone, or a table that says where it stands too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttributeDefinition {
+    /// `text`, `integer`, `boolean`, `timestamp`, `uuid`, or the name of a level.
+    pub kind: String,
+    /// Where it stands.
+    pub place: AttributePlace,
+}
+
+/// Where an attribute of a resource stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AttributePlace {
+    /// In the column of its name.
+    #[default]
+    SameColumn,
+    /// In this column.
+    Column(String),
+    /// In no column: only the service can tell, and no row can be filtered by it.
+    Computed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum AttributeForm {
+    Short(String),
+    Long(LongAttribute),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LongAttribute {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    column: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    computed: bool,
+}
+
+impl AttributeDefinition {
+    /// An attribute of this type, in the column of its name.
+    #[must_use]
+    pub fn new(kind: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            place: AttributePlace::SameColumn,
+        }
+    }
+
+    /// An attribute of this type in that column.
+    #[must_use]
+    pub fn in_column(kind: impl Into<String>, column: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            place: AttributePlace::Column(column.into()),
+        }
+    }
+
+    /// An attribute of this type that only the service can tell.
+    #[must_use]
+    pub fn computed(kind: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            place: AttributePlace::Computed,
+        }
+    }
+}
+
+impl Serialize for AttributeDefinition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (column, computed) = match &self.place {
+            AttributePlace::SameColumn => return serializer.serialize_str(&self.kind),
+            AttributePlace::Column(column) => (Some(column.clone()), false),
+            AttributePlace::Computed => (None, true),
+        };
+        let kind = self.kind.clone();
+        LongAttribute {
+            kind,
+            column,
+            computed,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AttributeDefinition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match AttributeForm::deserialize(deserializer)? {
+            AttributeForm::Short(kind) => Self::new(kind),
+            AttributeForm::Long(long) => {
+                let place = match (long.column, long.computed) {
+                    (None, false) => AttributePlace::SameColumn,
+                    (Some(column), false) => AttributePlace::Column(column),
+                    (None, true) => AttributePlace::Computed,
+                    (Some(_), true) => {
+                        return Err(serde::de::Error::custom(
+                            "an attribute that is computed stands in no column",
+                        ));
+                    }
+                };
+                Self {
+                    kind: long.kind,
+                    place,
+                }
+            }
+        })
+    }
+}
+
+/// Roles that nobody may hold together (static), or use together (dynamic), counted over inherited roles
+/// (ANSI INCITS 359-2012, RBAC constraints).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SeparationOfDuty {
+    /// Its name, for messages.
+    pub name: String,
+    /// When it counts.
+    pub kind: SeparationKind,
+    /// The roles.
+    pub roles: Vec<String>,
+    /// How many of them one subject may have. By default 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub at_most: u32,
+}
+
+/// When a separation of duty counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeparationKind {
+    /// Over the roles that a subject holds, whether it uses them or not.
+    Static,
+    /// Over the roles that a subject uses at once.
+    Dynamic,
+}
+
+/// What a rule does when it applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It permits, unless a forbid applies too.
+    Permit,
+    /// It forbids, whatever else permits.
+    Forbid,
+}
+
+/// Who may do what, or may not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Rule {
+    /// Its name, unique in the policy; decisions name it.
+    pub id: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What it does.
+    pub effect: Effect,
+    /// The type of resource.
+    pub resource: String,
+    /// The actions. `["*"]` stands for all that the resource type has.
+    pub actions: Vec<String>,
+    /// Subjects who hold any one of these roles. Without, the roles do not matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Subjects who hold every one of these scopes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// `true` states that a permit without roles, scopes and condition is meant: everybody of the tenant.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub anyone: bool,
+    /// What has to be true for a permit, and must not be true or unknown for a forbid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// What a permit still owes. The obligations of every permit that applies are owed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub obligations: RuleObligations,
+}
+
+/// What a permit still owes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RuleObligations {
+    /// What is more sensitive than this is masked.
+    #[serde(default, with = "sensitivity", skip_serializing_if = "Option::is_none")]
+    pub mask_above: Option<Sensitivity>,
+    /// These fields are removed (JSON Pointer, RFC 6901).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// The caller states a reason, which is audited.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reason_required: bool,
+}
+
+impl PolicyDocument {
+    /// The version of the format that this crate reads.
+    pub const VERSION: u32 = 1;
+
+    /// An empty policy, which permits nothing.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            version: Self::VERSION,
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a role.
+    #[must_use]
+    pub fn role(mut self, name: impl Into<String>, role: RoleDefinition) -> Self {
+        self.roles.insert(name.into(), role);
+        self
+    }
+
+    /// Adds an attribute of subjects.
+    #[must_use]
+    pub fn subject_attribute(mut self, name: impl Into<String>, kind: impl Into<String>) -> Self {
+        self.subject.attributes.insert(name.into(), kind.into());
+        self
+    }
+
+    /// Adds an attribute of the context.
+    #[must_use]
+    pub fn context_attribute(mut self, name: impl Into<String>, kind: impl Into<String>) -> Self {
+        self.context.insert(name.into(), kind.into());
+        self
+    }
+
+    /// Adds a relation.
+    #[must_use]
+    pub fn relation(mut self, name: impl Into<String>, relation: RelationDefinition) -> Self {
+        self.relations.insert(name.into(), relation);
+        self
+    }
+
+    /// Adds a type of resource.
+    #[must_use]
+    pub fn resource(mut self, name: impl Into<String>, resource: ResourceDefinition) -> Self {
+        self.resources.insert(name.into(), resource);
+        self
+    }
+
+    /// Adds a rule.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Adds a separation of duty.
+    #[must_use]
+    pub fn separate(mut self, separation: SeparationOfDuty) -> Self {
+        self.separation_of_duty.push(separation);
+        self
+    }
+}
+
+impl RoleDefinition {
+    /// A role that grants nothing by itself.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets its rank.
+    #[must_use]
+    pub const fn rank(mut self, rank: u32) -> Self {
+        self.rank = Some(rank);
+        self
+    }
+
+    /// Holds these roles too.
+    #[must_use]
+    pub fn inherits(mut self, roles: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.inherits.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// Grants these scopes.
+    #[must_use]
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl RelationDefinition {
+    /// A relation to values of this type that no table holds.
+    #[must_use]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self {
+            value: value.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads the pairs in this table: `user_id`, `org_id`, and the value in `value_column`.
+    #[must_use]
+    pub fn table(mut self, table: impl Into<String>, value_column: impl Into<String>) -> Self {
+        self.table = Some(table.into());
+        self.value_column = Some(value_column.into());
+        self
+    }
+}
+
+impl ResourceDefinition {
+    /// A type of resource with these actions, of a tenant.
+    #[must_use]
+    pub fn new(actions: impl IntoIterator<Item: Into<String>>) -> Self {
+        Self {
+            actions: actions.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Belongs to no tenant.
+    #[must_use]
+    pub const fn tenantless(mut self) -> Self {
+        self.tenantless = true;
+        self
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, attribute: AttributeDefinition) -> Self {
+        self.attributes.insert(name.into(), attribute);
+        self
+    }
+
+    /// Says where its rows are.
+    #[must_use]
+    pub fn table(mut self, table: TableDefinition) -> Self {
+        self.table = Some(table);
+        self
+    }
+}
+
+impl TableDefinition {
+    /// A table with the columns `id` and `org_id`.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Its rows belong to projects too, by this column.
+    #[must_use]
+    pub fn project_column(mut self, column: impl Into<String>) -> Self {
+        self.project = Some(column.into());
+        self
+    }
+
+    /// The action that each SQL command is.
+    #[must_use]
+    pub fn commands(mut self, commands: Commands) -> Self {
+        self.commands = commands;
+        self
+    }
+}
+
+impl Commands {
+    /// No command is an action: all are denied.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `SELECT` is this action.
+    #[must_use]
+    pub fn select(mut self, action: impl Into<String>) -> Self {
+        self.select = Some(action.into());
+        self
+    }
+
+    /// `INSERT` is this action.
+    #[must_use]
+    pub fn insert(mut self, action: impl Into<String>) -> Self {
+        self.insert = Some(action.into());
+        self
+    }
+
+    /// `UPDATE` is this action.
+    #[must_use]
+    pub fn update(mut self, action: impl Into<String>) -> Self {
+        self.update = Some(action.into());
+        self
+    }
+
+    /// `DELETE` is this action.
+    #[must_use]
+    pub fn delete(mut self, action: impl Into<String>) -> Self {
+        self.delete = Some(action.into());
+        self
+    }
+}
+
+impl SeparationOfDuty {
+    /// Nobody may hold two of these roles.
+    #[must_use]
+    pub fn fixed(name: impl Into<String>, roles: impl IntoIterator<Item: Into<String>>) -> Self {
+        Self {
+            name: name.into(),
+            kind: SeparationKind::Static,
+            roles: roles.into_iter().map(Into::into).collect(),
+            at_most: 1,
+        }
+    }
+
+    /// Nobody may use two of these roles at once.
+    #[must_use]
+    pub fn dynamic(name: impl Into<String>, roles: impl IntoIterator<Item: Into<String>>) -> Self {
+        Self {
+            kind: SeparationKind::Dynamic,
+            ..Self::fixed(name, roles)
+        }
+    }
+}
+
+impl Rule {
+    /// A rule that permits `actions` on resources of the type `resource`.
+    #[must_use]
+    pub fn permit(
+        id: impl Into<String>,
+        resource: impl Into<String>,
+        actions: impl IntoIterator<Item: Into<String>>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            description: None,
+            effect: Effect::Permit,
+            resource: resource.into(),
+            actions: actions.into_iter().map(Into::into).collect(),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            anyone: false,
+            when: None,
+            obligations: RuleObligations::default(),
+        }
+    }
+
+    /// A rule that forbids `actions` on resources of the type `resource`.
+    #[must_use]
+    pub fn forbid(
+        id: impl Into<String>,
+        resource: impl Into<String>,
+        actions: impl IntoIterator<Item: Into<String>>,
+    ) -> Self {
+        Self {
+            effect: Effect::Forbid,
+            ..Self::permit(id, resource, actions)
+        }
+    }
+
+    /// For subjects who hold any one of these roles.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// For subjects who hold every one of these scopes.
+    #[must_use]
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Under this condition.
+    #[must_use]
+    pub fn when(mut self, condition: Condition) -> Self {
+        self.when = Some(condition);
+        self
+    }
+
+    /// For everybody of the tenant.
+    #[must_use]
+    pub const fn anyone(mut self) -> Self {
+        self.anyone = true;
+        self
+    }
+
+    /// Owes this.
+    #[must_use]
+    pub fn owes(mut self, obligations: RuleObligations) -> Self {
+        self.obligations = obligations;
+        self
+    }
+}
+
+impl RuleObligations {
+    /// Masks everything above `level`.
+    #[must_use]
+    pub fn mask_above(mut self, level: Sensitivity) -> Self {
+        self.mask_above = Some(level);
+        self
+    }
+
+    /// Removes these fields (JSON Pointer).
+    #[must_use]
+    pub fn redact(mut self, pointers: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.redact.extend(pointers.into_iter().map(Into::into));
+        self
+    }
+
+    /// Demands a reason.
+    #[must_use]
+    pub const fn reason_required(mut self) -> Self {
+        self.reason_required = true;
+        self
+    }
+}
+
+mod sensitivity {
+    use super::{Deserialize, Deserializer, Sensitivity, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        level: &Option<Sensitivity>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        level.map(Sensitivity::as_str).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Sensitivity>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(serde::de::Error::custom))
+            .transpose()
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_one(number: &u32) -> bool {
+    *number == 1
+}

@@ -1,0 +1,541 @@
+//! Conditions as SQL.
+//!
+//! One writer for both dialects and for what is asked in queries and in row-level security, so that a condition is
+//! compiled in one place. Every node stands in parentheses, every value is a bound parameter, and names come from the
+//! policy alone, quoted.
+
+use core::fmt::Write as _;
+
+use ringwall_core::clock::Timestamp;
+
+use super::Rows;
+use crate::compile::Parts;
+use crate::compile::shapes::ResourceType;
+use crate::node::{Attribute, Comparison, Node, Term};
+use crate::truth::Truth;
+use crate::value::{Datum, OwnedDatum, Type, uuid_text};
+
+/// Which SQL is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// PostgreSQL: texts in `text` columns, times in `timestamptz`, UUIDs in `uuid`, levels in `text`.
+    Postgres,
+    /// SQLite: times in whole microseconds since 1970, UUIDs in lower-case text, levels in text, truth values as 0
+    /// and 1. Tables are best `STRICT`.
+    Sqlite,
+}
+
+/// A value that is bound to a statement.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SqlValue {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A truth value.
+    Boolean(bool),
+    /// A time. For SQLite its microseconds, for PostgreSQL a text that the statement turns into a `timestamptz`.
+    Timestamp(Timestamp),
+    /// A UUID. For SQLite its text, for PostgreSQL a text that the statement turns into a `uuid`.
+    Uuid(String),
+    /// Texts: for PostgreSQL an array, for SQLite a JSON array.
+    Texts(Vec<String>),
+    /// Whole numbers: for PostgreSQL an array, for SQLite a JSON array.
+    Integers(Vec<i64>),
+}
+
+/// Takes a condition: its text, and its values between.
+pub trait SqlWriter {
+    /// Text without any value.
+    fn text(&mut self, sql: &str);
+    /// A parameter: writes its placeholder, and binds it.
+    fn bind(&mut self, value: SqlValue);
+}
+
+/// `name` as an identifier; parts are separated by dots.
+pub(crate) fn quoted(name: &str) -> String {
+    let parts: Vec<String> = name
+        .split('.')
+        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
+        .collect();
+    parts.join(".")
+}
+
+/// Whether the difference between false and unknown matters where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// It does not: only whether it is true.
+    TrueOrNot,
+    Exact,
+}
+
+/// Where the values of subject and context come from.
+pub(crate) trait Source {
+    /// Writes what stands for an attribute that is not of the row.
+    fn attribute(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, kind: Type);
+    /// Writes the values of a set of the subject, as a query.
+    fn set(&mut self, out: &mut dyn SqlWriter, place: u16);
+    /// Writes the subject's id and its organisation, for a relation.
+    fn subject_id(&mut self, out: &mut dyn SqlWriter);
+    fn subject_org(&mut self, out: &mut dyn SqlWriter);
+}
+
+/// Writes conditions on the rows of one type of resource.
+pub(crate) struct Conditions<'a, S> {
+    pub(crate) dialect: Dialect,
+    pub(crate) parts: &'a Parts,
+    pub(crate) resource: &'a ResourceType,
+    /// Stands before each column, with a dot, if it is not empty.
+    pub(crate) prefix: &'a str,
+    pub(crate) source: S,
+}
+
+/// In a query, all but the rows' own attributes was answered before.
+struct Answered<'a> {
+    rows: &'a Rows,
+    parts: &'a Parts,
+}
+
+impl Source for Answered<'_> {
+    fn attribute(&mut self, out: &mut dyn SqlWriter, _: Attribute, _: Type) {
+        out.text("NULL");
+    }
+
+    fn set(&mut self, out: &mut dyn SqlWriter, _: u16) {
+        out.text("SELECT NULL WHERE FALSE");
+    }
+
+    fn subject_id(&mut self, out: &mut dyn SqlWriter) {
+        bind(out, self.rows.subject.known().id.get());
+    }
+
+    fn subject_org(&mut self, out: &mut dyn SqlWriter) {
+        let tenant = self.rows.subject.tenant();
+        let org = tenant.map_or("", |tenant| tenant.org.as_str());
+        bind_tenant(out, org, self.parts.subject.tenant);
+    }
+}
+
+/// The values of a dialect come with the casts that they need.
+struct Casting<'a> {
+    dialect: Dialect,
+    out: &'a mut dyn SqlWriter,
+}
+
+impl SqlWriter for Casting<'_> {
+    fn text(&mut self, sql: &str) {
+        self.out.text(sql);
+    }
+
+    fn bind(&mut self, value: SqlValue) {
+        let cast = match (self.dialect, &value) {
+            (Dialect::Postgres, SqlValue::Timestamp(_)) => Some("timestamptz"),
+            (Dialect::Postgres, SqlValue::Uuid(_)) => Some("uuid"),
+            (Dialect::Postgres | Dialect::Sqlite, _) => None,
+        };
+        match cast {
+            None => self.out.bind(value),
+            Some(kind) => {
+                self.out.text("CAST(");
+                self.out.bind(value);
+                self.out.text(" AS ");
+                self.out.text(kind);
+                self.out.text(")");
+            }
+        }
+    }
+}
+
+impl Rows {
+    /// Writes the condition, in parentheses, so that it can stand anywhere in a WHERE. `alias` is the name of the
+    /// table in the statement, if it has one there.
+    ///
+    /// The text depends on the policy, on the subject's roles and on which of its attributes are known, and not on
+    /// any value: statements can be prepared once.
+    pub fn write(&self, dialect: Dialect, alias: Option<&str>, out: &mut dyn SqlWriter) {
+        let compiled = self.policy.compiled();
+        let found = compiled.resource_type(self.resource);
+        let Some((resource, table)) =
+            found.and_then(|resource| Some((resource, resource.table.as_ref()?)))
+        else {
+            out.text("(FALSE)");
+            return;
+        };
+        let parts = &compiled.parts;
+        let out = &mut Casting { dialect, out };
+        let prefix = alias.map(quoted).unwrap_or_default();
+        let mut conditions = Conditions {
+            dialect,
+            parts,
+            resource,
+            prefix: &prefix,
+            source: Answered { rows: self, parts },
+        };
+        out.text("((");
+        conditions.column(out, &table.org);
+        out.text(" = ");
+        conditions.source.subject_org(out);
+        out.text(")");
+        let project = self
+            .subject
+            .tenant()
+            .and_then(|tenant| tenant.project.as_ref());
+        if let (Some(column), Some(project)) = (&table.project, project) {
+            out.text(" AND (");
+            conditions.column(out, column);
+            out.text(" = ");
+            bind_tenant(out, project.as_str(), parts.subject.tenant);
+            out.text(")");
+        }
+        if !self.permits.is_empty() {
+            out.text(" AND ");
+            conditions.any(out, &self.permits, Precision::TrueOrNot);
+        }
+        if !self.forbids.is_empty() {
+            out.text(" AND (");
+            conditions.any(out, &self.forbids, Precision::Exact);
+            out.text(" IS FALSE)");
+        }
+        out.text(")");
+    }
+}
+
+fn bind_tenant(out: &mut dyn SqlWriter, text: &str, kind: Type) {
+    if kind == Type::Uuid {
+        match crate::value::parse_uuid(text) {
+            Some(uuid) => out.bind(SqlValue::Uuid(uuid_text(uuid))),
+            // No row has it.
+            None => out.text("NULL"),
+        }
+    } else {
+        out.bind(SqlValue::Text(text.to_owned()));
+    }
+}
+
+fn bind(out: &mut dyn SqlWriter, value: Datum<'_>) {
+    match value {
+        Datum::Unknown => out.text("NULL"),
+        Datum::Text(text) => out.bind(SqlValue::Text(text.to_owned())),
+        Datum::Integer(number) => out.bind(SqlValue::Integer(number)),
+        Datum::Boolean(value) => out.bind(SqlValue::Boolean(value)),
+        Datum::Timestamp(micros) => {
+            out.bind(SqlValue::Timestamp(Timestamp::from_unix_micros(micros)));
+        }
+        Datum::Uuid(uuid) => out.bind(SqlValue::Uuid(uuid_text(uuid))),
+        Datum::Level(place) => out.bind(SqlValue::Integer(i64::from(place))),
+    }
+}
+
+impl<S: Source> Conditions<'_, S> {
+    pub(crate) fn column(&self, out: &mut dyn SqlWriter, name: &str) {
+        if !self.prefix.is_empty() {
+            out.text(self.prefix);
+            out.text(".");
+        }
+        out.text(&quoted(name));
+    }
+
+    /// `(a OR b)`.
+    pub(crate) fn any(&mut self, out: &mut dyn SqlWriter, nodes: &[Node], precision: Precision) {
+        self.joined(out, nodes, " OR ", precision);
+    }
+
+    fn joined(&mut self, out: &mut dyn SqlWriter, nodes: &[Node], by: &str, precision: Precision) {
+        out.text("(");
+        for (index, node) in nodes.iter().enumerate() {
+            if index > 0 {
+                out.text(by);
+            }
+            self.node(out, node, precision);
+        }
+        out.text(")");
+    }
+
+    /// One condition, in parentheses.
+    pub(crate) fn node(&mut self, out: &mut dyn SqlWriter, node: &Node, precision: Precision) {
+        match node {
+            Node::Known(truth) => self.known(out, *truth),
+            Node::All(nodes) if nodes.is_empty() => self.known(out, Truth::True),
+            Node::Any(nodes) if nodes.is_empty() => self.known(out, Truth::False),
+            Node::All(nodes) => self.joined(out, nodes, " AND ", precision),
+            Node::Any(nodes) => self.joined(out, nodes, " OR ", precision),
+            Node::Not(inner) => {
+                out.text("(NOT ");
+                self.node(out, inner, Precision::Exact);
+                out.text(")");
+            }
+            Node::IsSet(attribute) => {
+                out.text("(");
+                self.attribute(out, *attribute, false);
+                out.text(" IS NOT NULL)");
+            }
+            Node::Compare(comparison, left, right) => {
+                out.text("(");
+                self.comparison(out, *comparison, left, right, precision);
+                out.text(")");
+            }
+            Node::OneOf(term, members) => self.one_of(out, term, members),
+            Node::Member(term, set) => {
+                out.text("(");
+                self.term(out, term, false);
+                out.text(" IN (");
+                self.source.set(out, *set);
+                out.text(")");
+                self.unless_null(out, term, precision);
+                out.text(")");
+            }
+            Node::Related(relation, term) => {
+                out.text("(");
+                self.related(out, *relation, term);
+                self.unless_null(out, term, precision);
+                out.text(")");
+            }
+        }
+    }
+
+    fn known(&self, out: &mut dyn SqlWriter, truth: Truth) {
+        out.text(match (self.dialect, truth) {
+            (_, Truth::True) => "(TRUE)",
+            (_, Truth::False) => "(FALSE)",
+            (Dialect::Postgres, Truth::Unknown) => "(NULL::boolean)",
+            (Dialect::Sqlite, Truth::Unknown) => "(NULL)",
+        });
+    }
+
+    /// A membership in what turns out to be empty is false in SQL also for NULL; it has to be unknown.
+    fn unless_null(&mut self, out: &mut dyn SqlWriter, term: &Term, precision: Precision) {
+        if precision == Precision::Exact && matches!(term, Term::Attribute(_)) {
+            out.text(" OR (");
+            self.term(out, term, false);
+            out.text(" IS NULL AND ");
+            self.known(out, Truth::Unknown);
+            out.text(")");
+        }
+    }
+
+    fn comparison(
+        &mut self,
+        out: &mut dyn SqlWriter,
+        comparison: Comparison,
+        left: &Term,
+        right: &Term,
+        precision: Precision,
+    ) {
+        // A level that is compared with a constant is one of some names: an index on the column serves for it. A name
+        // that is none of the level's is unknown and not false, which only matters for what is not a permit's.
+        if let (
+            Term::Attribute(attribute),
+            Term::Constant(OwnedDatum::Level(place)),
+            Precision::TrueOrNot,
+        ) = (left, right, precision)
+            && attribute.is_of_resource()
+            && let Type::Level(level) = self.type_of(*attribute)
+            && let Some(level) = self.parts.levels.get(usize::from(level))
+        {
+            let names = (0_u8..).zip(&level.members);
+            let names = names.filter(|(own, _)| comparison.holds(own.cmp(place)));
+            let names = names.map(|(_, name)| name.to_string()).collect();
+            self.raw(out, *attribute);
+            self.is_one_of(out, SqlValue::Texts(names));
+            return;
+        }
+        let is_ordered = !matches!(comparison, Comparison::Eq | Comparison::Ne);
+        self.term(out, left, is_ordered);
+        out.text(" ");
+        out.text(comparison.sign());
+        out.text(" ");
+        self.term(out, right, false);
+    }
+
+    fn one_of(&mut self, out: &mut dyn SqlWriter, term: &Term, members: &[OwnedDatum]) {
+        out.text("(");
+        let Some(values) = values(members) else {
+            // Nothing is one of nothing; what is NULL is unknown.
+            self.term(out, term, false);
+            out.text(" IS NULL AND ");
+            self.known(out, Truth::Unknown);
+            out.text(")");
+            return;
+        };
+        let is_uuid = matches!(members.first(), Some(OwnedDatum::Uuid(_)));
+        self.term(out, term, false);
+        match self.dialect {
+            Dialect::Postgres if is_uuid => {
+                out.text(" = ANY(CAST(");
+                out.bind(values);
+                out.text(" AS uuid[]))");
+            }
+            Dialect::Postgres | Dialect::Sqlite => self.is_one_of(out, values),
+        }
+        out.text(")");
+    }
+
+    fn is_one_of(&self, out: &mut dyn SqlWriter, values: SqlValue) {
+        match self.dialect {
+            Dialect::Postgres => {
+                out.text(" = ANY(");
+                out.bind(values);
+                out.text(")");
+            }
+            Dialect::Sqlite => {
+                out.text(" IN (SELECT value FROM json_each(");
+                out.bind(values);
+                out.text("))");
+            }
+        }
+    }
+
+    fn related(&mut self, out: &mut dyn SqlWriter, relation: u16, term: &Term) {
+        let table = self
+            .parts
+            .relations
+            .get(usize::from(relation))
+            .and_then(|relation| relation.table.as_ref());
+        let Some(table) = table else {
+            self.known(out, Truth::Unknown);
+            return;
+        };
+        let value = quoted(&table.value);
+        self.term(out, term, false);
+        out.text(&format!(
+            " IN (SELECT \"r\".{value} FROM {} AS \"r\" WHERE \"r\".{} = ",
+            quoted(&table.name),
+            quoted(&table.subject)
+        ));
+        self.source.subject_id(out);
+        out.text(&format!(" AND \"r\".{} = ", quoted(&table.org)));
+        self.source.subject_org(out);
+        out.text(&format!(" AND \"r\".{value} IS NOT NULL)"));
+    }
+
+    fn term(&mut self, out: &mut dyn SqlWriter, term: &Term, is_ordered: bool) {
+        match term {
+            Term::Attribute(attribute) => self.attribute(out, *attribute, is_ordered),
+            Term::Constant(value) => bind(out, value.get()),
+        }
+    }
+
+    /// An attribute as it is compared. Texts are compared by their bytes.
+    fn attribute(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, is_ordered: bool) {
+        let kind = self.type_of(attribute);
+        match (kind, self.dialect) {
+            (Type::Text, Dialect::Postgres) if is_ordered => {
+                out.text("(");
+                self.raw(out, attribute);
+                out.text(" COLLATE \"C\")");
+            }
+            (Type::Text | Type::Uuid, Dialect::Sqlite) => {
+                out.text("(");
+                self.raw(out, attribute);
+                out.text(" COLLATE BINARY)");
+            }
+            (Type::Level(level), _) if attribute.is_of_resource() => {
+                out.text("(CASE ");
+                self.raw(out, attribute);
+                let level = self.parts.levels.get(usize::from(level));
+                let members = level.into_iter().flat_map(|level| &level.members);
+                let mut cases = String::new();
+                for (place, member) in members.enumerate() {
+                    // Members are words: letters, digits and underscores.
+                    if write!(cases, " WHEN '{member}' THEN {place}").is_err() {
+                        return;
+                    }
+                }
+                out.text(&cases);
+                out.text(" END)");
+            }
+            (
+                Type::Text
+                | Type::Integer
+                | Type::Boolean
+                | Type::Timestamp
+                | Type::Uuid
+                | Type::Level(_)
+                | Type::TextSet,
+                Dialect::Postgres | Dialect::Sqlite,
+            ) => self.raw(out, attribute),
+        }
+    }
+
+    fn raw(&mut self, out: &mut dyn SqlWriter, attribute: Attribute) {
+        let column = match attribute {
+            Attribute::ResourceId => self.resource.table.as_ref().map(|table| &table.id),
+            Attribute::Resource(place) => self
+                .resource
+                .attributes
+                .get(usize::from(place))
+                .and_then(|attribute| attribute.column.as_ref()),
+            Attribute::SubjectId
+            | Attribute::SubjectKind
+            | Attribute::OnBehalfOf
+            | Attribute::Subject(_)
+            | Attribute::Context(_)
+            | Attribute::Now => {
+                let kind = self.type_of(attribute);
+                self.source.attribute(out, attribute, kind);
+                return;
+            }
+        };
+        match column {
+            Some(column) => {
+                let column = column.clone();
+                self.column(out, &column);
+            }
+            // Refused before.
+            None => out.text("NULL"),
+        }
+    }
+
+    fn type_of(&self, attribute: Attribute) -> Type {
+        let named = |all: &[crate::compile::shapes::Named], place: u16| {
+            all.get(usize::from(place))
+                .map_or(Type::Text, |one| one.kind)
+        };
+        match attribute {
+            Attribute::ResourceId => self.resource.id,
+            Attribute::Resource(place) => self
+                .resource
+                .attributes
+                .get(usize::from(place))
+                .map_or(Type::Text, |attribute| attribute.kind),
+            Attribute::SubjectId | Attribute::OnBehalfOf => self.parts.subject.id,
+            Attribute::SubjectKind => Type::Text,
+            Attribute::Subject(place) => named(&self.parts.subject.attributes, place),
+            Attribute::Context(place) => named(&self.parts.context, place),
+            Attribute::Now => Type::Timestamp,
+        }
+    }
+}
+
+/// The members as one value. `None` when there are none; of truth values and times no sets are made.
+fn values(members: &[OwnedDatum]) -> Option<SqlValue> {
+    let numbers: Vec<i64> = members
+        .iter()
+        .filter_map(|member| match member {
+            OwnedDatum::Integer(number) => Some(*number),
+            OwnedDatum::Level(place) => Some(i64::from(*place)),
+            OwnedDatum::Unknown
+            | OwnedDatum::Text(_)
+            | OwnedDatum::Boolean(_)
+            | OwnedDatum::Timestamp(_)
+            | OwnedDatum::Uuid(_) => None,
+        })
+        .collect();
+    let texts: Vec<String> = members
+        .iter()
+        .filter_map(|member| match member {
+            OwnedDatum::Text(text) => Some(text.to_string()),
+            OwnedDatum::Uuid(uuid) => Some(uuid_text(*uuid)),
+            OwnedDatum::Unknown
+            | OwnedDatum::Integer(_)
+            | OwnedDatum::Boolean(_)
+            | OwnedDatum::Timestamp(_)
+            | OwnedDatum::Level(_) => None,
+        })
+        .collect();
+    if !texts.is_empty() {
+        return Some(SqlValue::Texts(texts));
+    }
+    (!numbers.is_empty()).then_some(SqlValue::Integers(numbers))
+}

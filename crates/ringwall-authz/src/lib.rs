@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+
+mod bits;
+mod compile;
+mod condition;
+mod context;
+mod decide;
+mod decision;
+mod document;
+mod fault;
+mod filter;
+mod json_lines;
+mod node;
+mod policy;
+mod resource;
+mod rls;
+mod session;
+mod slots;
+mod source;
+mod subject;
+mod truth;
+mod value;
+
+pub use compile::conditions::{MAX_CONDITION_DEPTH, MAX_CONDITION_PARTS, MAX_SET_MEMBERS};
+pub use compile::roles::MAX_ROLES;
+pub use compile::rules::MAX_RULES;
+pub use compile::scopes::MAX_SCOPES;
+pub use compile::shapes::{MAX_ACTIONS, MAX_ATTRIBUTES, MAX_RELATIONS, MAX_RESOURCE_TYPES};
+pub use condition::{Condition, Constant, Operand, SetOperand};
+pub use context::Context;
+pub use decision::{Cause, Decision, MAX_NAMED_RULES, Outcome};
+pub use document::{
+    AttributeDefinition, AttributePlace, Commands, Effect, PolicyDocument, RelationDefinition,
+    ResourceDefinition, RoleDefinition, Rule, RuleObligations, SeparationKind, SeparationOfDuty,
+    SubjectDefinition, TableDefinition,
+};
+pub use fault::{PolicyFault, PolicyFaults};
+pub use filter::{Dialect, FilterError, MAX_FILTER_RULES, RowFilter, Rows, SqlValue, SqlWriter};
+pub use policy::{Policy, PolicyHash};
+pub use resource::{Resource, UnknownResourceType};
+pub use rls::{InvalidIdentifier, RowLevelSecurityOptions};
+pub use session::{SessionError, SessionSetting, session_settings};
+pub use slots::AttributeError;
+pub use source::MAX_POLICY_BYTES;
+pub use subject::{MAX_SUBJECT_VALUES, Subject, SubjectBuilder};
+pub use truth::Truth;
+pub use value::Value;

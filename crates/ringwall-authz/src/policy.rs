@@ -1,0 +1,137 @@
+//! A policy that was judged, and decides.
+
+use core::fmt;
+use std::sync::Arc;
+
+use ringwall_core::attest::Attest;
+use ringwall_core::principal::{Principal, VerifiedPrincipal};
+
+use crate::compile::Compiled;
+use crate::context::Context;
+use crate::document::PolicyDocument;
+use crate::fault::PolicyFaults;
+use crate::resource::{Resource, UnknownResourceType};
+use crate::source::Language;
+use crate::subject::SubjectBuilder;
+use ringwall_core::clock::Timestamp;
+
+/// A policy that decides: a [`PolicyDocument`] in which nothing is wrong.
+///
+/// It never changes. Cloning shares it. To replace the policy that a service follows, put it into a
+/// [`PolicyHandle`](crate::PolicyHandle).
+#[derive(Clone, Debug)]
+pub struct Policy(Arc<Compiled>);
+
+/// The SHA-256 of what a policy says, whichever way it is written down: of two documents in TOML and JSON that say
+/// the same it is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PolicyHash([u8; 32]);
+
+impl PolicyHash {
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// 64 lower-case hexadecimal digits.
+impl fmt::Display for PolicyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PolicyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Policy {
+    /// Judges a document.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyFaults`] with all that is wrong, without lines.
+    pub fn new(document: PolicyDocument) -> Result<Self, PolicyFaults> {
+        Compiled::new(document).map(|compiled| Self(Arc::new(compiled)))
+    }
+
+    /// Reads and judges a policy in TOML, of 8 MiB at most.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyFaults`] with all that is wrong and the lines on which it stands.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyFaults> {
+        Self::read(Language::Toml, text)
+    }
+
+    /// Reads and judges a policy in JSON, of 8 MiB at most.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyFaults`] with all that is wrong and the lines on which it stands.
+    pub fn from_json(text: &str) -> Result<Self, PolicyFaults> {
+        Self::read(Language::Json, text)
+    }
+
+    fn read(language: Language, text: &str) -> Result<Self, PolicyFaults> {
+        let document = language.read(text)?;
+        Self::new(document).map_err(|faults| language.locate(text, faults))
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn document(&self) -> &PolicyDocument {
+        &self.0.document
+    }
+
+    /// The hash of what it says.
+    #[must_use]
+    pub fn hash(&self) -> PolicyHash {
+        PolicyHash(self.0.hash)
+    }
+
+    /// Begins to tell what is known of the caller: for now, who it is and in which tenant it acts.
+    ///
+    /// Neither its roles nor its attributes are taken over: what a credential says of them may have been written by
+    /// its subject. See [`SubjectBuilder::roles`] and [`SubjectBuilder::roles_of_credential`].
+    #[must_use]
+    pub fn subject(&self, principal: &VerifiedPrincipal) -> SubjectBuilder {
+        SubjectBuilder::new(self.clone(), principal)
+    }
+
+    /// Begins to tell what is known of somebody who is not the caller: whom an administrator or another policy
+    /// enforcement point asks about. Whoever attests states that the asking party may ask.
+    #[must_use]
+    pub fn subject_of(&self, principal: &Principal, _capability: Attest) -> SubjectBuilder {
+        SubjectBuilder::new(self.clone(), principal)
+    }
+
+    /// Begins to tell what is known of a resource.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownResourceType`] when the policy has no such type.
+    pub fn resource<'a>(&self, resource_type: &str) -> Result<Resource<'a>, UnknownResourceType> {
+        Resource::new(self.clone(), resource_type)
+    }
+
+    /// Begins to tell the circumstances, the time first: whatever ends is over at it.
+    #[must_use]
+    pub fn context<'a>(&self, now: Timestamp) -> Context<'a> {
+        Context::new(self.clone(), now)
+    }
+
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.0
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.generation == other.0.generation
+    }
+}

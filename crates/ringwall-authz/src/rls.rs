@@ -1,0 +1,576 @@
+//! The policy as row-level security of PostgreSQL.
+
+use core::fmt::Write as _;
+
+use crate::compile::rules::CompiledRule;
+use crate::compile::shapes::{RelationTable, ResourceType, Table};
+use crate::compile::{Compiled, Parts};
+use crate::document::Effect;
+use crate::filter::{
+    Conditions, Dialect, FilterError, Precision, Source, SqlValue, SqlWriter, quoted,
+};
+use crate::node::{Attribute, Node, Term};
+use crate::policy::Policy;
+use crate::truth::Truth;
+use crate::value::Type;
+
+/// Where the generated statements put things, and for whom they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowLevelSecurityOptions {
+    runtime_role: String,
+    schema: String,
+    attributes: String,
+}
+
+/// A name is no identifier: letters, digits and underscores, beginning with a letter or an underscore, 63 at most.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the name is no identifier: letters, digits and underscores, beginning with a letter or an underscore, 63 at most"
+)]
+pub struct InvalidIdentifier;
+
+impl RowLevelSecurityOptions {
+    /// For a service that connects as `runtime_role`. The functions stand in the schema `ringwall`; the attributes of
+    /// subjects are read from `ringwall_user_attributes`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidIdentifier`].
+    pub fn new(runtime_role: &str) -> Result<Self, InvalidIdentifier> {
+        Ok(Self {
+            runtime_role: identifier(runtime_role, 1)?,
+            schema: "ringwall".to_owned(),
+            attributes: "ringwall_user_attributes".to_owned(),
+        })
+    }
+
+    /// Puts the functions into this schema.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidIdentifier`].
+    pub fn schema(mut self, schema: &str) -> Result<Self, InvalidIdentifier> {
+        self.schema = identifier(schema, 1)?;
+        Ok(self)
+    }
+
+    /// Reads the attributes of subjects from this table, which has the columns of `ringwall_user_attributes`. With its
+    /// schema, so that it does not depend on who looks for it: `app.ringwall_user_attributes`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidIdentifier`].
+    pub fn attributes_table(mut self, table: &str) -> Result<Self, InvalidIdentifier> {
+        self.attributes = identifier(table, 2)?;
+        Ok(self)
+    }
+}
+
+/// A text as a number, when it is one that fits: a cast that fails would end the statement.
+const INTEGER: &str = "CASE WHEN v ~ '^(0|-?[1-9][0-9]{0,18})$' THEN CASE WHEN CAST(v AS numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 THEN CAST(v AS bigint) END END";
+
+fn identifier(name: &str, parts: usize) -> Result<String, InvalidIdentifier> {
+    let is_part = |part: &str| {
+        let mut bytes = part.bytes();
+        bytes
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && part.len() <= 63
+    };
+    if name.split('.').count() > parts || !name.split('.').all(is_part) {
+        return Err(InvalidIdentifier);
+    }
+    Ok(name.to_owned())
+}
+
+impl Policy {
+    /// The statements that make PostgreSQL (15 or later) hold this policy by itself, for each type of resource that
+    /// has a table: as a migration, to be run by the owner of the tables as a whole, in one transaction, after the
+    /// tables are there. Running it again, or that of a later policy, replaces what an earlier one made.
+    ///
+    /// What it is good for: a query that forgot its WHERE shows nothing of another tenant, and nothing that the policy
+    /// does not permit. What it is not: a defence against whoever can run statements of its own as the runtime role,
+    /// since those can say who the subject is.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError::NotPushable`] when a rule asks what no column holds.
+    pub fn row_level_security(
+        &self,
+        options: &RowLevelSecurityOptions,
+    ) -> Result<String, FilterError> {
+        let compiled = self.compiled();
+        let mut ddl = Ddl {
+            options,
+            compiled,
+            out: String::new(),
+        };
+        ddl.line(&format!(
+            "-- Row-level security of the policy {}, generated. Its hash is",
+            compiled.document.name
+        ));
+        ddl.line(&format!("-- {}", self.hash()));
+        ddl.line("");
+        ddl.foundation();
+        for relation in &compiled.parts.relations {
+            if let Some(table) = &relation.table {
+                ddl.relation(table);
+            }
+        }
+        for (number, resource) in (0_u16..).zip(&compiled.parts.types) {
+            if let Some(table) = &resource.table {
+                ddl.table(number, resource, table, &self.hash().to_string())?;
+            }
+        }
+        Ok(ddl.out)
+    }
+}
+
+struct Ddl<'a> {
+    options: &'a RowLevelSecurityOptions,
+    compiled: &'a Compiled,
+    out: String,
+}
+
+/// Values of a policy as literals: there are no parameters in a definition.
+struct Literals<'a>(&'a mut String);
+
+impl SqlWriter for Literals<'_> {
+    fn text(&mut self, sql: &str) {
+        self.0.push_str(sql);
+    }
+
+    fn bind(&mut self, value: SqlValue) {
+        let literal = match value {
+            SqlValue::Text(text) => text_literal(&text),
+            SqlValue::Integer(number) => format!("({number})"),
+            SqlValue::Boolean(value) => value.to_string().to_uppercase(),
+            SqlValue::Timestamp(time) => {
+                format!("CAST({} AS timestamptz)", text_literal(&time.to_string()))
+            }
+            SqlValue::Uuid(uuid) => format!("CAST({} AS uuid)", text_literal(&uuid)),
+            SqlValue::Texts(texts) => {
+                let texts: Vec<String> = texts.iter().map(|text| text_literal(text)).collect();
+                format!("ARRAY[{}]::text[]", texts.join(", "))
+            }
+            SqlValue::Integers(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                format!("ARRAY[{}]::bigint[]", numbers.join(", "))
+            }
+        };
+        self.0.push_str(&literal);
+    }
+}
+
+/// A text as a literal that means the same whatever `standard_conforming_strings` says.
+fn text_literal(text: &str) -> String {
+    if text.contains('\\') {
+        format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+/// Subject and context, as the session was told them.
+struct Session<'a> {
+    schema: String,
+    parts: &'a Parts,
+}
+
+impl Session<'_> {
+    /// A text of the session in the type that it is compared in. What is no value of the type is unknown, as it is in
+    /// the process. Each stands in a query of its own, so that it is computed once for a statement and not for each
+    /// row.
+    fn typed(&self, text: &str, kind: Type) -> String {
+        let value = match kind {
+            Type::Text | Type::TextSet => return format!("(SELECT {text})"),
+            Type::Integer => INTEGER.to_owned(),
+            Type::Boolean => "CASE v WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END".to_owned(),
+            Type::Timestamp => "CAST(v AS timestamptz)".to_owned(),
+            Type::Uuid => "CASE WHEN v ~ '^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$' THEN CAST(v AS uuid) END".to_owned(),
+            Type::Level(level) => {
+                let mut cases = String::from("CASE v");
+                let level = self.parts.levels.get(usize::from(level));
+                for (place, member) in level.into_iter().flat_map(|level| &level.members).enumerate() {
+                    // Members are words.
+                    if write!(cases, " WHEN '{member}' THEN {place}").is_err() {
+                        break;
+                    }
+                }
+                cases.push_str(" END");
+                cases
+            }
+        };
+        format!("(SELECT {value} FROM (SELECT {text}) AS s(v))")
+    }
+
+    fn call(&self, function: &str, argument: Option<&str>) -> String {
+        let argument = argument.map(text_literal).unwrap_or_default();
+        format!("{}.{function}({argument})", quoted(&self.schema))
+    }
+}
+
+impl Source for Session<'_> {
+    fn attribute(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, kind: Type) {
+        let name_of = |all: &[crate::compile::shapes::Named], place: u16| {
+            all.get(usize::from(place))
+                .map_or_else(String::new, |one| one.name.to_string())
+        };
+        let text = match attribute {
+            Attribute::SubjectId => self.call("setting", Some("subject_id")),
+            Attribute::SubjectKind => self.call("setting", Some("subject_kind")),
+            Attribute::OnBehalfOf => self.call("setting", Some("on_behalf_of")),
+            Attribute::Now => self.call("setting", Some("now")),
+            Attribute::Context(place) => {
+                let name = name_of(&self.parts.context, place);
+                self.call("setting", Some(&format!("context_{name}")))
+            }
+            Attribute::Subject(place) => {
+                let name = name_of(&self.parts.subject.attributes, place);
+                self.call("attribute", Some(&name))
+            }
+            // Of a row, they are columns.
+            Attribute::ResourceId | Attribute::Resource(_) => "NULL".to_owned(),
+        };
+        let text = self.typed(&text, kind);
+        out.text(&text);
+    }
+
+    fn set(&mut self, out: &mut dyn SqlWriter, place: u16) {
+        let attribute = self.parts.subject.attributes.get(usize::from(place));
+        let name = attribute.map_or("", |attribute| &*attribute.name);
+        let call = self.call("attribute_values", Some(name));
+        out.text(&format!("SELECT {call}"));
+    }
+
+    fn subject_id(&mut self, out: &mut dyn SqlWriter) {
+        let text = self.call("setting", Some("subject_id"));
+        let text = self.typed(&text, self.parts.subject.id);
+        out.text(&text);
+    }
+
+    fn subject_org(&mut self, out: &mut dyn SqlWriter) {
+        let text = self.call("setting", Some("org"));
+        let text = self.typed(&text, self.parts.subject.tenant);
+        out.text(&text);
+    }
+}
+
+impl Ddl<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn session(&self) -> Session<'_> {
+        Session {
+            schema: self.options.schema.clone(),
+            parts: &self.compiled.parts,
+        }
+    }
+
+    /// The role and the functions that all policies use.
+    fn foundation(&mut self) {
+        let role = self.options.runtime_role.clone();
+        let schema = quoted(&self.options.schema);
+        let attributes = self.options.attributes.clone();
+        let table = quoted(&attributes);
+        let quoted_role = quoted(&role);
+        let session = self.session();
+        let org = "SELECT s.v FROM (SELECT {setting}) AS s(v)";
+        let org = org.replace("{setting}", &session.call("setting", Some("org")));
+        let subject = "SELECT s.v FROM (SELECT {setting}) AS s(v)";
+        let subject = subject.replace("{setting}", &session.call("setting", Some("subject_id")));
+        let now = session.typed(&session.call("setting", Some("now_micros")), Type::Integer);
+        let text = format!(
+            r#"DO $ringwall$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{role}') THEN
+        CREATE ROLE {quoted_role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION;
+    END IF;
+END
+$ringwall$;
+CREATE SCHEMA IF NOT EXISTS {schema};
+REVOKE ALL ON SCHEMA {schema} FROM PUBLIC;
+GRANT USAGE ON SCHEMA {schema} TO {quoted_role};
+
+-- What the session was told, NULL when it was told nothing.
+CREATE OR REPLACE FUNCTION {schema}.setting(name text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog
+    AS $ringwall$ SELECT CASE WHEN left(s.v, 1) = 'v' THEN substr(s.v, 2) END
+        FROM (SELECT current_setting('ringwall.' || name, true)) AS s(v) $ringwall$;
+CREATE OR REPLACE FUNCTION {schema}.has_role(name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog
+    AS $ringwall$ SELECT coalesce(strpos({schema}.setting('roles'), ' ' || name || ' ') > 0, FALSE) $ringwall$;
+CREATE OR REPLACE FUNCTION {schema}.has_scope(name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog
+    AS $ringwall$ SELECT coalesce(strpos({schema}.setting('scopes'), ' ' || name || ' ') > 0, FALSE) $ringwall$;
+
+-- The attributes of the subject. Others are not shown to it.
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS ringwall_own ON {table};
+CREATE POLICY ringwall_own ON {table} AS PERMISSIVE FOR SELECT TO {quoted_role}
+    USING ("org_id" = ({org}) AND "subject" = ({subject}));
+REVOKE ALL ON {table} FROM {quoted_role};
+GRANT SELECT ON {table} TO {quoted_role};
+CREATE OR REPLACE FUNCTION {schema}.attribute_values(attribute_key text) RETURNS SETOF text
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}
+    AS $ringwall$ SELECT a."value" FROM {table} AS a
+        WHERE a."org_id" = ({org}) AND a."subject" = ({subject}) AND a."key" = attribute_key
+        AND (a."expires_at" IS NULL OR a."expires_at" > {now}) $ringwall$;
+-- The one value of an attribute; NULL when there is none, and when there are several.
+CREATE OR REPLACE FUNCTION {schema}.attribute(attribute_key text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}
+    AS $ringwall$ SELECT CASE WHEN count(*) = 1 THEN min(v) END FROM {schema}.attribute_values(attribute_key) AS v $ringwall$;
+CREATE OR REPLACE FUNCTION {schema}.has_attribute(attribute_key text, attribute_value text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}
+    AS $ringwall$ SELECT EXISTS (SELECT FROM {schema}.attribute_values(attribute_key) AS v WHERE v = attribute_value) $ringwall$;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {quoted_role};
+"#,
+            path = self.path_of(&attributes),
+        );
+        self.line(&text);
+    }
+
+    /// The search path of functions that read a table: its schema alone, when it is named.
+    #[expect(clippy::unused_self, reason = "it belongs to the statements")]
+    fn path_of(&self, table: &str) -> String {
+        match table.split_once('.') {
+            Some(_) => "= pg_catalog".to_owned(),
+            // The schema of today: a function that is looked up by the path of whoever calls it could be led elsewhere.
+            None => "FROM CURRENT".to_owned(),
+        }
+    }
+
+    fn relation(&mut self, relation: &RelationTable) {
+        let role = quoted(&self.options.runtime_role);
+        let table = quoted(&relation.name);
+        let mut session = self.session();
+        let (mut org, mut subject) = (String::new(), String::new());
+        session.subject_org(&mut Literals(&mut org));
+        session.subject_id(&mut Literals(&mut subject));
+        let text = format!(
+            r#"-- Of a relation, the subject sees its own pairs.
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS ringwall_own ON {table};
+CREATE POLICY ringwall_own ON {table} AS PERMISSIVE FOR SELECT TO {role}
+    USING ({org_column} = {org} AND {subject_column} = {subject});
+REVOKE ALL ON {table} FROM {role};
+GRANT SELECT ON {table} TO {role};
+"#,
+            org_column = quoted(&relation.org),
+            subject_column = quoted(&relation.subject),
+        );
+        self.line(&text);
+    }
+
+    fn table(
+        &mut self,
+        number: u16,
+        resource: &ResourceType,
+        table: &Table,
+        hash: &str,
+    ) -> Result<(), FilterError> {
+        let role = quoted(&self.options.runtime_role);
+        let name = quoted(&table.name);
+        let tenant = self.tenant(table);
+        let mut text = format!("-- {}\n", resource.name);
+        let mut say = |line: String| {
+            text.push_str(&line);
+            text.push('\n');
+        };
+        say(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;"));
+        say(format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY;"));
+        say(format!("DROP POLICY IF EXISTS ringwall_tenant ON {name};"));
+        say(format!(
+            "CREATE POLICY ringwall_tenant ON {name} AS RESTRICTIVE FOR ALL TO PUBLIC\n    USING ({tenant})\n    WITH CHECK ({tenant});"
+        ));
+        say(format!(
+            "COMMENT ON POLICY ringwall_tenant ON {name} IS 'ringwall {hash}';"
+        ));
+        say(format!("REVOKE ALL ON {name} FROM PUBLIC, {role};"));
+        let commands = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+        for (command, action) in commands.into_iter().zip(table.commands) {
+            let policy = format!("ringwall_{}", command.to_lowercase());
+            say(format!("DROP POLICY IF EXISTS {policy} ON {name};"));
+            let Some(action) = action else {
+                continue;
+            };
+            let condition = self.condition(number, resource, action)?;
+            let clauses = match command {
+                "INSERT" => format!("WITH CHECK ({condition})"),
+                // The old row and the new one: nobody moves a row to where it may not be.
+                "UPDATE" => format!("USING ({condition})\n    WITH CHECK ({condition})"),
+                _ => format!("USING ({condition})"),
+            };
+            say(format!(
+                "CREATE POLICY {policy} ON {name} AS PERMISSIVE FOR {command} TO {role}\n    {clauses};"
+            ));
+            say(format!(
+                "COMMENT ON POLICY {policy} ON {name} IS 'ringwall {hash}';"
+            ));
+            say(format!("GRANT {command} ON {name} TO {role};"));
+        }
+        let columns = match &table.project {
+            Some(project) => format!("{}, {}", quoted(&table.org), quoted(project)),
+            None => quoted(&table.org),
+        };
+        let plain = table.name.replace('.', "_");
+        let mut index = format!("ringwall_{plain}_tenant");
+        index.truncate(63);
+        say(format!(
+            "CREATE INDEX IF NOT EXISTS {} ON {name} ({columns});",
+            quoted(&index)
+        ));
+        self.line(&text);
+        Ok(())
+    }
+
+    fn tenant(&self, table: &Table) -> String {
+        let session = self.session();
+        let kind = self.compiled.parts.subject.tenant;
+        let org = session.typed(&session.call("setting", Some("org")), kind);
+        let mut text = format!("({} = {org})", quoted(&table.org));
+        if let Some(project) = &table.project {
+            let setting = session.call("setting", Some("project"));
+            let typed = session.typed(&setting, kind);
+            let column = quoted(project);
+            // A caller that is bound to no project sees all of its organisation's.
+            text.push_str(&format!(
+                " AND ((SELECT {setting} IS NULL) OR ({column} = {typed}))"
+            ));
+        }
+        text
+    }
+
+    /// `(P1 OR P2) AND ((F1 OR F2) IS FALSE)`.
+    fn condition(
+        &self,
+        number: u16,
+        resource: &ResourceType,
+        action: u16,
+    ) -> Result<String, FilterError> {
+        let (mut permits, mut forbids) = (Vec::new(), Vec::new());
+        for rule in self.compiled.rules_of(number, action) {
+            check_pushable(rule, resource, &self.compiled.parts)?;
+            let (precision, all) = match rule.effect {
+                Effect::Permit => (Precision::TrueOrNot, &mut permits),
+                Effect::Forbid => (Precision::Exact, &mut forbids),
+            };
+            all.push(self.rule(rule, resource, precision));
+        }
+        if permits.is_empty() {
+            return Ok("FALSE".to_owned());
+        }
+        let mut text = format!("({})", permits.join("\n        OR "));
+        if !forbids.is_empty() {
+            text.push_str(&format!(
+                "\n    AND (({}) IS FALSE)",
+                forbids.join("\n        OR ")
+            ));
+        }
+        Ok(text)
+    }
+
+    fn rule(&self, rule: &CompiledRule, resource: &ResourceType, precision: Precision) -> String {
+        let parts = &self.compiled.parts;
+        let session = self.session();
+        let mut demands = Vec::new();
+        if !rule.roles.is_empty() {
+            let roles: Vec<String> = rule
+                .roles
+                .iter()
+                .map(|role| session.call("has_role", Some(parts.roles.name(role))))
+                .collect();
+            demands.push(format!("(SELECT {})", roles.join(" OR ")));
+        }
+        for scope in rule.scopes.iter() {
+            let call = session.call("has_scope", Some(parts.scopes.name(scope)));
+            demands.push(format!("(SELECT {call})"));
+        }
+        if rule.when != Node::Known(Truth::True) {
+            let mut conditions = Conditions {
+                dialect: Dialect::Postgres,
+                parts,
+                resource,
+                prefix: "",
+                source: session,
+            };
+            let mut text = String::new();
+            conditions.node(&mut Literals(&mut text), &rule.when, precision);
+            demands.push(text);
+        }
+        if demands.is_empty() {
+            return "(TRUE)".to_owned();
+        }
+        format!("({})", demands.join(" AND "))
+    }
+}
+
+/// Refuses what a database cannot answer.
+fn check_pushable(
+    rule: &CompiledRule,
+    resource: &ResourceType,
+    parts: &Parts,
+) -> Result<(), FilterError> {
+    let mut found = None;
+    walk(&rule.when, &mut |node| {
+        let attribute = |term: &Term| term.attribute();
+        let attributes: Vec<Attribute> = match node {
+            Node::Compare(_, left, right) => attribute(left)
+                .into_iter()
+                .chain(attribute(right))
+                .collect(),
+            Node::OneOf(term, _) | Node::Member(term, _) => attribute(term).into_iter().collect(),
+            Node::Related(relation, term) => {
+                let relation = parts.relations.get(usize::from(*relation));
+                if let Some(relation) = relation.filter(|relation| relation.table.is_none()) {
+                    found = Some(format!(
+                        "the relation {}, which has no table",
+                        relation.name
+                    ));
+                }
+                attribute(term).into_iter().collect()
+            }
+            Node::IsSet(attribute) => vec![*attribute],
+            Node::Known(_) | Node::All(_) | Node::Any(_) | Node::Not(_) => Vec::new(),
+        };
+        for attribute in attributes {
+            if let Attribute::Resource(place) = attribute
+                && let Some(attribute) = resource.attributes.get(usize::from(place))
+                && attribute.column.is_none()
+            {
+                found = Some(format!("resource.{}, which is computed", attribute.name));
+            }
+        }
+    });
+    match found {
+        None => Ok(()),
+        Some(what) => Err(FilterError::NotPushable {
+            rule: rule.id.clone(),
+            what: what.into(),
+        }),
+    }
+}
+
+fn walk(node: &Node, visit: &mut dyn FnMut(&Node)) {
+    visit(node);
+    match node {
+        Node::All(nodes) | Node::Any(nodes) => {
+            for node in nodes {
+                walk(node, visit);
+            }
+        }
+        Node::Not(node) => walk(node, visit),
+        Node::Known(_)
+        | Node::Compare(..)
+        | Node::OneOf(..)
+        | Node::Member(..)
+        | Node::IsSet(_)
+        | Node::Related(..) => {}
+    }
+}

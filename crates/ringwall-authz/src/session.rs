@@ -1,0 +1,131 @@
+//! What a database session is told of the subject, for row-level security.
+//!
+//! Each setting begins with a `v`, so that an empty text is told from one that was never set: after the transaction
+//! in which it was set, PostgreSQL answers an empty text for it.
+
+use crate::context::Context;
+use crate::subject::Subject;
+use crate::value::{Datum, uuid_text};
+
+/// One setting of a database session, for the transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSetting {
+    /// Its name, such as `ringwall.org`.
+    pub name: String,
+    /// Its value. Empty when nothing is known.
+    pub value: String,
+}
+
+/// The subject cannot be told to a database: its statements would see nothing, so they are not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// It acts in no tenant.
+    #[error("the subject acts in no tenant")]
+    NoTenant,
+    /// Its roles break a separation of duty.
+    #[error("the roles of the subject break a separation of duty")]
+    SeparationOfDuty,
+    /// Its tenant or its project is no UUID, as the policy demands.
+    #[error("the subject's tenant is not of the type that the policy demands")]
+    TenantType,
+    /// The context was made for another policy.
+    #[error("the context was made for another policy")]
+    OtherPolicy,
+}
+
+/// The settings that the policies of [row-level security](crate::Policy::row_level_security) read.
+///
+/// All of them are given each time, so that nothing of another subject stays.
+///
+/// # Errors
+///
+/// [`SessionError`] for a subject that may do nothing at all.
+pub fn session_settings(
+    subject: &Subject,
+    context: &Context<'_>,
+) -> Result<Vec<SessionSetting>, SessionError> {
+    let known = subject.known();
+    if !context.policy().is(&known.policy) {
+        return Err(SessionError::OtherPolicy);
+    }
+    if known.broken_separation.is_some() {
+        return Err(SessionError::SeparationOfDuty);
+    }
+    let tenant = known.tenant.as_ref().ok_or(SessionError::NoTenant)?;
+    let parts = &known.policy.compiled().parts;
+    let tenant_text = |text: &str| {
+        if parts.subject.tenant == crate::value::Type::Uuid {
+            crate::value::parse_uuid(text)
+                .map(uuid_text)
+                .ok_or(SessionError::TenantType)
+        } else {
+            Ok(text.to_owned())
+        }
+    };
+    let project = tenant
+        .project
+        .as_ref()
+        .map(|project| tenant_text(project.as_str()))
+        .transpose()?;
+    let mut roles = String::from(" ");
+    for role in known.used.iter() {
+        roles.push_str(parts.roles.name(role));
+        roles.push(' ');
+    }
+    let mut scopes = String::from(" ");
+    for scope in known.scopes.iter() {
+        scopes.push_str(parts.scopes.name(scope));
+        scopes.push(' ');
+    }
+    let mut settings = Vec::new();
+    let mut set = |name: &str, value: Option<String>| {
+        settings.push(SessionSetting {
+            name: format!("ringwall.{name}"),
+            value: value.map_or_else(String::new, |value| format!("v{value}")),
+        });
+    };
+    set("org", Some(tenant_text(tenant.org.as_str())?));
+    set("project", project);
+    set("subject_id", text(known.id.get(), &[]));
+    set("subject_kind", Some(known.kind.as_str().to_owned()));
+    set("on_behalf_of", text(known.on_behalf_of.get(), &[]));
+    set("roles", Some(roles));
+    set("scopes", Some(scopes));
+    set("now", Some(context.now().to_string()));
+    set("now_micros", Some(context.now().unix_micros().to_string()));
+    for (place, attribute) in (0_u16..).zip(&parts.context) {
+        let members = match attribute.kind {
+            crate::value::Type::Level(level) => parts
+                .levels
+                .get(usize::from(level))
+                .map_or(&[][..], |level| &level.members),
+            crate::value::Type::Text
+            | crate::value::Type::Integer
+            | crate::value::Type::Boolean
+            | crate::value::Type::Timestamp
+            | crate::value::Type::Uuid
+            | crate::value::Type::TextSet => &[],
+        };
+        set(
+            &format!("context_{}", attribute.name),
+            text(context.value(place), members),
+        );
+    }
+    Ok(settings)
+}
+
+/// The text of a value, as the functions of the database read it.
+fn text(value: Datum<'_>, members: &[Box<str>]) -> Option<String> {
+    Some(match value {
+        Datum::Unknown => return None,
+        Datum::Text(text) => text.to_owned(),
+        Datum::Integer(number) => number.to_string(),
+        Datum::Boolean(value) => value.to_string(),
+        Datum::Timestamp(micros) => {
+            ringwall_core::clock::Timestamp::from_unix_micros(micros).to_string()
+        }
+        Datum::Uuid(uuid) => uuid_text(uuid),
+        Datum::Level(place) => members.get(usize::from(place))?.to_string(),
+    })
+}

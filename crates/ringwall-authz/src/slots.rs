@@ -1,0 +1,91 @@
+//! Attributes that somebody told, by their places in the policy.
+
+use core::fmt;
+
+use crate::value::{Datum, Level, Mismatch, Type, Value};
+
+/// An attribute that was told in a way that the policy does not know. It counts as unknown, so that a permit that
+/// needs it does not apply, and a forbid that asks for it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttributeError {
+    /// Whose: `subject`, `resource` or `context`.
+    pub of: &'static str,
+    /// Its name.
+    pub attribute: Box<str>,
+    pub(crate) why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Undeclared,
+    Mismatch(Mismatch),
+}
+
+impl fmt::Display for AttributeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} ", self.of, self.attribute.escape_debug())?;
+        match self.why {
+            Why::Undeclared => f.write_str("is no attribute of this policy"),
+            Why::Mismatch(mismatch) => fmt::Display::fmt(&mismatch, f),
+        }
+    }
+}
+
+impl std::error::Error for AttributeError {}
+
+/// One value for each attribute that the policy has.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots<'a> {
+    values: Vec<Datum<'a>>,
+    pub(crate) errors: Vec<AttributeError>,
+}
+
+impl<'a> Slots<'a> {
+    pub(crate) fn new(number: usize) -> Self {
+        Self {
+            values: vec![Datum::Unknown; number],
+            errors: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, place: u16) -> Datum<'_> {
+        let value = self.values.get(usize::from(place));
+        value.copied().unwrap_or(Datum::Unknown)
+    }
+
+    pub(crate) fn set(
+        &mut self,
+        of: &'static str,
+        name: &str,
+        found: Option<(u16, Type)>,
+        levels: &[Level],
+        value: Value<'a>,
+    ) {
+        let outcome = match found {
+            None => Err(Why::Undeclared),
+            Some((place, kind)) => match Datum::new(value, kind, levels) {
+                Ok(datum) => {
+                    if let Some(slot) = self.values.get_mut(usize::from(place)) {
+                        *slot = datum;
+                    }
+                    Ok(())
+                }
+                Err(mismatch) => {
+                    // What stood there before is not what was told last.
+                    if let Some(slot) = self.values.get_mut(usize::from(place)) {
+                        *slot = Datum::Unknown;
+                    }
+                    Err(Why::Mismatch(mismatch))
+                }
+            },
+        };
+        if let Err(why) = outcome {
+            self.errors.push(AttributeError {
+                of,
+                attribute: name.into(),
+                why,
+            });
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! Who acts.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::{Principal, PrincipalKind, Subject as SubjectId, Tenant};
+
+use crate::bits::{RoleBits, ScopeBits};
+use crate::compile::scopes::is_wildcard;
+use crate::compile::shapes::find;
+use crate::policy::Policy;
+use crate::slots::{AttributeError, Why};
+use crate::value::{Datum, Mismatch, OwnedDatum, Type, Value};
+
+/// The most values of all attributes and relations of one subject. What is told beyond is an error, and the
+/// attribute is unknown.
+pub const MAX_SUBJECT_VALUES: usize = 10_000;
+
+/// Who acts: its tenant, its roles and scopes with all that they stand for, its attributes and its relations, at one
+/// point in time. A snapshot: make it anew for each request, and while a stream goes on.
+///
+/// Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Subject(Arc<Known>);
+
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) policy: Policy,
+    pub(crate) kind: PrincipalKind,
+    pub(crate) subject: SubjectId,
+    pub(crate) issuer: Option<Arc<str>>,
+    pub(crate) id: OwnedDatum,
+    pub(crate) on_behalf_of: OwnedDatum,
+    pub(crate) tenant: Option<Tenant>,
+    /// The roles that it uses, with all that they inherit.
+    pub(crate) used: RoleBits,
+    pub(crate) scopes: ScopeBits,
+    highest_rank: Option<u32>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) relations: Vec<Related>,
+    pub(crate) broken_separation: Option<Box<str>>,
+    errors: Vec<AttributeError>,
+    version: Option<u64>,
+}
+
+/// What is known of one attribute.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Attribute {
+    /// Nobody told.
+    #[default]
+    Unknown,
+    /// All its values, and until when each holds in microseconds; none means that it is known to have none.
+    Values(Vec<(OwnedDatum, i64)>),
+}
+
+/// What is known of one relation.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Related {
+    #[default]
+    Unknown,
+    /// All values to which the subject stands in it.
+    All(BTreeSet<OwnedDatum>),
+    /// Of these values it is known whether it does.
+    Pairs(HashMap<OwnedDatum, bool>),
+}
+
+/// Gathers what is known of who acts.
+#[derive(Clone, Debug)]
+pub struct SubjectBuilder {
+    policy: Policy,
+    kind: PrincipalKind,
+    subject: SubjectId,
+    issuer: Option<Arc<str>>,
+    known_as: Option<Box<str>>,
+    on_behalf_of: Option<SubjectId>,
+    tenant: Option<Tenant>,
+    own: Vec<Box<str>>,
+    credential_roles: Vec<Box<str>>,
+    credential_scopes: Vec<Box<str>>,
+    roles: RoleBits,
+    activated: Option<Vec<Box<str>>>,
+    scopes: ScopeBits,
+    attributes: Vec<Attribute>,
+    relations: Vec<Related>,
+    values: usize,
+    errors: Vec<AttributeError>,
+    version: Option<u64>,
+}
+
+impl SubjectBuilder {
+    pub(crate) fn new(policy: Policy, principal: &Principal) -> Self {
+        let parts = &policy.compiled().parts;
+        let attributes = vec![Attribute::Unknown; parts.subject.attributes.len()];
+        let relations = vec![Related::Unknown; parts.relations.len()];
+        let boxed = |text: &str| Box::<str>::from(text);
+        Self {
+            kind: principal.kind,
+            subject: principal.subject.clone(),
+            issuer: principal.issuer.clone(),
+            known_as: None,
+            on_behalf_of: principal.on_behalf_of.clone(),
+            tenant: principal.tenant.clone(),
+            own: Vec::new(),
+            credential_roles: principal
+                .roles
+                .iter()
+                .map(|role| boxed(role.as_str()))
+                .collect(),
+            credential_scopes: principal
+                .scopes
+                .iter()
+                .map(|scope| boxed(scope.as_str()))
+                .collect(),
+            roles: RoleBits::EMPTY,
+            activated: None,
+            scopes: ScopeBits::EMPTY,
+            attributes,
+            relations,
+            values: 0,
+            errors: Vec::new(),
+            version: None,
+            policy,
+        }
+    }
+
+    /// The id under which rows name the subject, when it is not the subject of the credential: that one is unique
+    /// within its issuer alone, so a service that trusts several has ids of its own.
+    #[must_use]
+    pub fn known_as(mut self, id: impl Into<Box<str>>) -> Self {
+        self.known_as = Some(id.into());
+        self
+    }
+
+    /// The roles that it holds in its tenant, as a [membership](crate::MembershipResolver) tells them. Names that
+    /// the policy does not have grant nothing; they are compared byte for byte.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let table = &self.policy.compiled().parts.roles;
+        for role in roles {
+            match table.find(role.as_ref()) {
+                Some(role) => self.roles.insert(role),
+                None => self.own.push(role.as_ref().into()),
+            }
+        }
+        self
+    }
+
+    /// Takes over the roles that the credential names. Right when the issuer decides who holds which role; wrong
+    /// when the subject can write the claim that they are read from, such as user metadata.
+    #[must_use]
+    pub fn roles_of_credential(self) -> Self {
+        let roles = self.credential_roles.clone();
+        self.roles(roles)
+    }
+
+    /// Takes over the scopes that the credential names: what an API key was made for, what a token was asked for.
+    #[must_use]
+    pub fn scopes_of_credential(mut self) -> Self {
+        let compiled = self.policy.compiled();
+        let may_be_wild = compiled.parts.subject.credential_wildcards;
+        for scope in &self.credential_scopes {
+            if may_be_wild || !is_wildcard(scope) {
+                self.scopes = self.scopes.union(&compiled.parts.scopes.expand(scope));
+            }
+        }
+        self
+    }
+
+    /// Uses these of its roles alone, with what they inherit: a session in which the others are not active. Without
+    /// this, all are used.
+    #[must_use]
+    pub fn use_roles(mut self, roles: impl IntoIterator<Item: Into<Box<str>>>) -> Self {
+        self.activated = Some(roles.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// One value of an attribute, which holds until `expires_at`. An attribute of which two values are told that
+    /// hold at once is unknown, unless its type is `text_set`.
+    #[must_use]
+    pub fn attribute<'v>(
+        mut self,
+        name: &str,
+        value: impl Into<Value<'v>>,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        let parts = &self.policy.compiled().parts;
+        let Some((place, kind)) = find(&parts.subject.attributes, name) else {
+            return self.error(name, Why::Undeclared);
+        };
+        let kind = if kind == Type::TextSet {
+            Type::Text
+        } else {
+            kind
+        };
+        let value = Datum::new(value.into(), kind, &parts.levels).map(Datum::to_owned);
+        let until = expires_at.map_or(i64::MAX, Timestamp::unix_micros);
+        self.values = self.values.saturating_add(1);
+        let is_full = self.values > MAX_SUBJECT_VALUES;
+        let Some(slot) = self.attributes.get_mut(usize::from(place)) else {
+            return self;
+        };
+        match value {
+            Ok(value) if !is_full => {
+                if let Attribute::Unknown = slot {
+                    *slot = Attribute::Values(Vec::new());
+                }
+                if let Attribute::Values(values) = slot {
+                    values.push((value, until));
+                }
+                self
+            }
+            Ok(_) => {
+                *slot = Attribute::Unknown;
+                self.error(name, Why::Mismatch(Mismatch::TooMany))
+            }
+            Err(mismatch) => {
+                *slot = Attribute::Unknown;
+                self.error(name, Why::Mismatch(mismatch))
+            }
+        }
+    }
+
+    /// States that all values of the attribute were told: what is not among them it does not have. For a
+    /// `text_set` of which no value was told this makes the set empty instead of unknown.
+    #[must_use]
+    pub fn attribute_is_complete(mut self, name: &str) -> Self {
+        let found = find(&self.policy.compiled().parts.subject.attributes, name);
+        let slot = found.and_then(|(place, _)| self.attributes.get_mut(usize::from(place)));
+        match slot {
+            Some(slot @ Attribute::Unknown) => *slot = Attribute::Values(Vec::new()),
+            Some(Attribute::Values(_)) => {}
+            None => return self.error(name, Why::Undeclared),
+        }
+        self
+    }
+
+    /// All values to which the subject stands in `relation`, such as the departments of a user.
+    #[must_use]
+    pub fn related<'v>(
+        mut self,
+        relation: &str,
+        values: impl IntoIterator<Item: Into<Value<'v>>>,
+    ) -> Self {
+        let Some((place, kind)) = self.relation(relation) else {
+            return self.error(relation, Why::Undeclared);
+        };
+        let mut all = BTreeSet::new();
+        for value in values {
+            self.values = self.values.saturating_add(1);
+            match Datum::new(value.into(), kind, &[]) {
+                Ok(_) if self.values > MAX_SUBJECT_VALUES => {
+                    return self.error(relation, Why::Mismatch(Mismatch::TooMany));
+                }
+                Ok(Datum::Unknown) => {}
+                Ok(value) => {
+                    all.insert(value.to_owned());
+                }
+                Err(mismatch) => return self.error(relation, Why::Mismatch(mismatch)),
+            }
+        }
+        if let Some(slot) = self.relations.get_mut(usize::from(place)) {
+            *slot = Related::All(all);
+        }
+        self
+    }
+
+    /// Whether the subject stands in `relation` to one value, where all of them are too many to be told: whether a
+    /// case is assigned to it.
+    #[must_use]
+    pub fn is_related<'v>(
+        mut self,
+        relation: &str,
+        value: impl Into<Value<'v>>,
+        is_related: bool,
+    ) -> Self {
+        let Some((place, kind)) = self.relation(relation) else {
+            return self.error(relation, Why::Undeclared);
+        };
+        self.values = self.values.saturating_add(1);
+        let value = match Datum::new(value.into(), kind, &[]) {
+            Ok(_) if self.values > MAX_SUBJECT_VALUES => Err(Mismatch::TooMany),
+            other => other,
+        };
+        let value = match value {
+            Ok(value) => value.to_owned(),
+            Err(mismatch) => return self.error(relation, Why::Mismatch(mismatch)),
+        };
+        if let Some(slot) = self.relations.get_mut(usize::from(place)) {
+            match slot {
+                Related::Unknown => {
+                    let pairs = core::iter::once((value, is_related));
+                    *slot = Related::Pairs(pairs.collect());
+                }
+                Related::Pairs(pairs) => {
+                    pairs.insert(value, is_related);
+                }
+                // All that there are were told.
+                Related::All(_) => {}
+            }
+        }
+        self
+    }
+
+    /// The version of the attributes that this was made from, for the audit trail.
+    #[must_use]
+    pub const fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// What is known, put together.
+    #[must_use]
+    pub fn build(self) -> Subject {
+        let compiled = self.policy.compiled();
+        let parts = &compiled.parts;
+        let with_inherited = |roles: &RoleBits| {
+            roles.iter().fold(RoleBits::EMPTY, |all, role| {
+                all.union(&parts.roles.closure(role))
+            })
+        };
+        let held = with_inherited(&self.roles);
+        let used = match &self.activated {
+            None => held,
+            Some(names) => {
+                let named: RoleBits = names
+                    .iter()
+                    .filter_map(|name| parts.roles.find(name))
+                    .collect();
+                // Only what is held can be used.
+                with_inherited(&named.intersection(&held))
+            }
+        };
+        let id = self.known_as.as_deref().unwrap_or(self.subject.as_str());
+        let datum = |text: &str| {
+            Datum::new(Value::Text(text), parts.subject.id, &parts.levels)
+                .map_or(OwnedDatum::Unknown, Datum::to_owned)
+        };
+        let known = Known {
+            kind: self.kind,
+            id: datum(id),
+            on_behalf_of: self
+                .on_behalf_of
+                .as_ref()
+                .map_or(OwnedDatum::Unknown, |subject| datum(subject.as_str())),
+            tenant: self.tenant,
+            scopes: self.scopes.union(&parts.scopes.granted_by(&used)),
+            highest_rank: used.iter().filter_map(|role| parts.roles.rank(role)).max(),
+            broken_separation: compiled
+                .broken_separation(&held, &used)
+                .map(|separation| separation.name.clone()),
+            used,
+            attributes: self.attributes,
+            relations: self.relations,
+            errors: self.errors,
+            version: self.version,
+            subject: self.subject,
+            issuer: self.issuer,
+            policy: self.policy,
+        };
+        Subject(Arc::new(known))
+    }
+
+    fn relation(&self, name: &str) -> Option<(u16, Type)> {
+        let relations = &self.policy.compiled().parts.relations;
+        (0_u16..)
+            .zip(relations)
+            .find(|(_, relation)| &*relation.name == name)
+            .map(|(place, relation)| (place, relation.value))
+    }
+
+    fn error(mut self, name: &str, why: Why) -> Self {
+        self.errors.push(AttributeError {
+            of: "subject",
+            attribute: name.into(),
+            why,
+        });
+        self
+    }
+}
+
+impl Subject {
+    pub(crate) fn known(&self) -> &Known {
+        &self.0
+    }
+
+    /// The policy that it was made for.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    /// Who: the subject of the credential.
+    #[must_use]
+    pub fn name(&self) -> &SubjectId {
+        &self.0.subject
+    }
+
+    /// Who vouches for it.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&Arc<str>> {
+        self.0.issuer.as_ref()
+    }
+
+    /// The tenant in which it acts.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Tenant> {
+        self.0.tenant.as_ref()
+    }
+
+    /// Whether it uses `role`, by itself or through one that inherits it. `false` for a subject that breaks a
+    /// separation of duty.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        let role = self.0.policy.compiled().parts.roles.find(role);
+        self.0.broken_separation.is_none() && role.is_some_and(|role| self.0.used.contains(role))
+    }
+
+    /// Whether one of the roles that it uses ranks at least as high as `role`. `false` when that role has no rank,
+    /// and for a subject that breaks a separation of duty.
+    #[must_use]
+    pub fn has_rank_of(&self, role: &str) -> bool {
+        let roles = &self.0.policy.compiled().parts.roles;
+        let demanded = roles.find(role).and_then(|role| roles.rank(role));
+        self.0.broken_separation.is_none()
+            && demanded.is_some_and(|demanded| self.0.highest_rank >= Some(demanded))
+    }
+
+    /// Whether it holds `scope`: by its credential or by a role that it uses. `false` for a scope that the policy
+    /// does not have, and for a subject that breaks a separation of duty.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        let scope = self.0.policy.compiled().parts.scopes.find(scope);
+        self.0.broken_separation.is_none()
+            && scope.is_some_and(|scope| self.0.scopes.contains(scope))
+    }
+
+    /// The separation of duty that its roles break. Such a subject may do nothing: let it
+    /// [use fewer roles](SubjectBuilder::use_roles), or hold fewer.
+    #[must_use]
+    pub fn broken_separation(&self) -> Option<&str> {
+        self.0.broken_separation.as_deref()
+    }
+
+    /// Attributes that were told in a way that the policy does not know.
+    #[must_use]
+    pub fn errors(&self) -> &[AttributeError] {
+        &self.0.errors
+    }
+
+    /// The version of the attributes that it was made from.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.0.version
+    }
+}
+
+impl Known {
+    /// The one value that holds at `now`.
+    pub(crate) fn value(&self, place: u16, now: i64) -> Datum<'_> {
+        let Some(Attribute::Values(values)) = self.attributes.get(usize::from(place)) else {
+            return Datum::Unknown;
+        };
+        let mut holding = values.iter().filter(|(_, until)| *until > now);
+        match (holding.next(), holding.next()) {
+            (Some((value, _)), None) => value.get(),
+            (None, _) | (Some(_), Some(_)) => Datum::Unknown,
+        }
+    }
+
+    /// The values of a set that hold at `now`. `None` when nobody told them.
+    pub(crate) fn values(&self, place: u16, now: i64) -> Option<impl Iterator<Item = &OwnedDatum>> {
+        match self.attributes.get(usize::from(place))? {
+            Attribute::Unknown => None,
+            Attribute::Values(values) => Some(
+                values
+                    .iter()
+                    .filter(move |(_, until)| *until > now)
+                    .map(|(value, _)| value),
+            ),
+        }
+    }
+
+    pub(crate) fn is_related(&self, place: u16, value: Datum<'_>) -> Option<bool> {
+        match self.relations.get(usize::from(place))? {
+            Related::Unknown => None,
+            Related::All(all) => Some(all.contains(&value.to_owned())),
+            Related::Pairs(pairs) => pairs.get(&value.to_owned()).copied(),
+        }
+    }
+}

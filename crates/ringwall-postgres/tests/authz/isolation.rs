@@ -1,0 +1,1 @@
+//! Tenants that guess each other's ids.

@@ -1,0 +1,21 @@
+//! Decisions against row filters and row-level security, on a real PostgreSQL: run
+//! `cargo xtask test -p ringwall-postgres --test authz`.
+
+#![cfg(feature = "authz")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "numbers of a test, far from the ends of their types"
+)]
+
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod dice;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "it is public where it belongs")]
+#[path = "../../../ringwall-sqlite/src/authz/rows.rs"]
+mod sqlite_rows;
+#[cfg(test)]
+mod world;

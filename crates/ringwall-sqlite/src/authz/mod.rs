@@ -1,0 +1,5 @@
+//! Authorization in SQLite: row filters.
+
+mod rows;
+
+pub use rows::PushRows;
