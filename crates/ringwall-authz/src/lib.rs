@@ -1,17 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod bits;
+mod cases;
 mod compile;
 mod condition;
 mod context;
 mod decide;
 mod decision;
 mod document;
+mod explain;
 mod fault;
 mod filter;
+mod handle;
 mod json_lines;
 mod node;
+mod permit;
 mod policy;
+pub mod ready;
 mod resource;
 mod rls;
 mod session;
@@ -21,6 +26,10 @@ mod subject;
 mod truth;
 mod value;
 
+pub use cases::{
+    Case, CaseOutcome, CaseResource, CaseSubject, CaseValue, CaseValues, Cases, CasesError,
+    Expectation,
+};
 pub use compile::conditions::{MAX_CONDITION_DEPTH, MAX_CONDITION_PARTS, MAX_SET_MEMBERS};
 pub use compile::roles::MAX_ROLES;
 pub use compile::rules::MAX_RULES;
@@ -34,8 +43,11 @@ pub use document::{
     ResourceDefinition, RoleDefinition, Rule, RuleObligations, SeparationKind, SeparationOfDuty,
     SubjectDefinition, TableDefinition,
 };
+pub use explain::{Explanation, RuleExplanation};
 pub use fault::{PolicyFault, PolicyFaults};
 pub use filter::{Dialect, FilterError, MAX_FILTER_RULES, RowFilter, Rows, SqlValue, SqlWriter};
+pub use handle::{NoObserver, PolicyHandle, PolicyObserver, Question};
+pub use permit::{Action, Duties, Permit, Refused, RowsPermit};
 pub use policy::{Policy, PolicyHash};
 pub use resource::{Resource, UnknownResourceType};
 pub use rls::{InvalidIdentifier, RowLevelSecurityOptions};

@@ -106,6 +106,12 @@ impl<'a> Resource<'a> {
         self.id
     }
 
+    /// Its id as a text, when it is one that its type permits.
+    pub(crate) fn id_text(&self) -> Option<String> {
+        let id = self.id_text.filter(|_| self.id.is_known())?;
+        crate::permit::id_text(id)
+    }
+
     pub(crate) const fn tenant(&self) -> (Option<&'a str>, Option<&'a str>) {
         (self.org, self.project)
     }

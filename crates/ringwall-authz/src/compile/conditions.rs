@@ -168,14 +168,16 @@ impl<'a> Conditions<'a> {
         match side {
             Side::Attribute(attribute, own) => {
                 if own != kind {
-                    self.clash(path, own, kind);
+                    // The type of the left side is the one that was taken.
+                    self.clash(path, kind, own);
                     return None;
                 }
                 Some(Term::Attribute(attribute))
             }
             Side::Constant(value, own) => {
                 if own != kind {
-                    self.clash(path, own, kind);
+                    // The type of the left side is the one that was taken.
+                    self.clash(path, kind, own);
                     return None;
                 }
                 Some(Term::Constant(value))

@@ -1,0 +1,324 @@
+//! Policies that are refused, and what is said of them.
+
+use ringwall_authz::{MAX_POLICY_BYTES, Policy, PolicyFaults, ready};
+
+const BASE: &str = r#"version = 1
+name = "cases"
+
+[roles.admin]
+[roles.analyst]
+inherits = ["admin"]
+
+[subject.attributes]
+clearance = "sensitivity"
+regions = "text_set"
+
+[resources.case]
+actions = ["read", "delete"]
+attributes.owner = "text"
+attributes.amount = "integer"
+attributes.flag = "boolean"
+attributes.sensitivity = "sensitivity"
+"#;
+
+fn refused(text: &str) -> PolicyFaults {
+    Policy::from_toml(text).expect_err("it is refused")
+}
+
+/// The line, counted from 1, on which `part` first stands.
+fn line_of(text: &str, part: &str) -> u32 {
+    let before = text.split(part).next().expect("a part");
+    u32::try_from(before.matches('\n').count().saturating_add(1)).expect("it fits")
+}
+
+fn rule(body: &str) -> String {
+    format!(
+        "{BASE}\n[[rules]]\nid = \"one\"\neffect = \"permit\"\nresource = \"case\"\nactions = [\"read\"]\n{body}\n"
+    )
+}
+
+#[test]
+fn says_on_which_line_what_is_wrong() {
+    for (body, at, message) in [
+        (
+            r#"when = { eq = ["resource.ownr", "subject.id"] }"#,
+            "when =",
+            "unknown attribute \"resource.ownr\"",
+        ),
+        (
+            r#"when = { eq = ["resource.amount", "subject.id"] }"#,
+            "when =",
+            "integer is not comparable with one of the type text",
+        ),
+        (
+            r#"when = { gt = ["resource.flag", true] }"#,
+            "when =",
+            "have no order",
+        ),
+        (
+            r#"when = { le = ["resource.sensitivity", { text = "secret" }] }"#,
+            "when =",
+            "none of the type sensitivity: public, internal, confidential, restricted",
+        ),
+        (
+            "when = { all = [] }",
+            "when =",
+            "it would be true for everything",
+        ),
+        (
+            r#"when = { eq = ["eu", "subject.id"] }"#,
+            "when =",
+            "a constant is written { text = \"eu\" }",
+        ),
+        (
+            r#"when = { related = ["friends", "resource.owner"] }"#,
+            "when =",
+            "there is no relation \"friends\"",
+        ),
+        (
+            r#"when = { in = ["resource.owner", "subject.clearance"] }"#,
+            "when =",
+            "is no set",
+        ),
+        (
+            r#"when = { is_set = "subject.regions" }"#,
+            "when =",
+            "a set is never null",
+        ),
+        (
+            r#"roles = ["owner"]"#,
+            "roles = [\"owner\"]",
+            "there is no role \"owner\"",
+        ),
+        ("", "[[rules]]", "it would permit everybody"),
+        (
+            r#"when = { all = [{ eq = ["resource.owner", { text = "a" }] }, { eq = ["resource.owner", { text = "b" }] }] }"#,
+            "when =",
+            "it demands two values of one attribute at once",
+        ),
+        ("when = { any = [] }", "when =", "the rule never applies"),
+        (
+            "anyone = true\nobligations = { redact = [\"ssn\"] }",
+            "obligations",
+            "no JSON Pointer",
+        ),
+    ] {
+        let text = rule(body);
+        let faults = refused(&text);
+        let fault = faults
+            .faults()
+            .iter()
+            .find(|fault| fault.message.contains(message))
+            .unwrap_or_else(|| panic!("{message}\n{faults}"));
+        assert_eq!(fault.line, Some(line_of(&text, at)), "{faults}");
+    }
+}
+
+#[test]
+fn says_the_line_of_json_too() {
+    let text = r#"{
+  "version": 1,
+  "name": "cases",
+  "resources": {
+    "case": { "actions": ["read"] }
+  },
+  "rules": [
+    { "id": "one", "effect": "permit", "resource": "case", "actions": ["read"],
+      "when": { "all": [
+        { "is_set": "resource.id" },
+        { "is_set": "resource.owner" }
+      ] } }
+  ]
+}"#;
+    let faults = Policy::from_json(text).expect_err("it is refused");
+    assert_eq!(faults.faults().len(), 1, "{faults}");
+    assert_eq!(faults.faults()[0].line, Some(11), "{faults}");
+    assert_eq!(faults.faults()[0].path, "rules[0].when.all[1].is_set");
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused_in_both_languages() {
+    let text = r#"{"version": 1, "name": "a",
+"roles": {"admin": {}, "admin": {"scopes": ["*"]}}}"#;
+    let faults = Policy::from_json(text).expect_err("it is refused");
+    assert!(faults.to_string().contains("stands twice"), "{faults}");
+    assert_eq!(faults.faults()[0].line, Some(2));
+    // The same key, spelt otherwise.
+    let text = r#"{"version": 1, "name": "a", "roles": {"admin": {}, "\u0061dmin": {}}}"#;
+    assert!(Policy::from_json(text).is_err());
+    assert!(
+        Policy::from_toml("version = 1\nname = \"a\"\n[roles.admin]\n[roles.admin]\n").is_err()
+    );
+}
+
+#[test]
+fn unknown_fields_are_refused() {
+    for text in [
+        format!("{BASE}\n[role.admin]\n"),
+        rule("anyone = true\nunless = { is_set = \"resource.owner\" }"),
+        rule("anyone = true\nrole = [\"admin\"]"),
+        BASE.replace("[roles.admin]", "[roles.admin]\nscope = [\"*\"]"),
+    ] {
+        let faults = refused(&text);
+        assert!(faults.to_string().contains("unknown field"), "{faults}");
+        assert!(faults.faults()[0].line.is_some(), "{faults}");
+    }
+}
+
+#[test]
+fn cycles_of_roles_are_refused() {
+    for (text, role) in [
+        ("[roles.a]\ninherits = [\"a\"]", "\"a\""),
+        (
+            "[roles.a]\ninherits = [\"b\"]\n[roles.b]\ninherits = [\"c\"]\n[roles.c]\ninherits = [\"a\"]",
+            "\"b\"",
+        ),
+    ] {
+        let faults = refused(&format!("version = 1\nname = \"x\"\n{text}\n"));
+        let told = faults.to_string();
+        assert!(
+            told.contains("inherits itself") && told.contains(role),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn names_that_look_like_others_are_refused() {
+    // The first letter is Cyrillic.
+    let faults = refused("version = 1\nname = \"x\"\n[roles.\"\u{430}dmin\"]\n");
+    assert!(
+        faults.to_string().contains("letters of other scripts"),
+        "{faults}"
+    );
+    for (text, what) in [
+        ("[resources.Case]\nactions = [\"read\"]", "type of resource"),
+        ("[resources.case]\nactions = [\"re-ad\"]", "action"),
+        (
+            "[resources.case]\nactions = [\"read\"]\nattributes.\"a;b\" = \"text\"",
+            "attribute",
+        ),
+        (
+            "[resources.case]\nactions = [\"read\"]\ntable.name = \"cases; DROP TABLE x\"",
+            "table",
+        ),
+        (
+            "[resources.case]\nactions = [\"read\"]\nattributes.a = { type = \"text\", column = \"a\\\" OR 1\" }",
+            "column",
+        ),
+    ] {
+        let faults = refused(&format!("version = 1\nname = \"x\"\n{text}\n"));
+        assert!(faults.to_string().contains(what), "{faults}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_wholly_forbidden_is_told() {
+    let text = format!(
+        "{}\n[[rules]]\nid = \"never\"\neffect = \"forbid\"\nresource = \"case\"\nactions = [\"*\"]\n",
+        rule("roles = [\"analyst\"]")
+    );
+    let faults = refused(&text);
+    assert!(
+        faults
+            .to_string()
+            .contains("all that it permits is forbidden"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn separations_that_contradict_roles_are_told() {
+    let text = "version = 1\nname = \"x\"\n[roles.a]\n[roles.b]\n[roles.c]\ninherits = [\"a\", \"b\"]\n[[separation_of_duty]]\nname = \"ab\"\nkind = \"static\"\nroles = [\"a\", \"b\"]\n";
+    let faults = refused(text);
+    assert!(
+        faults
+            .to_string()
+            .contains("nobody could ever have the role \"c\""),
+        "{faults}"
+    );
+    let text = "version = 1\nname = \"x\"\n[roles.a]\n[roles.b]\n[[separation_of_duty]]\nname = \"ab\"\nkind = \"dynamic\"\nroles = [\"a\", \"b\"]\nat_most = 2\n";
+    assert!(refused(text).to_string().contains("separates nothing"));
+}
+
+#[test]
+fn ten_megabytes_are_refused_before_they_are_read() {
+    let text = format!("version = 1\nname = \"x\"\n#{}", "x".repeat(10_000_000));
+    for faults in [
+        refused(&text),
+        Policy::from_json(&text).expect_err("it is refused"),
+    ] {
+        assert!(
+            faults.to_string().contains(&MAX_POLICY_BYTES.to_string()),
+            "{faults}"
+        );
+    }
+}
+
+#[test]
+fn conditions_that_are_nested_deep_are_refused() {
+    for depth in [33, 100, 100_000] {
+        let deep = format!(
+            "{}{{\"is_set\":\"resource.owner\"}}{}",
+            "{\"not\":".repeat(depth),
+            "}".repeat(depth)
+        );
+        let text = format!(
+            r#"{{"version":1,"name":"x","resources":{{"case":{{"actions":["read"],"attributes":{{"owner":"text"}}}}}},
+            "rules":[{{"id":"a","effect":"permit","resource":"case","actions":["read"],"when":{deep}}}]}}"#
+        );
+        let faults = Policy::from_json(&text).expect_err("it is refused");
+        assert!(faults.to_string().len() < 4096);
+        let deep = format!(
+            "{}\"resource.owner\"{}",
+            "{ not = ".repeat(depth),
+            " }".repeat(depth)
+        );
+        let text = rule(&format!("when = {deep}"));
+        assert!(refused(&text).to_string().len() < 4096);
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once_and_not_more_than_fifty() {
+    let rules = "[[rules]]\nid = \"x\"\neffect = \"permit\"\nresource = \"none\"\nactions = []\n"
+        .repeat(200);
+    let faults = refused(&format!("{BASE}{rules}"));
+    assert_eq!(faults.faults().len(), 51);
+    assert!(
+        faults
+            .faults()
+            .iter()
+            .any(|fault| fault.message.starts_with("and "))
+    );
+}
+
+#[test]
+fn another_version_is_refused() {
+    let faults = refused("version = 2\nname = \"x\"\n");
+    assert!(
+        faults.to_string().contains("version 2 is not known"),
+        "{faults}"
+    );
+    assert!(Policy::from_toml("name = \"x\"\n").is_err());
+}
+
+#[test]
+fn the_hash_is_that_of_what_is_said() {
+    let policy = Policy::from_toml(ready::ROWS).expect("a policy");
+    let json = serde_json::to_string_pretty(policy.document()).expect("a text");
+    let same = Policy::from_json(&json).expect("a policy");
+    assert_eq!(policy.hash(), same.hash());
+    assert_eq!(policy.document(), same.document());
+    let commented = format!("# hello\n{}", ready::ROWS);
+    assert_eq!(
+        Policy::from_toml(&commented).expect("a policy").hash(),
+        policy.hash()
+    );
+    let changed = ready::ROWS.replace("rank = 40", "rank = 41");
+    assert_ne!(
+        Policy::from_toml(&changed).expect("a policy").hash(),
+        policy.hash()
+    );
+    assert_eq!(policy.hash().to_string().len(), 64);
+}

@@ -1,0 +1,16 @@
+//! The policy engine, as its users see it.
+
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod proofs;
+#[cfg(test)]
+mod ready;
+#[cfg(test)]
+mod replacing;
+#[cfg(test)]
+mod roles;
+#[cfg(test)]
+mod semantics;

@@ -1,0 +1,57 @@
+//! The ready-made policies decide their cases.
+
+use ringwall_authz::{Cases, Policy, ready};
+
+fn check(policy: &str, cases: &str, least: usize) {
+    let policy = Policy::from_toml(policy).expect("a policy");
+    let cases = Cases::from_toml(cases).expect("cases");
+    let outcomes = cases.run(&policy);
+    assert!(outcomes.len() >= least);
+    for outcome in outcomes {
+        assert_eq!(outcome.failure, None, "{outcome}");
+    }
+}
+
+#[test]
+fn rows() {
+    check(
+        ready::ROWS,
+        include_str!("../../policies/rows.cases.toml"),
+        14,
+    );
+}
+
+#[test]
+fn rows_and_clearance() {
+    let cases = include_str!("../../policies/rows_and_clearance.cases.toml");
+    check(ready::ROWS_AND_CLEARANCE, cases, 9);
+}
+
+#[test]
+fn organisation() {
+    check(
+        ready::ORGANISATION,
+        include_str!("../../policies/organisation.cases.toml"),
+        14,
+    );
+}
+
+#[test]
+fn endpoints() {
+    check(
+        ready::ENDPOINTS,
+        include_str!("../../policies/endpoints.cases.toml"),
+        8,
+    );
+}
+
+#[test]
+fn a_case_that_comes_out_otherwise_is_told() {
+    let policy = ready::rows().expect("a policy");
+    let text = include_str!("../../policies/rows.cases.toml");
+    let turned = text.replace("expect = \"permit\"", "expect = \"other\"");
+    let turned = turned.replace("expect = \"forbid\"", "expect = \"permit\"");
+    let turned = turned.replace("expect = \"other\"", "expect = \"forbid\"");
+    let outcomes = Cases::from_toml(&turned).expect("cases").run(&policy);
+    assert!(outcomes.iter().all(|outcome| outcome.failure.is_some()));
+}

@@ -1,0 +1,165 @@
+//! Roles, scopes and what keeps them apart.
+
+use ringwall_authz::{
+    Cause, Policy, PolicyDocument, ResourceDefinition, RoleDefinition, Rule, SeparationOfDuty,
+    ready,
+};
+
+use crate::people::{now, somebody, with_claims};
+
+#[test]
+fn rank_grants_nothing_but_rank() {
+    let policy = ready::organisation().expect("a policy");
+    let dev = somebody(&policy, "u1").roles(["DEV"]).build();
+    assert!(dev.has_rank_of("BILLING") && dev.has_rank_of("VIEWER") && dev.has_rank_of("DEV"));
+    assert!(!dev.has_rank_of("ADMIN") && !dev.has_rank_of("OWNER"));
+    assert!(!dev.has_rank_of("nobody"));
+    assert!(!dev.has_scope("billing:read"), "a developer sees no bills");
+    assert!(!dev.has_role("BILLING"));
+    let billing = somebody(&policy, "u2").roles(["BILLING"]).build();
+    assert!(billing.has_scope("billing:read") && !billing.has_scope("projects:read"));
+}
+
+#[test]
+fn roles_are_compared_byte_by_byte_and_look_alikes_are_nobody() {
+    let policy = ready::rows().expect("a policy");
+    for role in [
+        "Admin",
+        "ADMIN",
+        "admin ",
+        "\u{430}dmin",
+        "a\u{200b}dmin",
+        "",
+        "admin\u{301}",
+    ] {
+        let subject = somebody(&policy, "u1").roles([role]).build();
+        let case = policy
+            .resource("case")
+            .expect("declared")
+            .id("c1")
+            .org("o1");
+        let decision = policy.decide(&subject, "read", &case, &policy.context(now()));
+        assert!(
+            !decision.is_permit() && !subject.has_role("admin"),
+            "{role:?}"
+        );
+    }
+}
+
+#[test]
+fn no_role_comes_from_a_credential_unless_that_is_said() {
+    let policy = ready::rows().expect("a policy");
+    let claims = || with_claims(&policy, &["admin"], &[]);
+    assert!(!claims().build().has_role("admin"));
+    assert!(claims().roles_of_credential().build().has_role("admin"));
+}
+
+#[test]
+fn a_wildcard_in_a_credential_stands_for_all_only_where_the_policy_says_so() {
+    let organisation = ready::organisation().expect("a policy");
+    let key = with_claims(&organisation, &[], &["*", "runs:*", "chat:read"]);
+    let key = key.scopes_of_credential().build();
+    assert!(key.has_scope("chat:read"));
+    assert!(!key.has_scope("runs:read") && !key.has_scope("members:write"));
+    let endpoints = ready::endpoints().expect("a policy");
+    let key = with_claims(&endpoints, &[], &["*"])
+        .scopes_of_credential()
+        .build();
+    assert!(key.has_scope("discover") && key.has_scope("metrics"));
+    assert!(!key.has_scope("*") && !key.has_scope("another"));
+}
+
+#[test]
+fn a_scope_with_a_wildcard_stands_for_those_that_begin_alike() {
+    let document = PolicyDocument::new("scopes")
+        .role("writer", RoleDefinition::new().scopes(["cases:*"]))
+        .resource("case", ResourceDefinition::new(["read"]))
+        .rule(Rule::permit("r", "case", ["read"]).scopes(["cases:read", "casesx:read"]))
+        .rule(Rule::permit("s", "case", ["read"]).scopes(["cases:write"]));
+    let policy = Policy::new(document).expect("a policy");
+    let subject = somebody(&policy, "u1").roles(["writer"]).build();
+    assert!(subject.has_scope("cases:read") && subject.has_scope("cases:write"));
+    assert!(!subject.has_scope("casesx:read"));
+}
+
+fn separated(separation: SeparationOfDuty) -> Policy {
+    let document = PolicyDocument::new("duty")
+        .role("payer", RoleDefinition::new())
+        .role("approver", RoleDefinition::new())
+        .role("chief", RoleDefinition::new().inherits(["approver"]))
+        .resource("payment", ResourceDefinition::new(["pay"]))
+        .rule(Rule::permit("pay", "payment", ["pay"]).roles(["payer"]))
+        .separate(separation);
+    Policy::new(document).expect("a policy")
+}
+
+#[test]
+fn a_static_separation_counts_inherited_roles_and_stops_everything() {
+    let policy = separated(SeparationOfDuty::fixed("pay", ["payer", "approver"]));
+    let ask = |roles: &[&str], uses: Option<&[&str]>| {
+        let mut subject = somebody(&policy, "u1").roles(roles);
+        if let Some(uses) = uses {
+            subject = subject.use_roles(uses.iter().copied());
+        }
+        let subject = subject.build();
+        let payment = policy
+            .resource("payment")
+            .expect("declared")
+            .id("p1")
+            .org("o1");
+        let decision = policy.decide(&subject, "pay", &payment, &policy.context(now()));
+        (decision.cause(), subject.has_role("payer"))
+    };
+    assert_eq!(ask(&["payer"], None), (Cause::Permitted, true));
+    assert_eq!(
+        ask(&["payer", "approver"], None),
+        (Cause::SeparationOfDuty, false)
+    );
+    assert_eq!(
+        ask(&["payer", "chief"], None),
+        (Cause::SeparationOfDuty, false),
+        "inherited"
+    );
+    assert_eq!(
+        ask(&["payer", "chief"], Some(&["payer"])),
+        (Cause::SeparationOfDuty, false)
+    );
+}
+
+#[test]
+fn a_dynamic_separation_counts_the_roles_that_are_used() {
+    let policy = separated(SeparationOfDuty::dynamic("pay", ["payer", "approver"]));
+    let ask = |uses: Option<&[&str]>| {
+        let mut subject = somebody(&policy, "u1").roles(["payer", "chief"]);
+        if let Some(uses) = uses {
+            subject = subject.use_roles(uses.iter().copied());
+        }
+        let payment = policy
+            .resource("payment")
+            .expect("declared")
+            .id("p1")
+            .org("o1");
+        policy
+            .decide(&subject.build(), "pay", &payment, &policy.context(now()))
+            .cause()
+    };
+    assert_eq!(ask(None), Cause::SeparationOfDuty);
+    assert_eq!(ask(Some(&["payer"])), Cause::Permitted);
+    assert_eq!(ask(Some(&["chief"])), Cause::NoRuleApplies);
+    assert_eq!(ask(Some(&["payer", "chief"])), Cause::SeparationOfDuty);
+    assert_eq!(
+        ask(Some(&["owner"])),
+        Cause::NoRuleApplies,
+        "what is not held is not used"
+    );
+}
+
+#[test]
+fn a_role_that_is_not_held_cannot_be_used() {
+    let policy = ready::rows().expect("a policy");
+    let subject = somebody(&policy, "u1")
+        .roles(["viewer"])
+        .use_roles(["admin"])
+        .build();
+    assert!(!subject.has_role("admin") && !subject.has_role("viewer"));
+}
