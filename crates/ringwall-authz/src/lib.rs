@@ -7,6 +7,7 @@ mod condition;
 mod context;
 mod decide;
 mod decision;
+pub mod directory;
 mod document;
 mod explain;
 mod fault;
@@ -23,6 +24,7 @@ mod session;
 mod slots;
 mod source;
 mod subject;
+mod tables;
 mod truth;
 mod value;
 
@@ -38,6 +40,10 @@ pub use compile::shapes::{MAX_ACTIONS, MAX_ATTRIBUTES, MAX_RELATIONS, MAX_RESOUR
 pub use condition::{Condition, Constant, Operand, SetOperand};
 pub use context::Context;
 pub use decision::{Cause, Decision, MAX_NAMED_RULES, Outcome};
+pub use directory::{
+    DirectoryError, MemoryDirectory, PolicyInformationPoint, StoredAttribute, SubjectDirectory,
+    SubjectFacts,
+};
 pub use document::{
     AttributeDefinition, AttributePlace, Commands, Effect, PolicyDocument, RelationDefinition,
     ResourceDefinition, RoleDefinition, Rule, RuleObligations, SeparationKind, SeparationOfDuty,
@@ -55,5 +61,6 @@ pub use session::{SessionError, SessionSetting, session_settings};
 pub use slots::AttributeError;
 pub use source::MAX_POLICY_BYTES;
 pub use subject::{MAX_SUBJECT_VALUES, Subject, SubjectBuilder};
+pub use tables::{ColumnKind, PolicyColumn, PolicyTable, TableContent};
 pub use truth::Truth;
 pub use value::Value;

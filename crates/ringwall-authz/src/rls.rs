@@ -312,13 +312,13 @@ ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS ringwall_own ON {table};
 CREATE POLICY ringwall_own ON {table} AS PERMISSIVE FOR SELECT TO {quoted_role}
-    USING ("org_id" = ({org}) AND "subject" = ({subject}));
+    USING ("org_id" = ({org}) AND "user_id" = ({subject}));
 REVOKE ALL ON {table} FROM {quoted_role};
 GRANT SELECT ON {table} TO {quoted_role};
 CREATE OR REPLACE FUNCTION {schema}.attribute_values(attribute_key text) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}
     AS $ringwall$ SELECT a."value" FROM {table} AS a
-        WHERE a."org_id" = ({org}) AND a."subject" = ({subject}) AND a."key" = attribute_key
+        WHERE a."org_id" = ({org}) AND a."user_id" = ({subject}) AND a."key" = attribute_key
         AND (a."expires_at" IS NULL OR a."expires_at" > {now}) $ringwall$;
 -- The one value of an attribute; NULL when there is none, and when there are several.
 CREATE OR REPLACE FUNCTION {schema}.attribute(attribute_key text) RETURNS text

@@ -9,6 +9,7 @@ use ringwall_core::principal::{Principal, PrincipalKind, Subject as SubjectId, T
 use crate::bits::{RoleBits, ScopeBits};
 use crate::compile::scopes::is_wildcard;
 use crate::compile::shapes::find;
+use crate::directory::SubjectFacts;
 use crate::policy::Policy;
 use crate::slots::{AttributeError, Why};
 use crate::value::{Datum, Mismatch, OwnedDatum, Type, Value};
@@ -487,5 +488,53 @@ impl Known {
             Related::All(all) => Some(all.contains(&value.to_owned())),
             Related::Pairs(pairs) => pairs.get(&value.to_owned()).copied(),
         }
+    }
+}
+
+impl SubjectBuilder {
+    /// Takes over what a [directory](crate::PolicyInformationPoint) knows: its roles, the attributes that the policy
+    /// has, all of which are known then, and its departments where the policy has a relation `user_departments`.
+    #[must_use]
+    pub fn facts(mut self, facts: &SubjectFacts) -> Self {
+        let policy = self.policy.clone();
+        let parts = &policy.compiled().parts;
+        for attribute in &parts.subject.attributes {
+            self = self.attribute_is_complete(&attribute.name);
+        }
+        for stored in &facts.attributes {
+            // A directory serves more policies than this one.
+            if let Some((_, kind)) = find(&parts.subject.attributes, &stored.key) {
+                let value = stored_value(kind, &stored.value);
+                self = self.attribute(&stored.key, value, stored.expires_at);
+            }
+        }
+        if self
+            .relation(DEPARTMENTS)
+            .is_some_and(|(_, kind)| kind == Type::Text)
+        {
+            self = self.related(DEPARTMENTS, facts.departments.iter().map(|name| &**name));
+        }
+        self.roles(&facts.roles).version(facts.version)
+    }
+}
+
+/// The relation in which a directory's departments are told.
+const DEPARTMENTS: &str = "user_departments";
+
+/// A stored text in the type that the policy demands; null when it is none of it, as it is for a database.
+fn stored_value(kind: Type, text: &str) -> Value<'_> {
+    match kind {
+        Type::Text | Type::TextSet | Type::Uuid | Type::Level(_) => Value::Text(text),
+        Type::Integer => {
+            let number = text.parse::<i64>().ok();
+            let number = number.filter(|number| number.to_string() == text);
+            number.map_or(Value::Null, Value::Integer)
+        }
+        Type::Boolean => match text {
+            "true" => Value::Boolean(true),
+            "false" => Value::Boolean(false),
+            _ => Value::Null,
+        },
+        Type::Timestamp => text.parse().map_or(Value::Null, Value::Timestamp),
     }
 }

@@ -86,7 +86,7 @@ impl PostgresDatabase {
     }
 
     /// Begins a transaction in which each statement sees what was committed before it.
-    #[cfg(any(feature = "api-keys", feature = "revocations"))]
+    #[cfg(any(feature = "api-keys", feature = "authz", feature = "revocations"))]
     pub(crate) async fn begin(
         connection: &mut PgConnection,
     ) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {

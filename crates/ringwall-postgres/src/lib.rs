@@ -7,7 +7,7 @@ mod authz;
 mod config;
 mod database;
 mod error;
-#[cfg(any(feature = "api-keys", feature = "revocations"))]
+#[cfg(any(feature = "api-keys", feature = "authz", feature = "revocations"))]
 mod fault;
 mod migrations;
 #[cfg(feature = "revocations")]
@@ -17,7 +17,9 @@ mod schema;
 #[cfg(feature = "api-keys")]
 pub use api_keys::PostgresApiKeys;
 #[cfg(feature = "authz")]
-pub use authz::{PushRows, SubjectError, WithSubject};
+pub use authz::{
+    Finding, FindingKind, PostgresDirectory, PushRows, SubjectError, WithSubject, examine,
+};
 pub use config::PostgresConfig;
 pub use database::PostgresDatabase;
 pub use error::Error;

@@ -21,6 +21,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "revocations",
         sql: REVOCATIONS,
     },
+    Step {
+        version: 3,
+        name: "subjects",
+        sql: SUBJECTS,
+    },
 ];
 
 // Texts are compared byte by byte, whatever the database's language is: an index that follows a
@@ -65,6 +70,36 @@ CREATE TABLE ringwall_revocations_head (
 INSERT INTO ringwall_revocations_head (sole, last) VALUES (1, 0);
 "#;
 
+const SUBJECTS: &str = r#"
+CREATE TABLE ringwall_subjects (
+    org_id text COLLATE "C" NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    PRIMARY KEY (org_id, user_id)
+);
+CREATE TABLE ringwall_org_memberships (
+    org_id text COLLATE "C" NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    role text COLLATE "C" NOT NULL,
+    PRIMARY KEY (org_id, user_id, role)
+);
+CREATE TABLE ringwall_user_attributes (
+    org_id text COLLATE "C" NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    expires_at bigint,
+    PRIMARY KEY (org_id, user_id, key, value)
+);
+CREATE INDEX ringwall_user_attributes_by_end ON ringwall_user_attributes (expires_at);
+CREATE TABLE ringwall_user_departments (
+    org_id text COLLATE "C" NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    department text COLLATE "C" NOT NULL,
+    PRIMARY KEY (org_id, user_id, department)
+);
+"#;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +117,7 @@ mod tests {
         let released = [
             "18aaa0e9195fb12cb9c4ef1574888e71fb362447a6413e8f96e5df4456ff61cf",
             "2a967e2ecbd3f582d769a2d1ea5a9c1b0bfda569788aab73d4382acb091b00a3",
+            "1c946ad2f627e0cfdae15cf392373aeb079e554b21afb8e0462b601294bf0a96",
         ];
         assert_eq!(sums, released);
     }

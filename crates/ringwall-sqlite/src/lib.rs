@@ -7,7 +7,7 @@ mod authz;
 mod config;
 mod database;
 mod error;
-#[cfg(any(feature = "api-keys", feature = "revocations"))]
+#[cfg(any(feature = "api-keys", feature = "authz", feature = "revocations"))]
 mod fault;
 mod migrations;
 mod permissions;
@@ -18,7 +18,7 @@ mod schema;
 #[cfg(feature = "api-keys")]
 pub use api_keys::SqliteApiKeys;
 #[cfg(feature = "authz")]
-pub use authz::PushRows;
+pub use authz::{PushRows, SqliteDirectory};
 pub use config::SqliteConfig;
 pub use database::SqliteDatabase;
 pub use error::Error;

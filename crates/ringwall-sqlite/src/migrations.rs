@@ -142,7 +142,7 @@ impl Migrations {
     }
 
     /// The schema has to be the one that this program knows.
-    #[cfg(any(feature = "api-keys", feature = "revocations"))]
+    #[cfg(any(feature = "api-keys", feature = "authz", feature = "revocations"))]
     pub(crate) async fn require(&self) -> Result<(), Error> {
         let status = self.status().await?;
         if status.is_current() {
@@ -259,7 +259,7 @@ mod tests {
         assert!(refused.to_string().contains("ringwall migrate"));
         crate::api_keys::tests::fill(&database).await;
         assert_eq!(migrations.apply(first).await.expect("it can"), 0);
-        assert_eq!(migrations.migrate().await.expect("it can"), 1);
+        assert_eq!(migrations.migrate().await.expect("it can"), 2);
         migrations.require().await.expect("all steps are there");
         crate::api_keys::tests::assert_filled(&database).await;
     }
@@ -280,6 +280,6 @@ mod tests {
         assert!(refused.is_err());
         let status = migrations.status().await.expect("it answers");
         assert_eq!(status.version(), 0);
-        assert_eq!(migrations.migrate().await.expect("it can"), 2);
+        assert_eq!(migrations.migrate().await.expect("it can"), 3);
     }
 }

@@ -21,6 +21,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "revocations",
         sql: REVOCATIONS,
     },
+    Step {
+        version: 3,
+        name: "subjects",
+        sql: SUBJECTS,
+    },
 ];
 
 // Texts are compared byte by byte: BINARY is the collation where none is named. Strict tables refuse values
@@ -65,6 +70,36 @@ CREATE TABLE ringwall_revocations_head (
 INSERT INTO ringwall_revocations_head (only, last) VALUES (1, 0);
 ";
 
+const SUBJECTS: &str = "
+CREATE TABLE ringwall_subjects (
+    org_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (org_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ringwall_org_memberships (
+    org_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    PRIMARY KEY (org_id, user_id, role)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ringwall_user_attributes (
+    org_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    expires_at INTEGER,
+    PRIMARY KEY (org_id, user_id, key, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ringwall_user_attributes_by_end ON ringwall_user_attributes (expires_at);
+CREATE TABLE ringwall_user_departments (
+    org_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    department TEXT NOT NULL,
+    PRIMARY KEY (org_id, user_id, department)
+) STRICT, WITHOUT ROWID;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +117,7 @@ mod tests {
         let released = [
             "599b8c89fff938d981a818291e7364166f0999f3a5503adf1ad5e0634eb61cc1",
             "b534f4426b8c743b76a7fea50d1ae0572f41cf149d1a8d3f9a32e284252e4c97",
+            "05ba02597d42c9242fab52726de586d0034e200bc66220fec32dd24b2bf9e21c",
         ];
         assert_eq!(sums, released);
     }

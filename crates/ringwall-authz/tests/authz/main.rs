@@ -1,6 +1,9 @@
 //! The policy engine, as its users see it.
 
 #[cfg(test)]
+#[cfg(feature = "conformance")]
+mod directories;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod people;

@@ -1,1 +1,484 @@
-//! Tenants that guess each other's ids.
+//! Tenants that guess each other's ids, and security that is there and does nothing.
+
+use ringwall_authz::{
+    Action, Duties, Policy, PolicyInformationPoint as _, RowLevelSecurityOptions, StoredAttribute,
+    Subject, SubjectDirectory as _, ready,
+};
+use ringwall_core::attest::Attest;
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::{
+    Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, Subject as SubjectId,
+    Tenant,
+};
+use ringwall_core::secret::SecretString;
+use ringwall_postgres::{
+    FindingKind, PostgresConfig, PostgresDatabase, PostgresDirectory, WithSubject as _, examine,
+};
+use sqlx::Row as _;
+
+use crate::world::{World, now, run};
+
+struct ReadCase;
+
+impl Action for ReadCase {
+    const RESOURCE: &'static str = "case";
+    const NAME: &'static str = "read";
+}
+
+/// The ready-made policy over the tables of the directory.
+fn policy() -> Policy {
+    let text = ready::ROWS_AND_CLEARANCE.replace(
+        "table = \"user_departments\"",
+        "table = \"ringwall_user_departments\"",
+    );
+    Policy::from_toml(&text).expect("a policy")
+}
+
+/// A world with the tables of the directory in place of those that stand in for them.
+async fn world(policy: &Policy) -> (World, PostgresDirectory) {
+    let world = World::new().await;
+    run(
+        &world.owner,
+        "DROP TABLE ringwall_user_attributes; DROP TABLE user_departments",
+    )
+    .await;
+    let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
+    let config = PostgresConfig::from_url(&SecretString::new(url)).expect("valid");
+    let database = PostgresDatabase::open(config.schema(&world.schema))
+        .await
+        .expect("it opens");
+    database.migrations().migrate().await.expect("it migrates");
+    let directory = PostgresDirectory::open(&database)
+        .await
+        .expect("it is migrated");
+    world.enforce(policy).await;
+    run(
+        &world.owner,
+        "INSERT INTO cases (id, org_id, owner_id, department, sensitivity, region) VALUES
+            ('a1', 'o1', 'u1', 'sales', 'internal', 'eu'), ('a2', 'o1', 'u2', 'sales', 'internal', 'eu'),
+            ('b1', 'o2', 'u1', 'sales', 'internal', 'eu'), ('b2', 'o2', 'u3', 'legal', 'restricted', 'eu')",
+    )
+    .await;
+    (world, directory)
+}
+
+fn org(name: &str) -> OrgId {
+    OrgId::new(name).expect("an organisation")
+}
+
+fn user(name: &str) -> SubjectId {
+    SubjectId::new(name).expect("a subject")
+}
+
+async fn give(directory: &PostgresDirectory, in_org: &str, to: &str, role: &str) {
+    let (org, user) = (org(in_org), user(to));
+    directory
+        .grant_role(&org, &user, role)
+        .await
+        .expect("granted");
+    for (key, value) in [("clearance", "confidential"), ("regions", "eu")] {
+        let attribute = StoredAttribute::new(key, value, None);
+        directory
+            .grant_attribute(&org, &user, &attribute)
+            .await
+            .expect("granted");
+    }
+}
+
+async fn subject(
+    policy: &Policy,
+    directory: &PostgresDirectory,
+    in_org: &str,
+    name: &str,
+) -> Subject {
+    let mut principal = Principal::new(
+        PrincipalKind::User,
+        user(name),
+        Authentication::new(AuthenticationMethod::Token),
+    );
+    principal.tenant = Some(Tenant {
+        org: org(in_org),
+        project: None,
+    });
+    let facts = directory
+        .facts(&org(in_org), &user(name))
+        .await
+        .expect("it answers");
+    policy
+        .subject_of(&principal, Attest::i_have_verified_this())
+        .facts(&facts)
+        .build()
+}
+
+/// What the subject sees, by a statement that forgot its WHERE, and by one that guesses an id.
+async fn seen(world: &World, policy: &Policy, subject: &Subject, at: Timestamp) -> Vec<String> {
+    let mut transaction = world.runtime.begin().await.expect("it begins");
+    transaction
+        .with_subject(subject, &policy.context(at))
+        .await
+        .expect("it is told");
+    let rows = sqlx::query("SELECT id FROM cases ORDER BY id")
+        .fetch_all(&mut *transaction)
+        .await;
+    let all: Vec<String> = rows
+        .expect("it answers")
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    for id in ["a1", "a2", "b1", "b2"] {
+        // The same prepared statement for each subject.
+        let row = sqlx::query("SELECT id FROM cases WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut *transaction)
+            .await
+            .expect("it answers");
+        assert_eq!(row.is_some(), all.iter().any(|own| own == id), "{id}");
+    }
+    transaction.commit().await.expect("it ends");
+    all
+}
+
+#[tokio::test]
+async fn two_tenants_over_one_connection_see_nothing_of_each_other() {
+    let policy = policy();
+    let (world, directory) = world(&policy).await;
+    give(&directory, "o1", "u1", "analyst").await;
+    give(&directory, "o2", "u1", "analyst").await;
+    give(&directory, "o1", "boss", "admin").await;
+    give(&directory, "o2", "u9", "manager").await;
+    directory
+        .add_department(&org("o2"), &user("u9"), "sales")
+        .await
+        .expect("added");
+    for _ in 0..3 {
+        for (org, name, expected) in [
+            ("o1", "u1", vec!["a1"]),
+            ("o2", "u1", vec!["b1"]),
+            ("o1", "boss", vec!["a1", "a2"]),
+            ("o2", "boss", vec![]),
+            ("o2", "u9", vec!["b1"]),
+            ("o1", "nobody", vec![]),
+        ] {
+            let subject = subject(&policy, &directory, org, name).await;
+            assert_eq!(
+                seen(&world, &policy, &subject, now()).await,
+                expected,
+                "{org} {name}"
+            );
+            // What the process decides of a row of the other organisation: it does not exist.
+            let case = policy.resource("case").expect("declared").id("x").org("o3");
+            let refused = policy.authorize::<ReadCase>(
+                &subject,
+                &case,
+                &policy.context(now()),
+                &Duties::none(),
+            );
+            assert_eq!(refused.expect_err("refused").denial().http_status(), 404);
+        }
+        // Between two subjects, nobody was told: nothing is seen, also by the statement that was prepared before.
+        let rows = sqlx::query("SELECT id FROM cases ORDER BY id")
+            .fetch_all(&world.runtime)
+            .await;
+        assert!(rows.expect("it answers").is_empty());
+    }
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_row_is_not_moved_to_another_tenant_nor_to_where_it_may_not_be() {
+    let policy = policy();
+    let (world, directory) = world(&policy).await;
+    give(&directory, "o1", "u1", "analyst").await;
+    let subject = subject(&policy, &directory, "o1", "u1").await;
+    for (statement, is_done) in [
+        ("UPDATE cases SET note = 'x' WHERE id = 'a1'", true),
+        ("UPDATE cases SET org_id = 'o2' WHERE id = 'a1'", false),
+        ("UPDATE cases SET owner_id = 'u2' WHERE id = 'a1'", false),
+        ("UPDATE cases SET org_id = NULL WHERE id = 'a1'", false),
+        (
+            "UPDATE cases SET sensitivity = 'restricted' WHERE id = 'a1'",
+            false,
+        ),
+        (
+            "INSERT INTO cases (id, org_id, owner_id, sensitivity, region) VALUES ('n', 'o2', 'u1', 'public', 'eu')",
+            false,
+        ),
+        (
+            "INSERT INTO cases (id, org_id, owner_id, sensitivity, region) VALUES ('n', 'o1', 'u1', 'public', 'eu')",
+            true,
+        ),
+        ("TRUNCATE cases", false),
+        ("ALTER TABLE cases DISABLE ROW LEVEL SECURITY", false),
+        ("SET LOCAL ROLE postgres", false),
+        (
+            "UPDATE ringwall_user_attributes SET value = 'restricted'",
+            false,
+        ),
+        (
+            "INSERT INTO ringwall_org_memberships VALUES ('o1', 'u1', 'admin')",
+            false,
+        ),
+    ] {
+        let mut transaction = world.runtime.begin().await.expect("it begins");
+        transaction
+            .with_subject(&subject, &policy.context(now()))
+            .await
+            .expect("it is told");
+        let done = sqlx::query(statement).execute(&mut *transaction).await;
+        assert_eq!(done.is_ok(), is_done, "{statement} {done:?}");
+        transaction.rollback().await.expect("it ends");
+    }
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn attributes_end_and_are_revoked_in_mid_session() {
+    let policy = policy();
+    let (world, directory) = world(&policy).await;
+    give(&directory, "o1", "u1", "analyst").await;
+    let (o1, u1) = (org("o1"), user("u1"));
+    let end = now();
+    let ending = StoredAttribute::new("clearance", "confidential", Some(end));
+    directory
+        .grant_attribute(&o1, &u1, &ending)
+        .await
+        .expect("granted");
+    let known = subject(&policy, &directory, "o1", "u1").await;
+    let before = Timestamp::from_unix_micros(end.unix_micros() - 1);
+    assert_eq!(seen(&world, &policy, &known, before).await, ["a1"]);
+    assert!(
+        seen(&world, &policy, &known, end).await.is_empty(),
+        "it is over"
+    );
+    // Row-level security reads the directory: a revocation needs no new subject there, and does in the process.
+    directory
+        .revoke_attribute(&o1, &u1, "regions", "eu")
+        .await
+        .expect("revoked");
+    assert!(
+        seen(&world, &policy, &known, before).await.is_empty(),
+        "it is revoked"
+    );
+    let anew = subject(&policy, &directory, "o1", "u1").await;
+    assert!(anew.version() > known.version());
+    let case = policy
+        .resource("case")
+        .expect("declared")
+        .id("a1")
+        .org("o1")
+        .attribute("owner", "u1");
+    let case = case
+        .attribute("sensitivity", "internal")
+        .attribute("region", "eu");
+    let decide = |subject: &Subject| {
+        policy
+            .decide(subject, "read", &case, &policy.context(before))
+            .is_permit()
+    };
+    assert!(decide(&known) && !decide(&anew));
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn the_doctor_finds_every_way_in_which_security_does_nothing() {
+    let policy = policy();
+    let (world, _) = world(&policy).await;
+    let kinds = async || {
+        let mut connection = world.owner.acquire().await.expect("a connection");
+        let findings = examine(&mut connection, &policy, &world.role)
+            .await
+            .expect("it answers");
+        let kinds: Vec<FindingKind> = findings.iter().map(|finding| finding.kind).collect();
+        (kinds, format!("{findings:#?}"))
+    };
+    let (healthy, told) = kinds().await;
+    assert_eq!(healthy, [], "{told}");
+    let role = &world.role;
+    for (harm, repair, kind) in [
+        (
+            "ALTER TABLE cases NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE cases FORCE ROW LEVEL SECURITY",
+            FindingKind::NotForced,
+        ),
+        (
+            "ALTER TABLE cases DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE cases ENABLE ROW LEVEL SECURITY",
+            FindingKind::NotEnabled,
+        ),
+        (
+            "ALTER ROLE RUNTIME BYPASSRLS",
+            "ALTER ROLE RUNTIME NOBYPASSRLS",
+            FindingKind::RoleBypasses,
+        ),
+        (
+            "CREATE ROLE RUNTIME_top SUPERUSER; GRANT RUNTIME_top TO RUNTIME",
+            "DROP ROLE RUNTIME_top",
+            FindingKind::RoleBypasses,
+        ),
+        (
+            "GRANT TRUNCATE ON cases TO RUNTIME",
+            "REVOKE TRUNCATE ON cases FROM RUNTIME",
+            FindingKind::PrivilegeTooWide,
+        ),
+        (
+            "GRANT INSERT ON case_assignments TO RUNTIME",
+            "REVOKE INSERT ON case_assignments FROM RUNTIME",
+            FindingKind::PrivilegeTooWide,
+        ),
+        (
+            "CREATE VIEW all_cases AS SELECT * FROM cases; GRANT SELECT ON all_cases TO RUNTIME",
+            "DROP VIEW all_cases",
+            FindingKind::View,
+        ),
+        (
+            "CREATE VIEW inner_cases AS SELECT * FROM cases; CREATE VIEW outer_cases AS SELECT * FROM inner_cases; GRANT SELECT ON outer_cases TO RUNTIME",
+            "DROP VIEW outer_cases; DROP VIEW inner_cases",
+            FindingKind::View,
+        ),
+        (
+            "CREATE MATERIALIZED VIEW old_cases AS SELECT * FROM cases; GRANT SELECT ON old_cases TO RUNTIME",
+            "DROP MATERIALIZED VIEW old_cases",
+            FindingKind::View,
+        ),
+        (
+            "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM cases'",
+            "DROP FUNCTION peek()",
+            FindingKind::DefinerFunction,
+        ),
+        (
+            "CREATE POLICY mine ON cases FOR SELECT USING (TRUE)",
+            "DROP POLICY mine ON cases",
+            FindingKind::ForeignPolicy,
+        ),
+        (
+            "CREATE TABLE notes (id text); GRANT SELECT ON notes TO RUNTIME",
+            "DROP TABLE notes",
+            FindingKind::UnprotectedTable,
+        ),
+        (
+            "CREATE TABLE more_cases () INHERITS (cases); GRANT SELECT ON more_cases TO RUNTIME",
+            "DROP TABLE more_cases",
+            FindingKind::Child,
+        ),
+        (
+            "COMMENT ON POLICY ringwall_select ON cases IS 'ringwall 00'",
+            "",
+            FindingKind::OtherPolicies,
+        ),
+        (
+            "DROP POLICY ringwall_tenant ON cases",
+            "",
+            FindingKind::OtherPolicies,
+        ),
+        (
+            "DROP INDEX ringwall_cases_tenant",
+            "",
+            FindingKind::NoTenantIndex,
+        ),
+        (
+            "ALTER TABLE cases OWNER TO RUNTIME",
+            "ALTER TABLE cases OWNER TO CURRENT_USER",
+            FindingKind::RoleOwnsTable,
+        ),
+        (
+            "ALTER TABLE cases ALTER COLUMN department TYPE char(8)",
+            "ALTER TABLE cases ALTER COLUMN department TYPE text",
+            FindingKind::Column,
+        ),
+        (
+            "CREATE COLLATION vague (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ALTER TABLE cases ALTER COLUMN region TYPE text COLLATE vague",
+            "ALTER TABLE cases ALTER COLUMN region TYPE text; DROP COLLATION vague",
+            FindingKind::Column,
+        ),
+    ] {
+        // Conditions of policies depend on the columns.
+        let harm = if harm.contains("ALTER COLUMN") {
+            format!(
+                "DROP POLICY ringwall_select ON cases; DROP POLICY ringwall_insert ON cases; DROP POLICY ringwall_update ON cases; DROP POLICY ringwall_delete ON cases; {harm}"
+            )
+        } else {
+            harm.to_owned()
+        };
+        run(&world.owner, &harm.replace("RUNTIME", role)).await;
+        let (found, told) = kinds().await;
+        assert!(found.contains(&kind), "{harm}: {told}");
+        if !repair.is_empty() {
+            run(&world.owner, &repair.replace("RUNTIME", role)).await;
+        }
+        world.enforce(&policy).await;
+        let (healthy, told) = kinds().await;
+        assert_eq!(healthy, [], "after {harm}: {told}");
+    }
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_masked_view_with_an_owner_of_its_own_is_sound() {
+    let policy = policy();
+    let (world, directory) = world(&policy).await;
+    give(&directory, "o1", "u1", "analyst").await;
+    let (role, schema) = (&world.role, &world.schema);
+    run(
+        &world.owner,
+        &format!(
+            "CREATE ROLE {role}_masker NOLOGIN; GRANT USAGE ON SCHEMA {schema} TO {role}_masker;
+             GRANT USAGE ON SCHEMA {schema}_functions TO {role}_masker;
+             GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema}_functions TO {role}_masker;
+             GRANT {role} TO {role}_masker;
+             CREATE VIEW masked_cases WITH (security_barrier = true) AS SELECT id, '***' AS note FROM cases;
+             ALTER VIEW masked_cases OWNER TO {role}_masker; GRANT SELECT ON masked_cases TO {role}"
+        ),
+    )
+    .await;
+    let mut connection = world.owner.acquire().await.expect("a connection");
+    let findings = examine(&mut connection, &policy, role)
+        .await
+        .expect("it answers");
+    assert_eq!(findings, []);
+    drop(connection);
+    let subject = subject(&policy, &directory, "o1", "u1").await;
+    let mut transaction = world.runtime.begin().await.expect("it begins");
+    transaction
+        .with_subject(&subject, &policy.context(now()))
+        .await
+        .expect("it is told");
+    let rows = sqlx::query("SELECT id FROM masked_cases")
+        .fetch_all(&mut *transaction)
+        .await;
+    let seen: Vec<String> = rows
+        .expect("it answers")
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(seen, ["a1"]);
+    transaction.rollback().await.expect("it ends");
+    run(
+        &world.owner,
+        &format!("DROP VIEW masked_cases; DROP OWNED BY {role}_masker; DROP ROLE {role}_masker"),
+    )
+    .await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_migration_that_is_run_again_changes_nothing_and_its_text_is_the_same() {
+    let policy = policy();
+    let (world, _) = world(&policy).await;
+    let options = RowLevelSecurityOptions::new(&world.role).expect("a name");
+    let one = policy
+        .row_level_security(&options)
+        .expect("it can be pushed");
+    assert_eq!(
+        one,
+        policy
+            .row_level_security(&options)
+            .expect("it can be pushed")
+    );
+    for _ in 0..2 {
+        world.enforce(&policy).await;
+    }
+    for wrong in ["", "a b", "a;b", "a.b", "a\"b", &"x".repeat(64)] {
+        assert!(RowLevelSecurityOptions::new(wrong).is_err(), "{wrong:?}");
+    }
+    world.remove().await;
+}

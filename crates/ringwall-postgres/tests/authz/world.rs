@@ -222,7 +222,7 @@ CREATE TABLE cases (
 CREATE TABLE user_departments (org_id text NOT NULL, user_id text NOT NULL, department text);
 CREATE TABLE case_assignments (org_id text NOT NULL, user_id text NOT NULL, case_id text);
 CREATE TABLE ringwall_user_attributes (
-    org_id text NOT NULL, subject text NOT NULL, key text NOT NULL, value text NOT NULL, expires_at bigint
+    org_id text NOT NULL, user_id text NOT NULL, key text NOT NULL, value text NOT NULL, expires_at bigint
 );
 ";
 
@@ -272,6 +272,11 @@ impl World {
             .replace("TIME_TYPE", "timestamptz")
             .replace("UUID_TYPE", "uuid");
         run(&owner, &tables).await;
+        run(
+            &owner,
+            "CREATE INDEX assignments_of ON case_assignments (org_id, user_id)",
+        )
+        .await;
         let sqlite = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(SqliteConnectOptions::new().in_memory(true))
@@ -281,7 +286,7 @@ impl World {
             .replace("BOOLEAN_TYPE", "integer")
             .replace("TIME_TYPE", "integer")
             .replace("UUID_TYPE", "text")
-            .replace(";\nCREATE", " STRICT;\nCREATE")
+            .replace(");\nCREATE TABLE", ") STRICT;\nCREATE TABLE")
             .replace("bigint", "integer");
         sqlite
             .execute(sqlx::raw_sql(AssertSqlSafe(tables)))

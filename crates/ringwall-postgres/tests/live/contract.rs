@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 
 use ringwall_authn::{api_key, revocation};
+use ringwall_authz::directory as subjects;
 
-use crate::setting::{fresh, keys, revocations};
+use crate::setting::{directory, fresh, keys, revocations};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_conform() {
@@ -25,6 +26,18 @@ async fn revocations_conform() {
     revocation::conformance::run(async || {
         let place = fresh().await;
         let store = revocations(&place.address).await;
+        places.lock().expect("no panic").push(place);
+        store
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directories_conform() {
+    let places = Mutex::new(Vec::new());
+    subjects::conformance::run(async || {
+        let place = fresh().await;
+        let store = directory(&place.address).await;
         places.lock().expect("no panic").push(place);
         store
     })

@@ -25,7 +25,7 @@ async fn stores_refuse_a_schema_that_was_not_migrated() {
     let (url, schema) = (shared_url(), schema());
     let database = open(&url, &schema).await;
     let status = database.migrations().status().await.expect("empty");
-    assert_eq!((status.version(), status.newest()), (0, 2));
+    assert_eq!((status.version(), status.newest()), (0, 3));
     assert!(!status.is_current());
     let keys = PostgresApiKeys::open(&database).await.map(drop);
     let revocations = PostgresRevocations::open(&database).await.map(drop);
@@ -35,12 +35,12 @@ async fn stores_refuse_a_schema_that_was_not_migrated() {
             error,
             Error::NotMigrated {
                 found: 0,
-                needed: 2
+                needed: 3
             }
         ));
         assert!(error.to_string().contains("ringwall migrate"), "{error}");
     }
-    assert_eq!(database.migrations().migrate().await.expect("it can"), 2);
+    assert_eq!(database.migrations().migrate().await.expect("it can"), 3);
     let status = database.migrations().status().await.expect("migrated");
     assert!(status.is_current());
     assert!(status.steps.iter().all(|step| step.applied_at.is_some()));
@@ -67,7 +67,7 @@ async fn of_migrators_at_once_one_migrates() {
             applied.push(task.await.expect("no panic").expect("it can"));
         }
         applied.sort_unstable();
-        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 2]);
+        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 3]);
     }
 }
 
@@ -92,14 +92,14 @@ async fn a_schema_that_a_newer_program_migrated_is_refused() {
     let (url, schema) = (shared_url(), schema());
     let database = open(&url, &schema).await;
     database.migrations().migrate().await.expect("it can");
-    let statement = "INSERT INTO ringwall_migrations VALUES (3, 'later', 'x', 0)";
+    let statement = "INSERT INTO ringwall_migrations VALUES (4, 'later', 'x', 0)";
     change(&schema, statement).await;
     for refused in [
         database.migrations().status().await.map(drop),
         database.migrations().migrate().await.map(drop),
         PostgresRevocations::open(&database).await.map(drop),
     ] {
-        assert!(matches!(refused, Err(Error::TooNew { found: 3, known: 2 })));
+        assert!(matches!(refused, Err(Error::TooNew { found: 4, known: 3 })));
     }
 }
 

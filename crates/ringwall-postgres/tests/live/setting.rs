@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::revocation::RevocationStore;
+use ringwall_authz::SubjectDirectory;
 use ringwall_core::secret::SecretString;
-use ringwall_postgres::{PostgresApiKeys, PostgresConfig, PostgresDatabase, PostgresRevocations};
+use ringwall_postgres::{
+    PostgresApiKeys, PostgresConfig, PostgresDatabase, PostgresDirectory, PostgresRevocations,
+};
 
 /// A migrated schema of its own. It goes with the server.
 pub(crate) struct Place {
@@ -62,5 +65,10 @@ pub(crate) async fn keys(address: &str) -> Arc<dyn ApiKeyStore> {
 
 pub(crate) async fn revocations(address: &str) -> Arc<dyn RevocationStore> {
     let store = PostgresRevocations::open(&at(address).await).await;
+    Arc::new(store.expect("it is migrated"))
+}
+
+pub(crate) async fn directory(address: &str) -> Arc<dyn SubjectDirectory> {
+    let store = PostgresDirectory::open(&at(address).await).await;
     Arc::new(store.expect("it is migrated"))
 }

@@ -1,5 +1,7 @@
 //! Authorization in SQLite: row filters.
 
+mod directory;
 mod rows;
 
+pub use directory::SqliteDirectory;
 pub use rows::PushRows;

@@ -26,7 +26,7 @@ async fn stores_refuse_a_file_that_was_not_migrated() {
     let (_folder, file) = folder();
     let database = open(&file).await;
     let status = database.migrations().status().await.expect("empty");
-    assert_eq!((status.version(), status.newest()), (0, 2));
+    assert_eq!((status.version(), status.newest()), (0, 3));
     assert!(!status.is_current());
     let keys = SqliteApiKeys::open(&database).await.map(drop);
     let revocations = SqliteRevocations::open(&database).await.map(drop);
@@ -36,12 +36,12 @@ async fn stores_refuse_a_file_that_was_not_migrated() {
             error,
             Error::NotMigrated {
                 found: 0,
-                needed: 2
+                needed: 3
             }
         ));
         assert!(error.to_string().contains("ringwall migrate"), "{error}");
     }
-    assert_eq!(database.migrations().migrate().await.expect("it can"), 2);
+    assert_eq!(database.migrations().migrate().await.expect("it can"), 3);
     let status = database.migrations().status().await.expect("migrated");
     assert!(status.is_current());
     assert!(status.steps.iter().all(|step| step.applied_at.is_some()));
@@ -66,7 +66,7 @@ async fn of_migrators_at_once_one_migrates() {
             applied.push(task.await.expect("no panic").expect("it can"));
         }
         applied.sort_unstable();
-        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 2]);
+        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 3]);
     }
 }
 
@@ -91,14 +91,14 @@ async fn a_file_that_a_newer_program_migrated_is_refused() {
     let (_folder, file) = folder();
     let database = open(&file).await;
     database.migrations().migrate().await.expect("it can");
-    let statement = "INSERT INTO ringwall_migrations VALUES (3, 'later', 'x', 0)";
+    let statement = "INSERT INTO ringwall_migrations VALUES (4, 'later', 'x', 0)";
     change(&file, statement).await;
     for refused in [
         database.migrations().status().await.map(drop),
         database.migrations().migrate().await.map(drop),
         SqliteRevocations::open(&database).await.map(drop),
     ] {
-        assert!(matches!(refused, Err(Error::TooNew { found: 3, known: 2 })));
+        assert!(matches!(refused, Err(Error::TooNew { found: 4, known: 3 })));
     }
 }
 

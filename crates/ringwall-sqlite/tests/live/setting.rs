@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::revocation::RevocationStore;
-use ringwall_sqlite::{SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteRevocations};
+use ringwall_authz::SubjectDirectory;
+use ringwall_sqlite::{
+    SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteDirectory, SqliteRevocations,
+};
 use tempfile::TempDir;
 
 /// A migrated file, which goes with its folder.
@@ -45,5 +48,10 @@ pub(crate) async fn keys(address: &str) -> Arc<dyn ApiKeyStore> {
 
 pub(crate) async fn revocations(address: &str) -> Arc<dyn RevocationStore> {
     let store = SqliteRevocations::open(&open(address).await).await;
+    Arc::new(store.expect("it is migrated"))
+}
+
+pub(crate) async fn directory(address: &str) -> Arc<dyn SubjectDirectory> {
+    let store = SqliteDirectory::open(&open(address).await).await;
     Arc::new(store.expect("it is migrated"))
 }
