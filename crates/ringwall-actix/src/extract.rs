@@ -7,7 +7,8 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Tenant, VerifiedPrincipal};
-use ringwall_gate::{Admitted, Caller};
+use ringwall_gate::authz::{Action, Duties, RowsPermit};
+use ringwall_gate::{Admitted, Caller, SubjectAccess};
 use serde::de::DeserializeOwned;
 
 use crate::rejection::Refused;
@@ -178,3 +179,43 @@ impl<T: DeserializeOwned> FromRequest for Claims<T> {
         }))
     }
 }
+
+/// The caller before the gate's authorization policy: for the row that a handler has read
+/// ([`SubjectAccess::authorize`]).
+#[derive(Clone, Debug)]
+pub struct CurrentSubject(pub SubjectAccess);
+
+impl FromRequest for CurrentSubject {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let asked = required(request, |admitted, _| Ok(admitted.clone()));
+        Box::pin(async move {
+            let subject = asked?.subject().await;
+            Ok(Self(subject.map_err(Refused::reported)?))
+        })
+    }
+}
+
+/// Which rows the caller may do `A` to, for a handler that meets no obligations: for those, ask
+/// [`CurrentSubject`].
+#[derive(Debug)]
+pub struct PermittedRows<A: Action>(pub RowsPermit<A>);
+
+impl<A: Action + 'static> FromRequest for PermittedRows<A> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let subject = CurrentSubject::from_request(request, payload);
+        Box::pin(async move {
+            let CurrentSubject(subject) = subject.await?;
+            let rows = subject.authorize_rows(&Duties::none());
+            Ok(Self(rows.map_err(Refused::reported)?))
+        })
+    }
+}
+
+/// An extractor that waits. actix-web's requests stay on their thread.
+type LocalBoxFuture<T> = core::pin::Pin<Box<dyn Future<Output = T>>>;

@@ -29,7 +29,9 @@ pub use endpoint::{
     post, put, trace,
 };
 pub use error::Error;
-pub use extract::{Claims, CurrentPrincipal, CurrentTenant, OptionalPrincipal};
+pub use extract::{
+    Claims, CurrentPrincipal, CurrentSubject, CurrentTenant, OptionalPrincipal, PermittedRows,
+};
 pub use guarded::Guarded;
 pub use rejection::Rejection;
 pub use routes::{RouteEntry, Routes};

@@ -68,6 +68,14 @@ impl Refused {
         }
     }
 
+    /// The event was emitted when it was found out.
+    pub(crate) const fn reported(denial: Denial) -> Self {
+        Self {
+            rejection: Rejection::Denied(denial),
+            event: None,
+        }
+    }
+
     /// The event of a mistake is emitted by whoever finds it noted.
     pub(crate) const fn misconfigured() -> Self {
         Self {

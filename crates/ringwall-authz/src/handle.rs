@@ -133,20 +133,37 @@ impl PolicyHandle {
         action: &str,
         question: impl Fn(&Policy) -> Result<Question<'a>, UnknownResourceType>,
     ) -> Result<Decision, UnknownResourceType> {
-        let ask = |policy: &Policy| {
-            let asked = question(policy)?;
-            Ok(policy.decide(&asked.subject, action, &asked.resource, &asked.context))
-        };
-        let live = ask(&self.0.live.load())?;
-        if let Some(candidate) = &*self.0.candidate.load() {
-            let other: Result<Decision, UnknownResourceType> = ask(candidate);
-            let is_same = other.as_ref().is_ok_and(|other| {
-                other.outcome() == live.outcome() && other.obligations() == live.obligations()
-            });
-            if !is_same {
-                self.0.observer.differs(&live, other.as_ref().ok());
-            }
-        }
+        let policy = self.load();
+        let asked = question(&policy)?;
+        let live = policy.decide(&asked.subject, action, &asked.resource, &asked.context);
+        self.compare(&live, action, question);
         Ok(live)
+    }
+
+    /// Asks the candidate, if there is one, what the policy in force has decided, and tells the observer where it
+    /// differs. `question` puts together what is known for the candidate.
+    pub fn compare<'a>(
+        &self,
+        live: &Decision,
+        action: &str,
+        question: impl FnOnce(&Policy) -> Result<Question<'a>, UnknownResourceType>,
+    ) {
+        let Some(candidate) = self.0.candidate.load_full() else {
+            return;
+        };
+        let other = question(&candidate)
+            .map(|asked| candidate.decide(&asked.subject, action, &asked.resource, &asked.context));
+        let is_same = other.as_ref().is_ok_and(|other| {
+            other.outcome() == live.outcome() && other.obligations() == live.obligations()
+        });
+        if !is_same {
+            self.0.observer.differs(live, other.as_ref().ok());
+        }
+    }
+
+    /// Whether a candidate decides beside the policy in force.
+    #[must_use]
+    pub fn has_candidate(&self) -> bool {
+        self.0.candidate.load().is_some()
     }
 }

@@ -18,6 +18,7 @@ mod node;
 mod permit;
 mod policy;
 pub mod ready;
+mod resolve;
 mod resource;
 mod rls;
 mod session;
@@ -55,6 +56,9 @@ pub use filter::{Dialect, FilterError, MAX_FILTER_RULES, RowFilter, Rows, SqlVal
 pub use handle::{NoObserver, PolicyHandle, PolicyObserver, Question};
 pub use permit::{Action, Duties, Permit, Refused, RowsPermit};
 pub use policy::{Policy, PolicyHash};
+pub use resolve::{
+    CredentialSubjects, DirectorySubjects, KnownSubject, SubjectResolver, ToResource,
+};
 pub use resource::{Resource, UnknownResourceType};
 pub use rls::{InvalidIdentifier, RowLevelSecurityOptions};
 pub use session::{SessionError, SessionSetting, session_settings};

@@ -5,7 +5,8 @@ use axum::http::request::Parts;
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Tenant, VerifiedPrincipal};
-use ringwall_gate::{Admitted, Caller};
+use ringwall_gate::authz::{Action, Duties, RowsPermit};
+use ringwall_gate::{Admitted, Caller, SubjectAccess};
 use serde::de::DeserializeOwned;
 
 use crate::rejection::Rejection;
@@ -143,5 +144,60 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Claims<T> {
         let read = claims.deserialize();
         read.map(Self)
             .map_err(|_| refuse("the claims do not have the shape that the route reads"))
+    }
+}
+
+/// The caller before the gate's authorization policy: for the row that a handler has read.
+///
+/// ```
+/// use ringwall_axum::{CurrentSubject, Rejection};
+/// use ringwall_gate::authz::{Action, Duties, Policy, Resource, ToResource, UnknownResourceType};
+///
+/// struct ReadCase;
+///
+/// impl Action for ReadCase {
+///     const RESOURCE: &'static str = "case";
+///     const NAME: &'static str = "read";
+/// }
+/// # struct Case { id: String, org: String, owner: String }
+/// # impl ToResource for Case {
+/// #     fn to_resource<'a>(&'a self, policy: &Policy) -> Result<Resource<'a>, UnknownResourceType> {
+/// #         Ok(policy.resource("case")?.id(&self.id).org(&self.org).attribute("owner", &self.owner))
+/// #     }
+/// # }
+/// # async fn load() -> Case { Case { id: "c1".into(), org: "o1".into(), owner: "u1".into() } }
+///
+/// async fn get_case(CurrentSubject(subject): CurrentSubject) -> Result<String, Rejection> {
+///     let case = load().await; // a `Case`, which is `ToResource`
+///     let permit = subject.authorize::<ReadCase>(&case, &Duties::none())?;
+///     Ok(format!("the case {}", permit.resource_id()))
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct CurrentSubject(pub SubjectAccess);
+
+impl<S: Sync> FromRequestParts<S> for CurrentSubject {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+        let (admitted, _) = required(parts)?;
+        let admitted = admitted.clone();
+        let subject = admitted.subject().await;
+        subject.map(Self).map_err(Rejection::Denied)
+    }
+}
+
+/// Which rows the caller may do `A` to, for a handler that meets no obligations: for those, ask
+/// [`CurrentSubject`].
+#[derive(Debug)]
+pub struct PermittedRows<A: Action>(pub RowsPermit<A>);
+
+impl<A: Action, S: Sync> FromRequestParts<S> for PermittedRows<A> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let CurrentSubject(subject) = CurrentSubject::from_request_parts(parts, state).await?;
+        let rows = subject.authorize_rows(&Duties::none());
+        rows.map(Self).map_err(Rejection::Denied)
     }
 }

@@ -17,7 +17,7 @@ pub use endpoint::{
     trace,
 };
 pub use error::Error;
-pub use extract::{Claims, CurrentPrincipal, CurrentTenant};
+pub use extract::{Claims, CurrentPrincipal, CurrentSubject, CurrentTenant, PermittedRows};
 #[cfg(feature = "tls")]
 pub use listener::{Connection, TlsIncoming};
 pub use origin::origin;

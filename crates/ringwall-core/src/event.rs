@@ -85,6 +85,14 @@ pub enum EventKind {
     RateLimitsUnavailable,
     /// A rate limit that is only tried out would have refused a request.
     RateLimitWouldDeny,
+    /// What is known of subjects, for authorization, cannot be read.
+    SubjectsUnavailable,
+    /// Another authorization policy is in force.
+    PolicyReplaced,
+    /// An authorization policy that was to come into force was refused. The one before stays in force.
+    PolicyRefused,
+    /// A candidate policy, which is only tried out, would have decided otherwise.
+    PolicyDiffers,
     /// Events were left out, because one source caused too many of them.
     EventsDropped,
 }
@@ -129,6 +137,10 @@ impl EventKind {
         Self::RateLimitTableFull,
         Self::RateLimitsUnavailable,
         Self::RateLimitWouldDeny,
+        Self::SubjectsUnavailable,
+        Self::PolicyReplaced,
+        Self::PolicyRefused,
+        Self::PolicyDiffers,
         Self::EventsDropped,
     ];
 
@@ -172,6 +184,10 @@ impl EventKind {
             Self::RateLimitTableFull => "rate_limit_table_full",
             Self::RateLimitsUnavailable => "rate_limits_unavailable",
             Self::RateLimitWouldDeny => "rate_limit_would_deny",
+            Self::SubjectsUnavailable => "subjects_unavailable",
+            Self::PolicyReplaced => "policy_replaced",
+            Self::PolicyRefused => "policy_refused",
+            Self::PolicyDiffers => "policy_differs",
             Self::EventsDropped => "events_dropped",
         }
     }

@@ -3,13 +3,17 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use ringwall_authz::KnownSubject;
 use ringwall_core::clock::Timestamp;
+use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Scope, VerifiedPrincipal};
+use ringwall_core::step::Step;
 use ringwall_rate_limit::Tally;
 
 use crate::answer_fields::AnswerFields;
 use crate::authenticator::{Authenticated, Authenticator};
+use crate::authorization::{self, SubjectAccess};
 use crate::door::Door;
 use crate::field_names::FieldNames;
 use crate::lease::Lease;
@@ -46,7 +50,12 @@ pub struct Admitted {
 pub(crate) enum Attempt {
     NotAsked,
     Anonymous,
-    Verified(Authenticated, Arc<dyn Authenticator>),
+    /// With what is known of the caller, where the route asked for it.
+    Verified(
+        Authenticated,
+        Arc<dyn Authenticator>,
+        Option<Arc<KnownSubject>>,
+    ),
 }
 
 /// From where a request came, as far as the connection and trusted proxies say.
@@ -61,7 +70,7 @@ impl Attempt {
     pub(crate) fn principal(&self) -> Option<&VerifiedPrincipal> {
         match self {
             Self::NotAsked | Self::Anonymous => None,
-            Self::Verified(authenticated, _) => Some(authenticated.principal()),
+            Self::Verified(authenticated, ..) => Some(authenticated.principal()),
         }
     }
 }
@@ -89,7 +98,7 @@ impl Admitted {
         match &self.attempt {
             Attempt::NotAsked => Caller::NotAsked,
             Attempt::Anonymous => Caller::Anonymous,
-            Attempt::Verified(authenticated, _) => Caller::Verified(authenticated.principal()),
+            Attempt::Verified(authenticated, ..) => Caller::Verified(authenticated.principal()),
         }
     }
 
@@ -113,7 +122,7 @@ impl Admitted {
     pub const fn authenticated(&self) -> Option<&Authenticated> {
         match &self.attempt {
             Attempt::NotAsked | Attempt::Anonymous => None,
-            Attempt::Verified(authenticated, _) => Some(authenticated),
+            Attempt::Verified(authenticated, ..) => Some(authenticated),
         }
     }
 
@@ -190,7 +199,7 @@ impl Admitted {
     pub fn lease(&self) -> Option<Lease> {
         match &self.attempt {
             Attempt::NotAsked | Attempt::Anonymous => None,
-            Attempt::Verified(authenticated, authenticator) => Some(Lease::new(
+            Attempt::Verified(authenticated, authenticator, _) => Some(Lease::new(
                 self.door.clone(),
                 authenticated.clone(),
                 Arc::clone(authenticator),
@@ -205,7 +214,7 @@ impl Admitted {
     pub fn nonce_renewal(&self) -> Option<NonceRenewal> {
         match &self.attempt {
             Attempt::NotAsked | Attempt::Anonymous => None,
-            Attempt::Verified(authenticated, authenticator) => {
+            Attempt::Verified(authenticated, authenticator, _) => {
                 NonceRenewal::new(&self.door, authenticated, authenticator)
             }
         }
@@ -223,6 +232,24 @@ impl Admitted {
     #[must_use]
     pub fn answer_fields(&self) -> Option<AnswerFields> {
         AnswerFields::new(self.nonce_renewal(), self.limit_fields())
+    }
+
+    /// What is known of the caller, to ask the gate's authorization policy with. It is asked for where it is needed,
+    /// unless the route demanded a role or a permission: then it is there.
+    ///
+    /// # Errors
+    ///
+    /// A [`Denial`] when nobody was authenticated, when the directory of subjects does not answer, and when the gate has
+    /// no authorization policy, which is reported as the mistake that it is.
+    pub fn subject(&self) -> Step<Result<SubjectAccess, Denial>> {
+        authorization::subject(self)
+    }
+
+    pub(crate) fn known_subject(&self) -> Option<&Arc<KnownSubject>> {
+        match &self.attempt {
+            Attempt::NotAsked | Attempt::Anonymous => None,
+            Attempt::Verified(_, _, known) => known.as_ref(),
+        }
     }
 
     pub(crate) const fn origin(&self) -> ClientOrigin {

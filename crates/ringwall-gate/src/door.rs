@@ -17,6 +17,7 @@ use ringwall_rate_limit::{Decision, Tally, Tier};
 use crate::admitted::{Admitted, Attempt, ClientOrigin};
 use crate::arrival::{Arrival, Counted};
 use crate::authenticator::{Authenticated, Authenticator, Presented};
+use crate::authorization;
 use crate::choice::Choice;
 use crate::exit::Exit;
 use crate::form;
@@ -30,7 +31,7 @@ use crate::requirement::{AuthenticationRequirement, Shortfall};
 /// What a door answers: the proof for the handler and the way out, or the refusal.
 pub type Entry = Result<(Admitted, Exit), Denial>;
 
-const SHUT: &str = "a route names a tier of limits that cannot hold for it, so it is closed";
+const SHUT: &str = "a route names a tier of limits, a role or a permission that cannot hold for it, so it is closed";
 
 /// The door of one route: the gate and the route's policy. Cloning shares it.
 #[derive(Clone)]
@@ -57,7 +58,7 @@ impl Door {
             .map_or(&[][..], AuthenticationRequirement::context_classes);
         let acr_values = joined(classes.iter().map(ContextClass::as_str));
         let tier = limits::bind(gate.rate_limits(), &policy);
-        let is_shut = tier.is_err();
+        let is_shut = tier.is_err() || authorization::check(gate.authorization(), &policy).is_err();
         if is_shut {
             gate.report(EventKind::Misconfigured, SHUT, Some(policy.name()));
         }
@@ -304,11 +305,15 @@ impl Door {
             return self.refuse(arrival, Some(principal), refusal);
         }
         let authenticator = Arc::clone(authenticator);
-        self.decide(arrival, Attempt::Verified(authenticated, authenticator))
+        if self.policy().demand.is_none() {
+            let attempt = Attempt::Verified(authenticated, authenticator, None);
+            return self.decide(arrival, attempt);
+        }
+        self.authorize(arrival, authenticated, authenticator)
     }
 
     /// The last checks, once it is settled who is calling and that they may.
-    fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
+    pub(crate) fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
         let limit = self.policy().body_limit;
         if arrival.length.is_some_and(|length| length > limit) {
             return self.refuse(arrival, attempt.principal(), Refusal::too_long(limit));

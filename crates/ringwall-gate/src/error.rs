@@ -85,6 +85,12 @@ pub enum Error {
     /// Routes that name no tier would be bounded by nothing.
     #[error("the limits have no tier of the name \"default\"")]
     NoDefaultTier,
+    /// A route demands a role or a permission, and the gate has no policy that could be asked.
+    #[error("a route demands a role or a permission, and the gate has no authorization policy")]
+    NoAuthorization,
+    /// A route demands a role without a rank, or an action, that the policy does not have.
+    #[error("a route demands a role without a rank, or an action, that the policy does not have")]
+    UnknownDemand,
     /// A header field was to name callers, and no proxy is trusted to set it.
     #[error("a header field names callers for limits, and no proxy is trusted to set it")]
     IdentityHeaderOfNobody,

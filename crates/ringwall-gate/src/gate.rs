@@ -15,6 +15,7 @@ use ringwall_core::profile::Profile;
 use ringwall_transport::TrustedProxies;
 
 use crate::authenticator::Authenticator;
+use crate::authorization::{self, Authorization};
 use crate::door::Door;
 use crate::error::Error;
 use crate::field_names::FieldNames;
@@ -61,6 +62,7 @@ struct Shared {
     scopes_unchecked: bool,
     nobody_checked: bool,
     limits: Option<RateLimits>,
+    authorization: Option<Authorization>,
 }
 
 impl Gate {
@@ -70,13 +72,21 @@ impl Gate {
     }
 
     /// Whether a policy can hold at this gate, for whoever registers routes: the tier of limits that it names
-    /// exists, and counts everybody whom the route is open to.
+    /// exists, and counts everybody whom the route is open to; the role or the permission that it demands is one that
+    /// the authorization policy has.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTier`], [`Error::StrangersUncounted`].
+    /// [`Error::UnknownTier`], [`Error::StrangersUncounted`], [`Error::NoAuthorization`], [`Error::UnknownDemand`].
     pub fn check(&self, policy: &RoutePolicy) -> Result<(), Error> {
-        limits::bind(self.rate_limits(), policy).map(drop)
+        limits::bind(self.rate_limits(), policy)?;
+        authorization::check(self.authorization(), policy)
+    }
+
+    /// The authorization policy and what it knows of callers, if there is one.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&Authorization> {
+        self.0.authorization.as_ref()
     }
 
     /// The rate limits, if there are any.

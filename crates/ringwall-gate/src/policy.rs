@@ -116,6 +116,61 @@ pub struct RoutePolicy {
     pub(crate) audit: AuditScope,
     pub(crate) plain_http: bool,
     pub(crate) tier: TierChoice,
+    pub(crate) demand: RouteDemand,
+}
+
+/// What a route demands of the gate's authorization policy
+/// ([`GateBuilder::authorization`](crate::GateBuilder::authorization)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteDemand {
+    /// A rank at least as high as this role's.
+    pub(crate) role: Option<Arc<str>>,
+    /// The type of resource, and the action.
+    pub(crate) permission: Option<(Arc<str>, Arc<str>)>,
+}
+
+impl RouteDemand {
+    /// It demands nothing of it.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            role: None,
+            permission: None,
+        }
+    }
+
+    /// Demands a role that ranks at least as high as `role`.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<Arc<str>>) -> Self {
+        self.role = Some(role.into());
+        self
+    }
+
+    /// Demands that `action` is permitted on what the caller's own tenant has of the type `resource`, without looking
+    /// at a row. Rules that ask for attributes of a row do not apply then, and forbids that do act: for rows, let the
+    /// handler ask with the row in its hand.
+    #[must_use]
+    pub fn permission(
+        mut self,
+        resource: impl Into<Arc<str>>,
+        action: impl Into<Arc<str>>,
+    ) -> Self {
+        self.permission = Some((resource.into(), action.into()));
+        self
+    }
+
+    /// Whether `other` takes back something that this demands, or demands something else in its place.
+    #[must_use]
+    pub fn is_changed_by(&self, other: &Self) -> bool {
+        (self.role.is_some() && self.role != other.role)
+            || (self.permission.is_some() && self.permission != other.permission)
+    }
+
+    /// Whether it demands nothing.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.role.is_none() && self.permission.is_none()
+    }
 }
 
 /// By which limits a route is bounded.
@@ -146,7 +201,34 @@ impl RoutePolicy {
             audit: AuditScope::All,
             plain_http: false,
             tier: TierChoice::Default,
+            demand: RouteDemand::default(),
         }
+    }
+
+    /// Demands something of the gate's authorization policy, beside the scopes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OpenRoute`] for a route that serves callers without credentials.
+    pub fn with_demand(mut self, demand: RouteDemand) -> Result<Self, Error> {
+        if !demand.is_none() {
+            self.check_closed()?;
+        }
+        self.demand = demand;
+        Ok(self)
+    }
+
+    const fn check_closed(&self) -> Result<(), Error> {
+        match self.access {
+            Access::Public | Access::Optional => Err(Error::OpenRoute),
+            Access::Authenticated | Access::AllScopes(_) | Access::AnyScope(_) => Ok(()),
+        }
+    }
+
+    /// What is demanded of the gate's authorization policy.
+    #[must_use]
+    pub const fn demand(&self) -> &RouteDemand {
+        &self.demand
     }
 
     /// Demands something of the login behind the caller's credential: the caller is refused with a
@@ -160,10 +242,7 @@ impl RoutePolicy {
         mut self,
         requirement: AuthenticationRequirement,
     ) -> Result<Self, Error> {
-        match self.access {
-            Access::Public | Access::Optional => return Err(Error::OpenRoute),
-            Access::Authenticated | Access::AllScopes(_) | Access::AnyScope(_) => {}
-        }
+        self.check_closed()?;
         self.authentication = Some(requirement);
         Ok(self)
     }

@@ -237,6 +237,23 @@ impl Refusal {
         }
     }
 
+    pub(crate) const fn subjects(denial: Denial) -> Self {
+        Self {
+            denial,
+            event: Some(EventKind::SubjectsUnavailable),
+            cause: "what is known of the caller could not be asked for",
+        }
+    }
+
+    /// The denial says what the caller may hear: nothing of what the policy holds.
+    pub(crate) const fn unauthorized(denial: Denial) -> Self {
+        Self {
+            denial,
+            event: Some(EventKind::AccessDenied),
+            cause: "the authorization policy does not permit the route to the caller",
+        }
+    }
+
     pub(crate) const fn too_long(limit: u64) -> Self {
         Self {
             denial: Denial::PayloadTooLarge { limit },

@@ -51,10 +51,13 @@ impl EventSink for TracingEvents {
             | EventKind::ClockUnavailable
             | EventKind::AuditFailed
             | EventKind::RateLimitsUnavailable
+            | EventKind::SubjectsUnavailable
+            | EventKind::PolicyRefused
             | EventKind::Misconfigured => line!(Level::ERROR),
             EventKind::CredentialsMissing
             | EventKind::RateLimitNear
             | EventKind::RateLimitWouldDeny
+            | EventKind::PolicyReplaced
             | EventKind::KeysReloaded
             | EventKind::CertificatesReloaded => line!(Level::INFO),
             EventKind::AuthenticationSucceeded => line!(Level::DEBUG),

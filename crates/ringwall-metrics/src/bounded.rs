@@ -42,7 +42,7 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 ///   [`CredentialReplayed`], [`GrantsLeftOut`], [`RequestRefused`] and [`HandshakeFailed`]; and what each request is refused
 ///   with while a decision cannot be reached, whoever sends it: [`KeysUnavailable`],
 ///   [`RevocationUnavailable`], [`ReplayStoreUnavailable`], [`ApiKeysUnavailable`] (which made-up keys
-///   cause too, when too many are looked up at once), [`RateLimitsUnavailable`] and [`ClockUnavailable`]; and
+///   cause too, when too many are looked up at once), [`RateLimitsUnavailable`], [`SubjectsUnavailable`] and [`ClockUnavailable`]; and
 ///   [`RateLimited`], [`RateLimitNear`], [`RateLimitWouldDeny`] and [`RateLimitTableFull`]. Each has a number of its
 ///   own, so that a flood of one does not hide another. All others pass.
 /// - **Which source.** The address of the event, IPv4-mapped ones as IPv4; an IPv6 network of 64 bits is
@@ -77,6 +77,7 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 /// [`ReplayStoreUnavailable`]: EventKind::ReplayStoreUnavailable
 /// [`ApiKeysUnavailable`]: EventKind::ApiKeysUnavailable
 /// [`RateLimitsUnavailable`]: EventKind::RateLimitsUnavailable
+/// [`SubjectsUnavailable`]: EventKind::SubjectsUnavailable
 /// [`ClockUnavailable`]: EventKind::ClockUnavailable
 /// [`RateLimited`]: EventKind::RateLimited
 /// [`RateLimitNear`]: EventKind::RateLimitNear
@@ -346,6 +347,7 @@ const fn is_bounded(kind: EventKind) -> bool {
             | EventKind::ReplayStoreUnavailable
             | EventKind::ApiKeysUnavailable
             | EventKind::RateLimitsUnavailable
+            | EventKind::SubjectsUnavailable
             | EventKind::ClockUnavailable
     )
 }

@@ -52,7 +52,7 @@ impl EventSink for State {
 
 impl State {
     /// How often the stores could not answer. Each is the sum of the kinds that say so.
-    fn stores(&self) -> [(&'static str, u64); 4] {
+    fn stores(&self) -> [(&'static str, u64); 5] {
         let count = |kind| self.counts.of_kind(kind);
         let replay = count(EventKind::ReplayStoreUnavailable)
             .saturating_add(count(EventKind::ReplayUnavailable));
@@ -61,6 +61,7 @@ impl State {
             ("revocation", count(EventKind::RevocationUnavailable)),
             ("api_keys", count(EventKind::ApiKeysUnavailable)),
             ("rate_limits", count(EventKind::RateLimitsUnavailable)),
+            ("subjects", count(EventKind::SubjectsUnavailable)),
         ]
     }
 

@@ -191,6 +191,7 @@ fn stores_that_cannot_answer_are_counted_by_store() {
         (EventKind::RevocationUnavailable, 4),
         (EventKind::ApiKeysUnavailable, 5),
         (EventKind::RateLimitsUnavailable, 6),
+        (EventKind::SubjectsUnavailable, 7),
         (EventKind::KeysUnavailable, 9),
     ] {
         for _ in 0..times {
@@ -203,6 +204,7 @@ fn stores_that_cannot_answer_are_counted_by_store() {
         ("revocation", "4"),
         ("api_keys", "5"),
         ("rate_limits", "6"),
+        ("subjects", "7"),
     ] {
         let series = format!("ringwall_store_unavailable_total{{store=\"{store}\"}}");
         assert_eq!(

@@ -3,7 +3,7 @@
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Tenant, VerifiedPrincipal};
-use ringwall_gate::{Admitted, Caller};
+use ringwall_gate::{Admitted, Caller, SubjectAccess};
 use serde::de::DeserializeOwned;
 use tonic::{Request, Status};
 
@@ -163,5 +163,31 @@ impl<C: DeserializeOwned> Claims<C> {
             let cause = "the claims do not have the shape that the method reads";
             forbidden(admitted, cause)
         })
+    }
+}
+
+/// The caller before the gate's authorization policy: for the row that a handler has read
+/// ([`SubjectAccess::authorize`]).
+#[derive(Clone, Debug)]
+pub struct CurrentSubject(pub SubjectAccess);
+
+impl CurrentSubject {
+    /// The caller of `request`.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE` when what is known of the caller cannot be read, or the gate has no authorization policy. Otherwise
+    /// as [`CurrentPrincipal::from_request`].
+    pub async fn from_request<T: Sync>(request: &Request<T>) -> Result<Self, Status> {
+        let (admitted, _) = required(request)?;
+        let admitted = admitted.clone();
+        let subject = admitted.subject().await;
+        subject.map(Self).map_err(|denial| refusal(&denial))
+    }
+
+    /// What is answered to a caller whom the policy refused. The event was emitted.
+    #[must_use]
+    pub fn refuse(denial: &Denial) -> Status {
+        refusal(denial)
     }
 }

@@ -15,6 +15,7 @@ use ringwall_core::profile::Profile;
 use ringwall_transport::TrustedProxies;
 
 use crate::authenticator::Authenticator;
+use crate::authorization::Authorization;
 use crate::error::Error;
 use crate::field_names::FieldNames;
 use crate::https::HttpsOnly;
@@ -61,6 +62,7 @@ pub struct GateBuilder {
     scopes_unchecked: bool,
     unchecked: Option<Unchecked>,
     limits: Option<RateLimits>,
+    authorization: Option<Authorization>,
 }
 
 impl GateBuilder {
@@ -87,6 +89,7 @@ impl GateBuilder {
             scopes_unchecked: false,
             unchecked: None,
             limits: None,
+            authorization: None,
         }
     }
 
@@ -279,6 +282,13 @@ impl GateBuilder {
         self
     }
 
+    /// Decides by an authorization policy what callers may do: routes can demand a role or a permission, and handlers
+    /// ask with a row in their hand ([`Admitted::subject`](crate::Admitted::subject)).
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = Some(authorization);
+        self
+    }
+
     /// Bounds how many requests are served, by address, organisation, user or whatever else its rules say. Nothing
     /// is bounded unless set.
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
@@ -392,6 +402,7 @@ impl GateBuilder {
             scopes_unchecked: self.scopes_unchecked,
             nobody_checked,
             limits: self.limits,
+            authorization: self.authorization,
         }));
         for loosened in gate.loosened() {
             tracing::warn!(target: "ringwall", realm = gate.realm(), loosened, "the gate is loosened");

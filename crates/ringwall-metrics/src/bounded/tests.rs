@@ -103,6 +103,7 @@ fn in_an_outage_one_source_fills_no_log() {
         EventKind::ReplayStoreUnavailable,
         EventKind::ApiKeysUnavailable,
         EventKind::RateLimitsUnavailable,
+        EventKind::SubjectsUnavailable,
         EventKind::RateLimited,
         EventKind::RateLimitNear,
         EventKind::RateLimitWouldDeny,

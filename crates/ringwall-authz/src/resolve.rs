@@ -1,0 +1,223 @@
+//! From a verified principal to a subject.
+
+use core::fmt;
+use std::sync::Arc;
+
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::step::Step;
+
+use crate::directory::{DirectoryError, PolicyInformationPoint, SubjectFacts};
+use crate::policy::Policy;
+use crate::resource::{Resource, UnknownResourceType};
+use crate::subject::Subject;
+
+/// Finds out what is known of a caller, once for a request.
+///
+/// # Contract
+///
+/// As of [`PolicyInformationPoint`]. What it answers was true at a moment after it was asked.
+pub trait SubjectResolver: Send + Sync + fmt::Debug {
+    /// What is known of `principal` at `now`.
+    fn resolve(
+        &self,
+        principal: &VerifiedPrincipal,
+        now: Timestamp,
+    ) -> Step<Result<KnownSubject, DirectoryError>>;
+}
+
+/// What is known of a caller, whatever policy asks.
+#[derive(Clone, Debug)]
+pub struct KnownSubject {
+    principal: VerifiedPrincipal,
+    facts: Option<Arc<SubjectFacts>>,
+    credential_roles: bool,
+    credential_scopes: bool,
+    id: Option<Box<str>>,
+    uses: Option<Vec<Box<str>>>,
+}
+
+impl KnownSubject {
+    /// Who it is and in which tenant it acts, and nothing else.
+    #[must_use]
+    pub const fn new(principal: VerifiedPrincipal) -> Self {
+        Self {
+            principal,
+            facts: None,
+            credential_roles: false,
+            credential_scopes: false,
+            id: None,
+            uses: None,
+        }
+    }
+
+    /// With what a directory knows.
+    #[must_use]
+    pub fn with_facts(mut self, facts: SubjectFacts) -> Self {
+        self.facts = Some(Arc::new(facts));
+        self
+    }
+
+    /// With the roles that its credential names: see
+    /// [`roles_of_credential`](crate::SubjectBuilder::roles_of_credential).
+    #[must_use]
+    pub const fn with_credential_roles(mut self) -> Self {
+        self.credential_roles = true;
+        self
+    }
+
+    /// With the scopes that its credential names.
+    #[must_use]
+    pub const fn with_credential_scopes(mut self) -> Self {
+        self.credential_scopes = true;
+        self
+    }
+
+    /// Under the id by which rows name it: see [`known_as`](crate::SubjectBuilder::known_as).
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// With these of its roles alone in use: see [`use_roles`](crate::SubjectBuilder::use_roles).
+    #[must_use]
+    pub fn using_roles(mut self, roles: impl IntoIterator<Item: Into<Box<str>>>) -> Self {
+        self.uses = Some(roles.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub const fn principal(&self) -> &VerifiedPrincipal {
+        &self.principal
+    }
+
+    /// The subject in the words of `policy`.
+    #[must_use]
+    pub fn for_policy(&self, policy: &Policy) -> Subject {
+        let mut subject = policy.subject(&self.principal);
+        if let Some(facts) = &self.facts {
+            subject = subject.facts(facts);
+        }
+        if self.credential_roles {
+            subject = subject.roles_of_credential();
+        }
+        if self.credential_scopes {
+            subject = subject.scopes_of_credential();
+        }
+        if let Some(id) = &self.id {
+            subject = subject.known_as(id.clone());
+        }
+        if let Some(roles) = &self.uses {
+            subject = subject.use_roles(roles.iter().cloned());
+        }
+        subject.build()
+    }
+}
+
+/// Believes what credentials say: their scopes, and their roles if that is said. Nothing is asked, so nothing waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CredentialSubjects {
+    roles: bool,
+}
+
+impl CredentialSubjects {
+    /// Scopes alone: for API keys, and for services whose rights are in their tokens.
+    #[must_use]
+    pub const fn scopes() -> Self {
+        Self { roles: false }
+    }
+
+    /// Scopes and roles. Right when the issuer decides who holds which role; wrong when subjects can write the claim.
+    #[must_use]
+    pub const fn scopes_and_roles() -> Self {
+        Self { roles: true }
+    }
+}
+
+impl SubjectResolver for CredentialSubjects {
+    fn resolve(
+        &self,
+        principal: &VerifiedPrincipal,
+        _now: Timestamp,
+    ) -> Step<Result<KnownSubject, DirectoryError>> {
+        let mut known = KnownSubject::new(principal.clone()).with_credential_scopes();
+        if self.roles {
+            known = known.with_credential_roles();
+        }
+        Step::Done(Ok(known))
+    }
+}
+
+/// Asks a directory for roles, attributes and departments, and takes over the scopes of credentials.
+#[derive(Clone, Debug)]
+pub struct DirectorySubjects {
+    directory: Arc<dyn PolicyInformationPoint>,
+    credential_roles: bool,
+}
+
+impl DirectorySubjects {
+    /// Asks `directory`. Of a caller without a tenant it knows nothing.
+    #[must_use]
+    pub fn new(directory: Arc<dyn PolicyInformationPoint>) -> Self {
+        Self {
+            directory,
+            credential_roles: false,
+        }
+    }
+
+    /// Takes over the roles of credentials too, beside those of the directory.
+    #[must_use]
+    pub const fn and_roles_of_credentials(mut self) -> Self {
+        self.credential_roles = true;
+        self
+    }
+}
+
+impl SubjectResolver for DirectorySubjects {
+    fn resolve(
+        &self,
+        principal: &VerifiedPrincipal,
+        _now: Timestamp,
+    ) -> Step<Result<KnownSubject, DirectoryError>> {
+        let mut known = KnownSubject::new(principal.clone()).with_credential_scopes();
+        if self.credential_roles {
+            known = known.with_credential_roles();
+        }
+        match &principal.tenant {
+            None => Step::Done(Ok(known)),
+            Some(tenant) => self
+                .directory
+                .facts(&tenant.org, &principal.subject)
+                .map(|facts| facts.map(|facts| known.with_facts(facts))),
+        }
+    }
+}
+
+/// A row that can say what a policy asks about it.
+///
+/// ```
+/// use ringwall_authz::{Policy, Resource, ToResource, UnknownResourceType};
+///
+/// struct Case {
+///     id: String,
+///     org: String,
+///     owner: Option<String>,
+/// }
+///
+/// impl ToResource for Case {
+///     fn to_resource<'a>(&'a self, policy: &Policy) -> Result<Resource<'a>, UnknownResourceType> {
+///         let case = policy.resource("case")?.id(&self.id).org(&self.org);
+///         Ok(case.attribute("owner", self.owner.as_ref()))
+///     }
+/// }
+/// ```
+pub trait ToResource {
+    /// The row in the words of `policy`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownResourceType`] when the policy has no such type.
+    fn to_resource<'a>(&'a self, policy: &Policy) -> Result<Resource<'a>, UnknownResourceType>;
+}

@@ -1,0 +1,360 @@
+//! What a gate's authorization policy decides: for routes, and for handlers with a row in their hand.
+
+use std::sync::Arc;
+
+use ringwall_authz::directory::{DirectoryAnswer, DirectoryError};
+use ringwall_authz::{
+    Action, CredentialSubjects, DirectorySubjects, Duties, MemoryDirectory, NoObserver, Policy,
+    PolicyHandle, PolicyInformationPoint, PolicyObserver, Resource, SubjectDirectory as _,
+    SubjectFacts, SubjectResolver, ToResource, UnknownResourceType, ready,
+};
+use ringwall_core::attest::Attest;
+use ringwall_core::event::{EventKind, MemoryEvents};
+use ringwall_core::principal::{OrgId, Role, Subject as SubjectId, Tenant, VerifiedPrincipal};
+use ringwall_core::step::Step;
+use ringwall_gate::{
+    Access, Authorization, Error, Gate, GateBuilder, PolicyEvents, RouteDemand, RoutePolicy,
+};
+
+use crate::support::{Bench, Says, done, principal, status, view, waited};
+
+struct ReadCase;
+
+impl Action for ReadCase {
+    const RESOURCE: &'static str = "case";
+    const NAME: &'static str = "read";
+}
+
+struct Case {
+    org: &'static str,
+    owner: &'static str,
+}
+
+impl ToResource for Case {
+    fn to_resource<'a>(&'a self, policy: &Policy) -> Result<Resource<'a>, UnknownResourceType> {
+        let case = policy.resource("case")?.id("c1").org(self.org);
+        Ok(case.attribute("owner", self.owner))
+    }
+}
+
+/// A caller of the organisation `o1` whose token names these roles and scopes.
+fn caller(roles: &[&str], scopes: &[&str]) -> VerifiedPrincipal {
+    let mut caller = (*principal(scopes)).clone();
+    caller.tenant = Some(Tenant {
+        org: OrgId::new("o1").expect("an organisation"),
+        project: None,
+    });
+    caller.roles = roles
+        .iter()
+        .map(|role| Role::new(*role).expect("a role"))
+        .collect();
+    VerifiedPrincipal::attest(caller, Attest::i_have_verified_this())
+}
+
+fn by(policy: &str, subjects: impl SubjectResolver + 'static) -> Authorization {
+    let policy = Policy::from_toml(policy).expect("a policy");
+    let handle = PolicyHandle::new(policy, Arc::new(NoObserver));
+    Authorization::new(handle, Arc::new(subjects))
+}
+
+fn claims(policy: &str) -> Authorization {
+    by(policy, CredentialSubjects::scopes_and_roles())
+}
+
+fn bench(caller: VerifiedPrincipal, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Bench {
+    let says = Says {
+        answer: Ok(caller),
+        waits: false,
+    };
+    Bench::new(says, change)
+}
+
+fn route(demand: RouteDemand) -> RoutePolicy {
+    let route = RoutePolicy::new("route", Access::Authenticated);
+    route.with_demand(demand).expect("it is closed")
+}
+
+fn enter(bench: &Bench, demand: RouteDemand) -> u16 {
+    let door = bench.gate.door(route(demand));
+    let entry = done(door.enter(&view(&vec![("authorization", "x")])));
+    let status = status(&entry);
+    if let Ok((_, exit)) = entry {
+        done(exit.finish(200, None));
+    }
+    status
+}
+
+#[test]
+fn a_route_demands_a_rank() {
+    for (roles, expected) in [
+        (&["OWNER"][..], 200),
+        (&["ADMIN"], 200),
+        (&["DEV"], 403),
+        (&["DEV", "BILLING", "VIEWER"], 403),
+        (&["admin"], 403),
+        (&[], 403),
+    ] {
+        let bench = bench(caller(roles, &[]), |gate| {
+            gate.authorization(claims(ready::ORGANISATION))
+        });
+        assert_eq!(
+            enter(&bench, RouteDemand::none().role("ADMIN")),
+            expected,
+            "{roles:?}"
+        );
+        let denied = bench.kinds().contains(&EventKind::AccessDenied);
+        assert_eq!(denied, expected == 403);
+    }
+}
+
+#[test]
+fn a_route_demands_a_permission() {
+    for (roles, scopes, expected) in [
+        (&["ADMIN"][..], &[][..], 200),
+        (&["DEV"], &[], 403),
+        (&[], &["members:write"], 200),
+        (&[], &["members:read", "*"], 403),
+    ] {
+        let bench = bench(caller(roles, scopes), |gate| {
+            gate.authorization(claims(ready::ORGANISATION))
+        });
+        let demand = RouteDemand::none().permission("member", "write");
+        assert_eq!(enter(&bench, demand), expected, "{roles:?} {scopes:?}");
+    }
+    // Both, when both are demanded.
+    let bench = bench(caller(&[], &["members:write"]), |gate| {
+        gate.authorization(claims(ready::ORGANISATION))
+    });
+    let demand = RouteDemand::none()
+        .permission("member", "write")
+        .role("DEV");
+    assert_eq!(enter(&bench, demand), 403);
+}
+
+#[test]
+fn a_caller_without_a_tenant_has_no_permission_on_what_has_one() {
+    let bench = bench(principal(&["members:write"]), |gate| {
+        gate.authorization(claims(ready::ORGANISATION))
+    });
+    assert_eq!(
+        enter(&bench, RouteDemand::none().permission("member", "write")),
+        403
+    );
+}
+
+#[test]
+fn roles_of_credentials_are_not_believed_unless_that_is_said() {
+    let subjects = CredentialSubjects::scopes();
+    let bench = bench(caller(&["OWNER"], &[]), |gate| {
+        gate.authorization(by(ready::ORGANISATION, subjects))
+    });
+    assert_eq!(enter(&bench, RouteDemand::none().role("VIEWER")), 403);
+}
+
+#[test]
+fn a_demand_that_cannot_be_asked_is_found_at_start_and_lets_nobody_in() {
+    let demands = || {
+        [
+            RouteDemand::none().role("NOBODY"),
+            RouteDemand::none().permission("member", "destroy"),
+            RouteDemand::none().permission("galaxy", "write"),
+        ]
+    };
+    let with = bench(caller(&["OWNER"], &[]), |gate| {
+        gate.authorization(claims(ready::ORGANISATION))
+    });
+    for demand in demands() {
+        assert_eq!(
+            with.gate.check(&route(demand.clone())),
+            Err(Error::UnknownDemand)
+        );
+        assert_eq!(enter(&with, demand), 503);
+    }
+    let without = bench(caller(&["OWNER"], &[]), |gate| gate);
+    let demand = RouteDemand::none().role("VIEWER");
+    assert_eq!(
+        without.gate.check(&route(demand.clone())),
+        Err(Error::NoAuthorization)
+    );
+    assert_eq!(enter(&without, demand), 503);
+    // What is open to strangers cannot demand anything of a caller.
+    let open = RoutePolicy::new("route", Access::Optional);
+    let demand = RouteDemand::none().role("VIEWER");
+    assert_eq!(open.with_demand(demand).err(), Some(Error::OpenRoute));
+}
+
+#[test]
+fn a_policy_that_no_longer_knows_what_a_route_demands_refuses_everybody() {
+    let authorization = claims(ready::ORGANISATION);
+    let handle = authorization.policy().clone();
+    let bench = bench(caller(&["OWNER"], &[]), |gate| {
+        gate.authorization(authorization)
+    });
+    let role = bench.gate.door(route(RouteDemand::none().role("VIEWER")));
+    let permission = bench
+        .gate
+        .door(route(RouteDemand::none().permission("member", "write")));
+    let enter = |door: &ringwall_gate::Door| {
+        let entry = done(door.enter(&view(&vec![("authorization", "x")])));
+        status(&entry)
+    };
+    assert_eq!((enter(&role), enter(&permission)), (200, 200));
+    handle.replace(ready::endpoints().expect("a policy"));
+    assert_eq!((enter(&role), enter(&permission)), (403, 403));
+}
+
+/// A directory that does not answer.
+#[derive(Debug)]
+struct Down;
+
+impl PolicyInformationPoint for Down {
+    fn facts(&self, _: &OrgId, _: &SubjectId) -> DirectoryAnswer<SubjectFacts> {
+        Step::wait(async {
+            Err(DirectoryError::Unavailable {
+                retry_after: core::time::Duration::from_secs(3),
+                source: None,
+            })
+        })
+    }
+}
+
+#[test]
+fn a_directory_that_does_not_answer_is_503_and_an_event() {
+    let bench = bench(caller(&[], &[]), |gate| {
+        gate.authorization(by(ready::ROWS, DirectorySubjects::new(Arc::new(Down))))
+    });
+    let door = bench.gate.door(route(RouteDemand::none().role("viewer")));
+    let entry = waited(door.enter(&view(&vec![("authorization", "x")])));
+    assert_eq!(status(&entry), 503);
+    assert!(bench.kinds().contains(&EventKind::SubjectsUnavailable));
+    // And so it is where a handler asks.
+    let door = bench.gate.door(route(RouteDemand::none()));
+    let (admitted, _exit) =
+        done(door.enter(&view(&vec![("authorization", "x")]))).expect("admitted");
+    let denial = waited(admitted.subject()).expect_err("the directory is down");
+    assert_eq!(denial.http_status(), 503);
+}
+
+#[test]
+fn a_handler_asks_with_the_row_in_its_hand() {
+    let directory = MemoryDirectory::new();
+    let org = OrgId::new("o1").expect("an organisation");
+    let ada = SubjectId::new("ada").expect("a subject");
+    done(directory.grant_role(&org, &ada, "analyst")).expect("granted");
+    let bench = bench(caller(&["admin"], &[]), |gate| {
+        gate.authorization(by(ready::ROWS, DirectorySubjects::new(Arc::new(directory))))
+    });
+    for demand in [RouteDemand::none(), RouteDemand::none().role("analyst")] {
+        let door = bench.gate.door(route(demand));
+        let entry = done(door.enter(&view(&vec![("authorization", "x")])));
+        let (admitted, exit) = entry.expect("admitted");
+        let subject = done(admitted.subject()).expect("a subject");
+        let ask = |org, owner| {
+            let row = Case { org, owner };
+            let permit = subject.authorize::<ReadCase>(&row, &Duties::none());
+            permit.map(drop).map_err(|denial| denial.http_status())
+        };
+        assert_eq!(ask("o1", "ada"), Ok(()));
+        assert_eq!(ask("o1", "bob"), Err(403));
+        assert_eq!(
+            ask("o2", "ada"),
+            Err(404),
+            "another organisation's does not exist"
+        );
+        let rows = subject.authorize_rows::<ReadCase>(&Duties::none());
+        assert!(rows.expect("rows").filter().rows().is_some());
+        done(exit.finish(200, None));
+    }
+    let refused = bench.kinds();
+    let refused = refused
+        .iter()
+        .filter(|kind| **kind == EventKind::AccessDenied);
+    assert_eq!(refused.count(), 4, "each refusal is told");
+}
+
+#[test]
+fn what_is_known_was_asked_once_where_the_route_asked() {
+    #[derive(Debug, Default)]
+    struct Counting(core::sync::atomic::AtomicUsize);
+    impl PolicyInformationPoint for Counting {
+        fn facts(&self, _: &OrgId, _: &SubjectId) -> DirectoryAnswer<SubjectFacts> {
+            self.0.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+            let mut facts = SubjectFacts::new(1);
+            facts.roles.push("viewer".into());
+            Step::Done(Ok(facts))
+        }
+    }
+    let asked = Arc::new(Counting::default());
+    let bench = bench(caller(&[], &[]), |gate| {
+        gate.authorization(by(ready::ROWS, DirectorySubjects::new(asked.clone())))
+    });
+    let door = bench.gate.door(route(RouteDemand::none().role("viewer")));
+    let (admitted, _exit) =
+        done(door.enter(&view(&vec![("authorization", "x")]))).expect("admitted");
+    for _ in 0..3 {
+        done(admitted.subject()).expect("a subject");
+    }
+    assert_eq!(asked.0.load(core::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
+fn nobody_is_no_subject_and_a_gate_without_a_policy_says_so() {
+    let gate = bench(caller(&[], &[]), |gate| gate);
+    let door = gate.gate.door(route(RouteDemand::none()));
+    let (admitted, _exit) =
+        done(door.enter(&view(&vec![("authorization", "x")]))).expect("admitted");
+    assert_eq!(
+        done(admitted.subject())
+            .expect_err("no policy")
+            .http_status(),
+        503
+    );
+    assert!(gate.kinds().contains(&EventKind::Misconfigured));
+    let gate = bench(caller(&[], &[]), |gate| {
+        gate.authorization(claims(ready::ROWS))
+    });
+    let door = gate.gate.door(RoutePolicy::new("route", Access::Optional));
+    let (admitted, _exit) = done(door.enter(&view(&vec![]))).expect("admitted");
+    assert_eq!(
+        done(admitted.subject()).expect_err("nobody").http_status(),
+        401
+    );
+}
+
+#[test]
+fn what_happens_to_a_policy_is_an_event() {
+    let events = Arc::new(MemoryEvents::new(16));
+    let observer: Arc<dyn PolicyObserver> = Arc::new(PolicyEvents::new(events.clone()));
+    let handle = PolicyHandle::new(ready::rows().expect("a policy"), observer);
+    assert!(handle.replace_toml("version = 1").is_err());
+    handle.replace(ready::rows().expect("a policy"));
+    handle.shadow(Some(ready::rows_and_clearance().expect("a policy")));
+    let authorization =
+        Authorization::new(handle, Arc::new(CredentialSubjects::scopes_and_roles()));
+    let bench = bench(caller(&["analyst"], &[]), |gate| {
+        gate.authorization(authorization)
+    });
+    let door = bench.gate.door(route(RouteDemand::none()));
+    let (admitted, _exit) =
+        done(door.enter(&view(&vec![("authorization", "x")]))).expect("admitted");
+    let subject = done(admitted.subject()).expect("a subject");
+    let row = Case {
+        org: "o1",
+        owner: "ada",
+    };
+    assert!(
+        subject.authorize::<ReadCase>(&row, &Duties::none()).is_ok(),
+        "the candidate counts for nothing"
+    );
+    let told: Vec<EventKind> = events.snapshot().iter().map(|event| event.kind).collect();
+    assert_eq!(
+        told,
+        [
+            EventKind::PolicyRefused,
+            EventKind::PolicyReplaced,
+            EventKind::PolicyDiffers
+        ]
+    );
+    let debug = format!("{:?}", Gate::clone(&bench.gate));
+    assert!(!debug.is_empty());
+}
