@@ -45,10 +45,9 @@ async fn a_script_is_sent_once_and_then_named_by_its_digest() {
     }
     assert_eq!(admin.runs("eval"), 1);
     assert_eq!(admin.runs("evalsha"), 40);
-    // Whatever else the server says, it may have run it: nothing is sent twice.
-    let name = name(ten[0]);
-    let _: u64 = admin.run(&["DEL", &name]);
-    let _: u64 = admin.run(&["RPUSH", &name, "1"]);
+    // Whatever else the server says, it may have run it: nothing is sent twice. A full one stops it at its first
+    // write.
+    let _: String = admin.run(&["CONFIG", "SET", "maxmemory", "1"]);
     assert!(is_unavailable(&check(&limiter, &ten, 1).await));
     assert_eq!((admin.runs("eval"), admin.runs("evalsha")), (1, 41));
 }
@@ -326,6 +325,54 @@ async fn a_tenant_gets_no_more_than_the_ceiling_by_changing_its_quota_back_and_f
         passes += passed(&limiter, &[project], 110).await;
     }
     assert!((1..=101).contains(&passes), "{passes}");
+}
+
+#[tokio::test]
+async fn a_small_quota_of_a_tenant_makes_its_bucket_owe_neither_less_nor_more() {
+    let quota = |count, burst| {
+        let quota = Quota::per_hour(count).expect("a quota");
+        quota.burst(burst).expect("a quota")
+    };
+    let policies = Policies::builder()
+        .hasher(ringwall_rate_limit::KeyHasher::shared(secret()))
+        .add_with(
+            "p",
+            quota(20, 40),
+            Some(quota(50, 100)),
+            Enforcement::Enforced,
+        )
+        .expect("a limit")
+        .build();
+    let url = shared_url();
+    let mut admin = Admin::new(&url);
+    let limiter = RedisLimiter::builder(&patient(&url).await, policies.clone())
+        .remember_denials(Duration::ZERO)
+        .build()
+        .expect("valid");
+    let project = bucket(&limiter, "p", "a");
+    // An hour of the two that the ceiling's bucket takes to fill.
+    assert_eq!(passed(&limiter, &[project], 20).await, 20);
+    let owed: String = admin.run(&["GET", &name(project)]);
+    // One that fills in 72 seconds, so that the bucket owes far more than it holds.
+    policies
+        .set_tenant_overrides([(project, Some(quota(50, 1)))])
+        .expect("a ceiling");
+    let decision = check(&limiter, &[project], 1).await.expect("it answers");
+    let Verdict::Denied { retry_after } = decision.verdict() else {
+        panic!("{decision:?}");
+    };
+    let hour = 3500..=3600;
+    assert!(hour.contains(&retry_after.as_secs()), "{retry_after:?}");
+    let status = decision.statuses().next().expect("a status");
+    // It says no more than a bucket of its quota can.
+    assert_eq!(status.remaining(), 0);
+    assert_eq!(status.reset_after(), Duration::from_secs(72));
+    let kept: String = admin.run(&["GET", &name(project)]);
+    assert_eq!(kept, owed);
+    policies
+        .set_tenant_overrides([(project, None)])
+        .expect("a ceiling");
+    assert_eq!(left(&limiter, project).await, 20);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use ringwall_core::step::BoxFuture;
 use ringwall_rate_limit::conformance::Answer;
@@ -232,6 +232,52 @@ async fn more_checks_than_may_wait_are_refused_at_once_and_no_failure_of_the_sto
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_waits_when_no_more_checks_may_and_has_a_bound_too() {
+    let server = redis::start(&[]).expect("a server");
+    let config = config(server.url())
+        .in_flight(16)
+        .timeout(Duration::from_secs(10));
+    let client = RedisClient::connect(config).await.expect("it runs");
+    let policies = policies_of(secret(), &[("more", hourly(1000))]);
+    let limiter = RedisLimiter::new(&client, policies).expect("valid");
+    let (more, back) = (bucket(&limiter, "more", "a"), bucket(&limiter, "more", "b"));
+    let mut taken = Vec::new();
+    for _ in 0..17 {
+        taken.push(check(&limiter, &[back], 1).await.expect("it answers"));
+    }
+    server.pause();
+    // Until there is no room, and there is none when all calls have gone either.
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        for _ in 0..100 {
+            tasks.spawn(asking(&limiter, &[more]));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let denied = check(&limiter, &[more], 1).await;
+    assert!(matches!(denied, Err(LimitError::Overloaded)), "{denied:?}");
+    let mut waiting = Vec::new();
+    for (n, decision) in taken.into_iter().enumerate() {
+        let mut refund = Box::pin(limiter.refund(now(), decision).into_future());
+        let polled = refund
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        if n < 16 {
+            assert!(polled.is_pending(), "{n}: {polled:?}");
+            waiting.push(refund);
+        } else {
+            let is_refused = matches!(polled, Poll::Ready(Err(LimitError::Overloaded)));
+            assert!(is_refused, "{n}: {polled:?}");
+        }
+    }
+    server.resume();
+    for refund in waiting {
+        refund.await.expect("it answers");
+    }
+    assert_eq!(left(&limiter, back).await, 999);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_remembered_is_no_answer_of_the_store() {
     let mut server = redis::start(&[]).expect("a server");
     let config = config(server.url()).timeout(Duration::from_millis(300));
@@ -314,6 +360,28 @@ async fn a_silent_server_fails_all_that_wait_in_time_and_the_next_ones_pass() {
         check(&limiter, &more, 1).await.is_ok()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_server_is_found_out_though_nobody_waits_for_its_answer() {
+    let server = redis::start(&[]).expect("a server");
+    let config = config(server.url()).timeout(Duration::from_millis(300));
+    let client = RedisClient::connect(config).await.expect("it runs");
+    let policies = policies_of(secret(), &[("more", hourly(1000))]);
+    let limiter = RedisLimiter::new(&client, policies).expect("valid");
+    let more = [bucket(&limiter, "more", "a")];
+    assert!(check(&limiter, &more, 1).await.is_ok());
+    server.pause();
+    // Each gives up before its time: none of them says that the server is silent. The calls do, and the server
+    // is looked at long before it is looked at anyway.
+    let start = Instant::now();
+    while client.is_ready() {
+        let patience = Duration::from_millis(50);
+        let given_up = tokio::time::timeout(patience, check(&limiter, &more, 1)).await;
+        assert!(given_up.is_err() || !client.is_ready(), "{given_up:?}");
+        assert!(start.elapsed() < Duration::from_secs(4));
+    }
+    server.resume();
 }
 
 #[test]
