@@ -90,6 +90,29 @@ fn asking_for_a_small_quota_and_going_back_costs_nothing() {
 }
 
 #[test]
+fn under_a_small_quota_the_trace_of_a_clock_still_owes_what_the_ceiling_fills() {
+    let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
+    let ceiling = Some(second(50, 100));
+    let builder = Policies::builder();
+    let builder = builder.add_with("p", second(20, 40), ceiling, Enforcement::Enforced);
+    let policies = builder.unwrap().build();
+    let limiter = MemoryLimiter::new(policies.clone(), 100);
+    let project = bucket(&limiter, policies.find("p").unwrap(), "a");
+    assert_eq!(passed(&limiter, Duration::from_secs(1000), project, 40), 40);
+    // The clock goes back while the tenant has a quota that fills in a fiftieth of a second.
+    let now = Duration::from_secs(1);
+    policies
+        .set_tenant_override(&project, second(50, 1))
+        .unwrap();
+    assert_eq!(passed(&limiter, now, project, 5), 0);
+    policies.set_tenant_overrides([(project, None)]).unwrap();
+    assert_eq!(passed(&limiter, now, project, 40), 0);
+    // An empty bucket, and no more than that.
+    let later = now + Duration::from_secs(2);
+    assert_eq!(passed(&limiter, later, project, 50), 40);
+}
+
+#[test]
 fn a_slow_quota_of_a_tenant_holds_as_much_as_the_ceiling_fills_in_its_time() {
     let second = |count, burst| Quota::per_second(count).unwrap().burst(burst).unwrap();
     let builder = Policies::builder();

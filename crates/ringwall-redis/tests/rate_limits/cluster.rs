@@ -52,11 +52,16 @@ async fn limiter_refund(limiter: &RedisLimiter, decision: ringwall_rate_limit::D
 /// A node, and the port at which others of its cluster reach it. That would be the client's and 10,000, which may be
 /// none.
 fn node() -> (Server, u16) {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|bus| bus.local_addr());
-    let bus = free.expect("a port").port();
-    let port = format!("cluster-port {bus}");
-    let server = servers::redis::start(&["cluster-enabled yes", &port]);
-    (server.expect("a server"), bus)
+    let start = || {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|bus| bus.local_addr());
+        let bus = free.expect("a port").port();
+        let port = format!("cluster-port {bus}");
+        let server = servers::redis::start(&["cluster-enabled yes", &port]);
+        server.map(|server| (server, bus))
+    };
+    // The port may be another test's by the time the server wants it.
+    let again = |_| start();
+    start().or_else(again).or_else(again).expect("a server")
 }
 
 /// Two nodes that know each other; the first has the slot of the limits.

@@ -4,7 +4,7 @@ use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringwall_core::step::BoxFuture;
 use ringwall_rate_limit::conformance::Answer;
@@ -374,12 +374,12 @@ async fn a_silent_server_is_found_out_though_nobody_waits_for_its_answer() {
     server.pause();
     // Each gives up before its time: none of them says that the server is silent. The calls do, and the server
     // is looked at long before it is looked at anyway.
-    let start = Instant::now();
+    let start = now();
     while client.is_ready() {
         let patience = Duration::from_millis(50);
         let given_up = tokio::time::timeout(patience, check(&limiter, &more, 1)).await;
         assert!(given_up.is_err() || !client.is_ready(), "{given_up:?}");
-        assert!(start.elapsed() < Duration::from_secs(4));
+        assert!(now() - start < Duration::from_secs(4));
     }
     server.resume();
 }
@@ -405,8 +405,9 @@ fn without_the_runtime_of_its_connection_nobody_waits_for_ever() {
     first.shutdown_timeout(Duration::from_secs(10));
     runtime().expect("a runtime").block_on(async {
         let checks = (0..50).map(|_| asking(&limiter, &more));
-        let all = tokio::time::timeout(Duration::from_secs(30), answers(checks.collect()));
-        for answer in all.await.expect("each has its time") {
+        // Each is told at once, and not at its time-out.
+        let all = tokio::time::timeout(Duration::from_secs(5), answers(checks.collect()));
+        for answer in all.await.expect("nobody waits") {
             assert!(matches!(answer, Err(LimitError::Unavailable { .. })));
         }
     });
