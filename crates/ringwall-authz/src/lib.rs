@@ -7,6 +7,7 @@ mod condition;
 mod context;
 mod decide;
 mod decision;
+mod diff;
 pub mod directory;
 mod document;
 mod explain;
@@ -41,6 +42,7 @@ pub use compile::shapes::{MAX_ACTIONS, MAX_ATTRIBUTES, MAX_RELATIONS, MAX_RESOUR
 pub use condition::{Condition, Constant, Operand, SetOperand};
 pub use context::Context;
 pub use decision::{Cause, Decision, MAX_NAMED_RULES, Outcome};
+pub use diff::{Change, Difference};
 pub use directory::{
     DirectoryError, MemoryDirectory, PolicyInformationPoint, StoredAttribute, SubjectDirectory,
     SubjectFacts,

@@ -12,7 +12,7 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{InvalidName, OrgId, ProjectId, Scope, Subject};
 use ringwall_core::secret::SecretString;
 
-/// Check configurations, migrate stores, manage API keys, and revoke tokens
+/// Check configurations and policies, migrate stores, manage API keys, and revoke tokens
 #[derive(Parser)]
 #[command(version, name = "ringwall")]
 pub(crate) struct Cli {
@@ -28,6 +28,9 @@ pub(crate) enum Command {
     /// Configurations of a gate
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Authorization policies
+    #[command(subcommand)]
+    Policy(Box<PolicyCommand>),
     /// Bring the schema of a store to the version that this program knows
     Migrate(MigrateArguments),
     /// Make, list, replace and take back API keys
@@ -42,6 +45,86 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print what a configuration comes to, secrets redacted, or everything that is wrong with it
     Check(CheckArguments),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Say everything that is wrong with a policy, or what it comes to
+    Check(PolicyArguments),
+    /// Decide cases, and say which come out otherwise than they say
+    Test(PolicyTestArguments),
+    /// Say of each rule why it does or does not apply in the cases
+    Explain(PolicyExplainArguments),
+    /// Print the statements that make PostgreSQL hold the policy by row-level security
+    Rls(PolicyRlsArguments),
+    /// Say what is different between two policies
+    Diff(PolicyDiffArguments),
+    /// Look for every way in which row-level security could do nothing
+    Doctor(PolicyDoctorArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyArguments {
+    /// The policy: TOML, or JSON if its name ends in .json
+    #[arg(value_name = "POLICY")]
+    pub(crate) policy: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyTestArguments {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// A file of cases (TOML; repeatable)
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) cases: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyExplainArguments {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// A file of cases (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cases: PathBuf,
+    /// The case of this name alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyRlsArguments {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// The role that the service connects as
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: String,
+    /// The schema for the functions [default: ringwall]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) functions_schema: Option<String>,
+    /// The table with the attributes of subjects [default: ringwall_user_attributes]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) attributes_table: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyDiffArguments {
+    /// The policy of before
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+    /// The policy of now
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyDoctorArguments {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// The role that the service connects as
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Args)]

@@ -20,6 +20,11 @@ pub(crate) enum Failure {
         option: &'static str,
         problem: String,
     },
+    /// A policy, or cases of one, which hold no secrets.
+    #[error("{path}: {problem}")]
+    PolicyFile { path: String, problem: String },
+    #[error("the policy cannot be pushed into a database")]
+    Filter(#[from] ringwall_authz::FilterError),
     /// A secret that is missing, or cannot be one.
     #[error("{0}")]
     Secret(String),

@@ -13,6 +13,7 @@ mod confirmation;
 mod failure;
 mod migrate;
 mod output;
+mod policy;
 mod record;
 mod revoke;
 mod secrets;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Cli, Command};
+use crate::arguments::{Cli, Command, PolicyCommand};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -45,6 +46,16 @@ fn main() -> ExitCode {
 fn run(command: Command, output: Output) -> Result<ExitCode, Failure> {
     let done = match command {
         Command::Config(command) => return config_check::run(command, output),
+        Command::Policy(command) => match *command {
+            PolicyCommand::Doctor(arguments) => {
+                return in_runtime(policy::doctor(arguments, output))?;
+            }
+            other @ (PolicyCommand::Check(_)
+            | PolicyCommand::Test(_)
+            | PolicyCommand::Explain(_)
+            | PolicyCommand::Rls(_)
+            | PolicyCommand::Diff(_)) => return policy::run(other, output),
+        },
         Command::Migrate(arguments) => return in_runtime(migrate::run(arguments, output))?,
         Command::Apikey(command) => in_runtime(api_keys::run(*command, output))?,
         Command::Revoke(command) => in_runtime(revoke::run(command, output))?,

@@ -8,6 +8,8 @@ mod files;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod revocations;
 #[cfg(test)]
 mod runner;

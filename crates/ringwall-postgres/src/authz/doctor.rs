@@ -7,7 +7,7 @@ use ringwall_authz::{ColumnKind, Policy, PolicyTable, TableContent};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use crate::Error;
+use crate::{Error, PostgresDatabase};
 
 /// Something that makes row-level security of a policy weaker than it looks, or wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,28 @@ pub async fn examine(
     findings.sort_by(|left, right| (left.kind, &left.object).cmp(&(right.kind, &right.object)));
     findings.dedup();
     Ok(findings)
+}
+
+impl PostgresDatabase {
+    /// As [`examine`], on a connection of its own, whose search path is the schema of this database. Tables that stand
+    /// elsewhere are named with their schema by the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the database did not answer in time.
+    pub async fn examine(
+        &self,
+        policy: &Policy,
+        runtime_role: &str,
+    ) -> Result<Vec<Finding>, Error> {
+        let (policy, role) = (policy.clone(), runtime_role.to_owned());
+        let findings: Result<Result<Vec<Finding>, Error>, sqlx::Error> = self
+            .within(self.timeout(), move |connection| {
+                Box::pin(async move { Ok(examine(connection, &policy, &role).await) })
+            })
+            .await;
+        findings.map_err(Error::of_database)?
+    }
 }
 
 struct Doctor<'a> {
