@@ -3,6 +3,7 @@
 
 pub mod allocations;
 pub mod at_once;
+pub mod authz;
 pub mod contenders;
 pub mod credentials;
 pub mod goals;

@@ -30,9 +30,9 @@ impl Facts for Request<'_> {
         match attribute {
             Attribute::ResourceId => self.resource.id_datum(),
             Attribute::Resource(place) => self.resource.value(place),
-            Attribute::SubjectId => self.subject.id.get(),
-            Attribute::SubjectKind => Datum::Text(self.subject.kind.as_str()),
-            Attribute::OnBehalfOf => self.subject.on_behalf_of.get(),
+            Attribute::SubjectId => self.subject.id(),
+            Attribute::SubjectKind => Datum::Text(self.subject.kind().as_str()),
+            Attribute::OnBehalfOf => self.subject.on_behalf_of(),
             Attribute::Subject(place) => self.subject.value(place, self.now),
             Attribute::Context(place) => self.context.value(place),
             Attribute::Now => Datum::Timestamp(self.now),
@@ -156,7 +156,7 @@ impl Policy {
     ) -> Result<(), Cause> {
         let parts = &self.compiled().parts;
         if !resource.tenantless {
-            let tenant = request.subject.tenant.as_ref().ok_or(Cause::NoTenant)?;
+            let tenant = request.subject.tenant().ok_or(Cause::NoTenant)?;
             if !is_of_tenant(
                 request.resource.tenant(),
                 tenant,

@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::resource::Resource;
 use crate::subject::Subject;
 use crate::truth::Truth;
-use crate::value::{Datum, uuid_text};
+use crate::value::{Datum, Level, Type, uuid_text};
 
 /// The longest text of a value in an explanation, in characters.
 const MAX_SHOWN: usize = 64;
@@ -154,26 +154,28 @@ impl Policy {
             Truth::False => "not ",
             Truth::Unknown => "perhaps ",
         };
-        let term = |term: &Term| self.term(term, request);
+        // A constant is of the type of what it is compared with.
+        let term = |term: &Term, other: Option<Attribute>| self.term(term, other, request);
         match node {
             Node::Compare(comparison, left, right) => {
                 let sign = comparison.sign();
+                let (one, other) = (term(left, right.attribute()), term(right, left.attribute()));
                 match truth {
-                    Truth::True => format!("{} {sign} {}", term(left), term(right)),
-                    Truth::False => format!("{} {sign} {} is false", term(left), term(right)),
-                    Truth::Unknown => format!("{} {sign} {} is unknown", term(left), term(right)),
+                    Truth::True => format!("{one} {sign} {other}"),
+                    Truth::False => format!("{one} {sign} {other} is false"),
+                    Truth::Unknown => format!("{one} {sign} {other} is unknown"),
                 }
             }
             Node::OneOf(left, members) => {
                 let mut shown: Vec<String> = members
                     .iter()
                     .take(MAX_MEMBERS)
-                    .map(|member| self.shown(member.get(), left.attribute()))
+                    .map(|member| self.shown(member.get(), left.attribute(), request))
                     .collect();
                 if members.len() > MAX_MEMBERS {
                     shown.push("…".to_owned());
                 }
-                format!("{} is {is}in {{{}}}", term(left), shown.join(", "))
+                format!("{} is {is}in {{{}}}", term(left, None), shown.join(", "))
             }
             Node::Member(left, set) => {
                 let name = self.name(Attribute::Subject(*set), request);
@@ -181,12 +183,12 @@ impl Policy {
                 let values = values.map(|values| {
                     let shown: Vec<String> = values
                         .take(MAX_MEMBERS)
-                        .map(|value| self.shown(value.get(), None))
+                        .map(|value| self.shown(value.get(), None, request))
                         .collect();
                     format!("{{{}}}", shown.join(", "))
                 });
                 let values = values.unwrap_or_else(|| "which is unknown".to_owned());
-                format!("{} is {is}in {name} {values}", term(left))
+                format!("{} is {is}in {name} {values}", term(left, None))
             }
             Node::IsSet(attribute) => format!("{} is {is}set", self.name(*attribute, request)),
             Node::Related(relation, value) => {
@@ -195,20 +197,47 @@ impl Policy {
                 let name = relation.map_or("", |relation| &*relation.name);
                 format!(
                     "the subject is {is}in the relation {name} to {}",
-                    term(value)
+                    term(value, None)
                 )
             }
             Node::Known(_) | Node::All(_) | Node::Any(_) | Node::Not(_) => String::new(),
         }
     }
 
-    fn term(&self, term: &Term, request: &Request<'_>) -> String {
+    fn term(&self, term: &Term, other: Option<Attribute>, request: &Request<'_>) -> String {
         match term {
-            Term::Constant(value) => self.shown(value.get(), None),
+            Term::Constant(value) => self.shown(value.get(), other, request),
             Term::Attribute(attribute) => {
-                let value = self.shown(request.value(*attribute), Some(*attribute));
+                let value = self.shown(request.value(*attribute), Some(*attribute), request);
                 format!("{} = {value}", self.name(*attribute, request))
             }
+        }
+    }
+
+    /// The level that an attribute has its values of.
+    fn level(&self, attribute: Attribute, request: &Request<'_>) -> Option<&Level> {
+        let parts = &self.compiled().parts;
+        let kind = match attribute {
+            Attribute::Resource(place) => {
+                let resource = request.resource.resource_type()?;
+                resource.attributes.get(usize::from(place))?.kind
+            }
+            Attribute::Subject(place) => parts.subject.attributes.get(usize::from(place))?.kind,
+            Attribute::Context(place) => parts.context.get(usize::from(place))?.kind,
+            Attribute::ResourceId
+            | Attribute::SubjectId
+            | Attribute::SubjectKind
+            | Attribute::OnBehalfOf
+            | Attribute::Now => return None,
+        };
+        match kind {
+            Type::Level(level) => parts.levels.get(usize::from(level)),
+            Type::Text
+            | Type::Integer
+            | Type::Boolean
+            | Type::Timestamp
+            | Type::Uuid
+            | Type::TextSet => None,
         }
     }
 
@@ -240,9 +269,8 @@ impl Policy {
         }
     }
 
-    /// A value as text. The name of a level is found by its place; of which level, it does not matter for people when
-    /// there is one alone.
-    fn shown(&self, value: Datum<'_>, _of: Option<Attribute>) -> String {
+    /// A value as text; that of a level by its name.
+    fn shown(&self, value: Datum<'_>, of: Option<Attribute>, request: &Request<'_>) -> String {
         match value {
             Datum::Unknown => "unknown".to_owned(),
             Datum::Text(text) => {
@@ -258,14 +286,10 @@ impl Policy {
                 ringwall_core::clock::Timestamp::from_unix_micros(micros).to_string()
             }
             Datum::Uuid(uuid) => uuid_text(uuid),
-            Datum::Level(place) => {
-                let levels = &self.compiled().parts.levels;
-                let only = match levels.as_slice() {
-                    [only] => only.members.get(usize::from(place)),
-                    _ => None,
-                };
-                only.map_or_else(|| format!("level {place}"), ToString::to_string)
-            }
+            Datum::Level(place) => of
+                .and_then(|attribute| self.level(attribute, request))
+                .and_then(|level| level.members.get(usize::from(place)))
+                .map_or_else(|| format!("level {place}"), ToString::to_string),
         }
     }
 }

@@ -19,6 +19,7 @@ mod node;
 mod permit;
 mod policy;
 pub mod ready;
+mod required;
 mod resolve;
 mod resource;
 mod rls;
@@ -58,6 +59,7 @@ pub use filter::{Dialect, FilterError, MAX_FILTER_RULES, RowFilter, Rows, SqlVal
 pub use handle::{NoObserver, PolicyHandle, PolicyObserver, Question};
 pub use permit::{Action, Duties, Permit, Refused, RowsPermit};
 pub use policy::{Policy, PolicyHash};
+pub use required::{RequiredRole, RequiredScope};
 pub use resolve::{
     CredentialSubjects, DirectorySubjects, KnownSubject, SubjectResolver, ToResource,
 };

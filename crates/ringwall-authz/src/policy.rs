@@ -102,13 +102,14 @@ impl Policy {
     /// its subject. See [`SubjectBuilder::roles`] and [`SubjectBuilder::roles_of_credential`].
     #[must_use]
     pub fn subject(&self, principal: &VerifiedPrincipal) -> SubjectBuilder {
-        SubjectBuilder::new(self.clone(), principal)
+        SubjectBuilder::new(self.clone(), principal.clone())
     }
 
     /// Begins to tell what is known of somebody who is not the caller: whom an administrator or another policy
     /// enforcement point asks about. Whoever attests states that the asking party may ask.
     #[must_use]
-    pub fn subject_of(&self, principal: &Principal, _capability: Attest) -> SubjectBuilder {
+    pub fn subject_of(&self, principal: &Principal, capability: Attest) -> SubjectBuilder {
+        let principal = VerifiedPrincipal::attest(principal.clone(), capability);
         SubjectBuilder::new(self.clone(), principal)
     }
 

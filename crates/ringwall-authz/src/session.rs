@@ -52,7 +52,7 @@ pub fn session_settings(
     if known.broken_separation.is_some() {
         return Err(SessionError::SeparationOfDuty);
     }
-    let tenant = known.tenant.as_ref().ok_or(SessionError::NoTenant)?;
+    let tenant = known.tenant().ok_or(SessionError::NoTenant)?;
     let parts = &known.policy.compiled().parts;
     let tenant_text = |text: &str| {
         if parts.subject.tenant == crate::value::Type::Uuid {
@@ -87,9 +87,9 @@ pub fn session_settings(
     };
     set("org", Some(tenant_text(tenant.org.as_str())?));
     set("project", project);
-    set("subject_id", text(known.id.get(), &[]));
-    set("subject_kind", Some(known.kind.as_str().to_owned()));
-    set("on_behalf_of", text(known.on_behalf_of.get(), &[]));
+    set("subject_id", text(known.id(), &[]));
+    set("subject_kind", Some(known.kind().as_str().to_owned()));
+    set("on_behalf_of", text(known.on_behalf_of(), &[]));
     set("roles", Some(roles));
     set("scopes", Some(scopes));
     set("now", Some(context.now().to_string()));

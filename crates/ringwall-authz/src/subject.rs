@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ringwall_core::clock::Timestamp;
-use ringwall_core::principal::{Principal, PrincipalKind, Subject as SubjectId, Tenant};
+use ringwall_core::principal::{
+    PrincipalKind, Role, Subject as SubjectId, Tenant, VerifiedPrincipal,
+};
 
 use crate::bits::{RoleBits, ScopeBits};
 use crate::compile::scopes::is_wildcard;
@@ -28,12 +30,10 @@ pub struct Subject(Arc<Known>);
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) policy: Policy,
-    pub(crate) kind: PrincipalKind,
-    pub(crate) subject: SubjectId,
-    pub(crate) issuer: Option<Arc<str>>,
-    pub(crate) id: OwnedDatum,
-    pub(crate) on_behalf_of: OwnedDatum,
-    pub(crate) tenant: Option<Tenant>,
+    principal: VerifiedPrincipal,
+    /// Where it is not the text of the principal's subject.
+    id: Option<OwnedDatum>,
+    on_behalf_of: Option<OwnedDatum>,
     /// The roles that it uses, with all that they inherit.
     pub(crate) used: RoleBits,
     pub(crate) scopes: ScopeBits,
@@ -70,15 +70,8 @@ pub(crate) enum Related {
 #[derive(Clone, Debug)]
 pub struct SubjectBuilder {
     policy: Policy,
-    kind: PrincipalKind,
-    subject: SubjectId,
-    issuer: Option<Arc<str>>,
+    principal: VerifiedPrincipal,
     known_as: Option<Box<str>>,
-    on_behalf_of: Option<SubjectId>,
-    tenant: Option<Tenant>,
-    own: Vec<Box<str>>,
-    credential_roles: Vec<Box<str>>,
-    credential_scopes: Vec<Box<str>>,
     roles: RoleBits,
     activated: Option<Vec<Box<str>>>,
     scopes: ScopeBits,
@@ -90,29 +83,13 @@ pub struct SubjectBuilder {
 }
 
 impl SubjectBuilder {
-    pub(crate) fn new(policy: Policy, principal: &Principal) -> Self {
+    pub(crate) fn new(policy: Policy, principal: VerifiedPrincipal) -> Self {
         let parts = &policy.compiled().parts;
         let attributes = vec![Attribute::Unknown; parts.subject.attributes.len()];
         let relations = vec![Related::Unknown; parts.relations.len()];
-        let boxed = |text: &str| Box::<str>::from(text);
         Self {
-            kind: principal.kind,
-            subject: principal.subject.clone(),
-            issuer: principal.issuer.clone(),
+            principal,
             known_as: None,
-            on_behalf_of: principal.on_behalf_of.clone(),
-            tenant: principal.tenant.clone(),
-            own: Vec::new(),
-            credential_roles: principal
-                .roles
-                .iter()
-                .map(|role| boxed(role.as_str()))
-                .collect(),
-            credential_scopes: principal
-                .scopes
-                .iter()
-                .map(|scope| boxed(scope.as_str()))
-                .collect(),
             roles: RoleBits::EMPTY,
             activated: None,
             scopes: ScopeBits::EMPTY,
@@ -139,9 +116,8 @@ impl SubjectBuilder {
     pub fn roles(mut self, roles: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let table = &self.policy.compiled().parts.roles;
         for role in roles {
-            match table.find(role.as_ref()) {
-                Some(role) => self.roles.insert(role),
-                None => self.own.push(role.as_ref().into()),
+            if let Some(role) = table.find(role.as_ref()) {
+                self.roles.insert(role);
             }
         }
         self
@@ -151,8 +127,8 @@ impl SubjectBuilder {
     /// when the subject can write the claim that they are read from, such as user metadata.
     #[must_use]
     pub fn roles_of_credential(self) -> Self {
-        let roles = self.credential_roles.clone();
-        self.roles(roles)
+        let principal = self.principal.clone();
+        self.roles(principal.roles.iter().map(Role::as_str))
     }
 
     /// Takes over the scopes that the credential names: what an API key was made for, what a token was asked for.
@@ -160,7 +136,8 @@ impl SubjectBuilder {
     pub fn scopes_of_credential(mut self) -> Self {
         let compiled = self.policy.compiled();
         let may_be_wild = compiled.parts.subject.credential_wildcards;
-        for scope in &self.credential_scopes {
+        for scope in &self.principal.scopes {
+            let scope = scope.as_str();
             if may_be_wild || !is_wildcard(scope) {
                 self.scopes = self.scopes.union(&compiled.parts.scopes.expand(scope));
             }
@@ -332,19 +309,22 @@ impl SubjectBuilder {
                 with_inherited(&named.intersection(&held))
             }
         };
-        let id = self.known_as.as_deref().unwrap_or(self.subject.as_str());
+        let kind = parts.subject.id;
         let datum = |text: &str| {
-            Datum::new(Value::Text(text), parts.subject.id, &parts.levels)
+            Datum::new(Value::Text(text), kind, &parts.levels)
                 .map_or(OwnedDatum::Unknown, Datum::to_owned)
         };
+        let is_text = kind == Type::Text;
         let known = Known {
-            kind: self.kind,
-            id: datum(id),
-            on_behalf_of: self
-                .on_behalf_of
-                .as_ref()
-                .map_or(OwnedDatum::Unknown, |subject| datum(subject.as_str())),
-            tenant: self.tenant,
+            id: match &self.known_as {
+                Some(id) => Some(datum(id)),
+                None if is_text => None,
+                None => Some(datum(self.principal.subject.as_str())),
+            },
+            on_behalf_of: match &self.principal.on_behalf_of {
+                Some(subject) if !is_text => Some(datum(subject.as_str())),
+                Some(_) | None => None,
+            },
             scopes: self.scopes.union(&parts.scopes.granted_by(&used)),
             highest_rank: used.iter().filter_map(|role| parts.roles.rank(role)).max(),
             broken_separation: compiled
@@ -355,8 +335,7 @@ impl SubjectBuilder {
             relations: self.relations,
             errors: self.errors,
             version: self.version,
-            subject: self.subject,
-            issuer: self.issuer,
+            principal: self.principal,
             policy: self.policy,
         };
         Subject(Arc::new(known))
@@ -394,19 +373,19 @@ impl Subject {
     /// Who: the subject of the credential.
     #[must_use]
     pub fn name(&self) -> &SubjectId {
-        &self.0.subject
+        &self.0.principal.subject
     }
 
     /// Who vouches for it.
     #[must_use]
     pub fn issuer(&self) -> Option<&Arc<str>> {
-        self.0.issuer.as_ref()
+        self.0.principal.issuer.as_ref()
     }
 
     /// The tenant in which it acts.
     #[must_use]
     pub fn tenant(&self) -> Option<&Tenant> {
-        self.0.tenant.as_ref()
+        self.0.principal.tenant.as_ref()
     }
 
     /// Whether it uses `role`, by itself or through one that inherits it. `false` for a subject that breaks a
@@ -457,6 +436,29 @@ impl Subject {
 }
 
 impl Known {
+    pub(crate) fn kind(&self) -> PrincipalKind {
+        self.principal.kind
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&Tenant> {
+        self.principal.tenant.as_ref()
+    }
+
+    pub(crate) fn id(&self) -> Datum<'_> {
+        match &self.id {
+            Some(id) => id.get(),
+            None => Datum::Text(self.principal.subject.as_str()),
+        }
+    }
+
+    pub(crate) fn on_behalf_of(&self) -> Datum<'_> {
+        match (&self.on_behalf_of, &self.principal.on_behalf_of) {
+            (Some(id), _) => id.get(),
+            (None, Some(subject)) => Datum::Text(subject.as_str()),
+            (None, None) => Datum::Unknown,
+        }
+    }
+
     /// The one value that holds at `now`.
     pub(crate) fn value(&self, place: u16, now: i64) -> Datum<'_> {
         let Some(Attribute::Values(values)) = self.attributes.get(usize::from(place)) else {

@@ -123,7 +123,7 @@ impl Policy {
             return Err(FilterError::NoTable);
         }
         let known = subject.known();
-        if known.tenant.is_none() {
+        if known.tenant().is_none() {
             return Ok(RowFilter::Nothing(Cause::NoTenant));
         }
         if known.broken_separation.is_some() {

@@ -121,9 +121,9 @@ impl Partial<'_> {
 
     fn value(&self, attribute: Attribute) -> Datum<'_> {
         match attribute {
-            Attribute::SubjectId => self.subject.id.get(),
-            Attribute::SubjectKind => Datum::Text(self.subject.kind.as_str()),
-            Attribute::OnBehalfOf => self.subject.on_behalf_of.get(),
+            Attribute::SubjectId => self.subject.id(),
+            Attribute::SubjectKind => Datum::Text(self.subject.kind().as_str()),
+            Attribute::OnBehalfOf => self.subject.on_behalf_of(),
             Attribute::Subject(place) => self.subject.value(place, self.now),
             Attribute::Context(place) => self.context.value(place),
             Attribute::Now => Datum::Timestamp(self.now),

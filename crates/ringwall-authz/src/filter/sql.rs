@@ -107,7 +107,7 @@ impl Source for Answered<'_> {
     }
 
     fn subject_id(&mut self, out: &mut dyn SqlWriter) {
-        bind(out, self.rows.subject.known().id.get());
+        bind(out, self.rows.subject.known().id());
     }
 
     fn subject_org(&mut self, out: &mut dyn SqlWriter) {

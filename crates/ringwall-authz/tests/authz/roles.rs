@@ -1,8 +1,8 @@
 //! Roles, scopes and what keeps them apart.
 
 use ringwall_authz::{
-    Cause, Policy, PolicyDocument, ResourceDefinition, RoleDefinition, Rule, SeparationOfDuty,
-    ready,
+    Cause, Policy, PolicyDocument, RequiredRole, RequiredScope, ResourceDefinition, RoleDefinition,
+    Rule, SeparationOfDuty, ready,
 };
 
 use crate::people::{now, somebody, with_claims};
@@ -162,4 +162,25 @@ fn a_role_that_is_not_held_cannot_be_used() {
         .use_roles(["admin"])
         .build();
     assert!(!subject.has_role("admin") && !subject.has_role("viewer"));
+}
+
+#[test]
+fn what_is_looked_up_once_follows_the_policy_of_the_subject() {
+    let (scope, role) = (RequiredScope::new("jobs"), RequiredRole::new("reader"));
+    let (endpoints, rows) = (
+        ready::endpoints().expect("a policy"),
+        ready::rows().expect("a policy"),
+    );
+    for _ in 0..3 {
+        let reader = somebody(&endpoints, "u1").roles(["reader"]).build();
+        assert!(scope.is_held_by(&reader) && role.is_held_by(&reader));
+        let viewer = somebody(&rows, "u1").roles(["viewer", "admin"]).build();
+        assert!(!scope.is_held_by(&viewer) && !role.is_held_by(&viewer));
+        let nobody = somebody(&endpoints, "u1").build();
+        assert!(!scope.is_held_by(&nobody) && !role.is_held_by(&nobody));
+        assert!(!RequiredScope::new("unknown").is_held_by(&reader));
+    }
+    let policy = separated(SeparationOfDuty::fixed("pay", ["payer", "approver"]));
+    let both = somebody(&policy, "u1").roles(["payer", "approver"]).build();
+    assert!(!RequiredRole::new("payer").is_held_by(&both));
 }

@@ -37,6 +37,10 @@ fn forbid_when(condition: Condition) -> Rule {
     Rule::forbid("forbid", "case", ["read"]).when(condition)
 }
 
+fn forbid_named(id: &str, condition: Condition) -> Rule {
+    Rule::forbid(id, "case", ["read"]).when(condition)
+}
+
 fn everybody() -> Rule {
     Rule::permit("everybody", "case", ["read"]).anyone()
 }
@@ -407,4 +411,30 @@ fn explains_why_a_rule_does_not_apply() {
         "{text}"
     );
     assert_eq!(explanation.decision.cause(), Cause::NoRuleApplies);
+}
+
+#[test]
+fn explains_levels_by_their_names_and_what_is_unknown() {
+    let policy = policy([
+        everybody(),
+        forbid_when(Condition::gt("resource.sensitivity", "subject.clearance")),
+        forbid_named(
+            "secret",
+            Condition::ge("resource.sensitivity", Operand::text("restricted")),
+        ),
+    ]);
+    let subject = somebody(&policy, "u1").build();
+    let case = policy
+        .resource("case")
+        .expect("declared")
+        .id("c1")
+        .org("o1")
+        .attribute("sensitivity", "confidential");
+    let text = policy
+        .explain(&subject, "read", &case, &policy.context(now()))
+        .to_string();
+    let unknown = "resource.sensitivity = confidential > subject.clearance = unknown is unknown";
+    assert!(text.contains(unknown), "{text}");
+    let known = "resource.sensitivity = confidential >= restricted is false";
+    assert!(text.contains(known), "{text}");
 }
