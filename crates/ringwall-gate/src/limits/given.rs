@@ -9,6 +9,7 @@ use ringwall_rate_limit::Caller;
 
 use crate::admitted::Admitted;
 use crate::gate::RETRY_AFTER;
+use crate::limits::refusals::told;
 
 const UNAVAILABLE: Denial = Denial::Unavailable {
     retry_after: RETRY_AFTER,
@@ -57,7 +58,7 @@ impl Admitted {
         let bucket = match limits.rules().bucket(limit, &caller, Some(given)) {
             Some(Ok(bucket)) => bucket,
             Some(Err(cause)) => {
-                self.report(EventKind::RequestRefused, cause.cause());
+                self.report(EventKind::RequestRefused, told(cause, self.origin()));
                 return Step::Done(Err(Denial::Forbidden { challenge: None }));
             }
             None => {

@@ -7,8 +7,22 @@ use ringwall_core::event::EventKind;
 use ringwall_core::limits::LimitReport;
 use ringwall_rate_limit::NoKey;
 
+use crate::admitted::ClientOrigin;
 use crate::gate::RETRY_AFTER;
 use crate::refusal::Refusal;
+
+/// Why somebody cannot be counted. A missing address is a fault of the set-up, and every request is refused for it:
+/// whoever reads the log wants to know what to change.
+pub(super) fn told(cause: NoKey, origin: ClientOrigin) -> &'static str {
+    if cause != NoKey::Address {
+        return cause.cause();
+    }
+    if origin.via_proxy {
+        "a limit counts by the caller's address, and the trusted proxy names none"
+    } else {
+        "a limit counts by the caller's address, and none is known: serve with connect info (the peer's address)"
+    }
+}
 
 impl Refusal {
     pub(super) fn rate_limited(retry_after: Option<Duration>, report: LimitReport) -> Self {
@@ -28,11 +42,11 @@ impl Refusal {
     }
 
     /// A caller who cannot be counted shares no bucket with others, and is not served uncounted.
-    pub(super) fn uncountable(cause: NoKey) -> Self {
+    pub(super) fn uncountable(cause: NoKey, origin: ClientOrigin) -> Self {
         Self {
             denial: Denial::Forbidden { challenge: None },
             event: Some(EventKind::RequestRefused),
-            cause: cause.cause(),
+            cause: told(cause, origin),
         }
     }
 

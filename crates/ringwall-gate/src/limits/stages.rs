@@ -75,7 +75,10 @@ impl Door {
         };
         let buckets = match tier.at_arrival(limits.rules(), &caller, presents) {
             Ok(buckets) => buckets,
-            Err(cause) => return self.refuse(&arrival, None, Refusal::uncountable(cause)),
+            Err(cause) => {
+                let refusal = Refusal::uncountable(cause, arrival.origin);
+                return self.refuse(&arrival, None, refusal);
+            }
         };
         arrival.limits.by_address = tier.count_at_arrival(presents) > 0;
         if buckets.is_empty() {
@@ -211,7 +214,8 @@ impl Door {
         let buckets = match tier.of_caller(limits.rules(), &caller, arrival.limits.by_address) {
             Ok(buckets) => buckets,
             Err(cause) => {
-                return self.refuse(arrival, attempt.principal(), Refusal::uncountable(cause));
+                let refusal = Refusal::uncountable(cause, arrival.origin);
+                return self.refuse(arrival, attempt.principal(), refusal);
             }
         };
         if buckets.is_empty() {

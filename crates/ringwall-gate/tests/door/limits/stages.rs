@@ -47,6 +47,14 @@ fn a_caller_without_an_address_is_refused_where_one_is_needed() {
     request.peer = None;
     assert_eq!(site.statuses(&request, 2), [403, 403]);
     assert_eq!(site.count(EventKind::RequestRefused), 2);
+    // Whoever forgot it finds in the log what to do.
+    let events = site.bench.events.snapshot();
+    assert!(
+        events
+            .iter()
+            .all(|event| event.cause.contains("serve with connect info")),
+        "{events:?}"
+    );
     let site = Site::new(one(100, [KeyPart::User]).failed_credentials(failed(9)));
     let mut request = asked(Access::Authenticated).by("good-ada");
     request.peer = None;
