@@ -13,6 +13,7 @@ mod front;
 mod introspection;
 mod judge;
 mod key_guard;
+mod limit_faults;
 mod limit_place;
 mod modes;
 mod old_names;

@@ -6,10 +6,11 @@ use ringwall_core::clock::MonotonicClock;
 use ringwall_core::event::EventSink;
 use ringwall_rate_limit::{
     Enforcement, FallbackLimiter, Jitter, KeyPart, LimitRule, LimitRules, LimitRulesBuilder,
-    LimitStore, OnFailure, Quota, RuleFault,
+    LimitStore, OnFailure, Quota,
 };
 
 use super::front::Front;
+use super::limit_faults::{self, Written};
 use super::limit_place::{LimitPlace, StoreWatch};
 use super::section::Section;
 use super::token_place::is_header_name;
@@ -23,9 +24,6 @@ const MOST_KEYS: u32 = 50_000_000;
 
 /// The longest period in seconds: 366 days.
 const LONGEST_PERIOD: u32 = 366 * 86_400;
-
-/// The limit of failed credentials, and where it is said.
-const FAILED: &str = "failed_credentials";
 
 /// The limits of a gate.
 #[derive(Clone, Debug)]
@@ -146,7 +144,6 @@ fn identity_header(section: &mut Section<'_>, front: &Front) -> Option<String> {
 
 /// The defaults, with what is written in their place.
 fn rules(section: &mut Section<'_>, place: &LimitPlace) -> Option<LimitRules> {
-    let before = section.faults();
     let mut builder = LimitRules::standard().ok()?;
     if let Some(hasher) = place.hasher() {
         builder = builder.hasher(hasher.clone());
@@ -155,6 +152,7 @@ fn rules(section: &mut Section<'_>, place: &LimitPlace) -> Option<LimitRules> {
         .limits()
         .map(|limit| limit.name().to_owned())
         .collect();
+    let mut all = Written::default();
     let (written, limits) = section.within("limits", |limits| {
         let written = limits.keys();
         let mut names = standard.clone();
@@ -166,42 +164,42 @@ fn rules(section: &mut Section<'_>, place: &LimitPlace) -> Option<LimitRules> {
         );
         let read = |name: &String| {
             let base = builder.find(name);
-            limits.within(name, |limit| one(limit, name, base, place))
+            limits.within(name, |limit| {
+                all.limit(limit, name, |limit| one(limit, name, base, place))
+            })
         };
-        let all: Vec<Option<LimitRule>> = names.iter().map(read).collect();
-        (written, all)
+        let read: Vec<Option<LimitRule>> = names.iter().map(read).collect();
+        (written, read)
     });
     builder = limits
         .into_iter()
         .flatten()
         .fold(builder, LimitRulesBuilder::limit);
     let failed = builder.failed().cloned();
-    let failed = section.within("failed_credentials", |limit| {
+    let failed = section.within(limit_faults::FAILED, |limit| {
         let name = failed.as_ref().map(|failed| failed.name().to_owned())?;
-        one_by_address(limit, &name, failed.as_ref(), place)
+        all.failed(limit, &name, |limit| {
+            one_by_address(limit, &name, failed.as_ref(), place)
+        })
     });
     if let Some(failed) = failed {
         builder = builder.failed_credentials(failed);
     }
-    let tiers = section.within("tiers", |tiers| {
-        let names = tiers.keys();
-        let read = |name: String| tiers.texts(&name).map(|limits| (name, limits));
-        names.into_iter().filter_map(read).collect::<Vec<_>>()
+    section.within("tiers", |tiers| {
+        for name in tiers.keys() {
+            let limits = tiers.texts(&name);
+            all.tier(tiers, name, limits);
+        }
     });
-    for (name, limits) in &tiers {
+    for (name, limits) in all.tiers() {
         builder = builder.tier(name, limits.iter().map(String::as_str));
     }
     // A default that no tier has any more is no mistake of whoever wrote the tiers.
     let unwritten = standard.iter().filter(|name| !written.contains(name));
     builder = builder.without_unused(unwritten.map(String::as_str));
     let built = builder.build();
-    if let Err(faults) = &built
-        && section.faults() == before
-    {
-        for fault in faults {
-            let (key, problem, remedy) = told(fault);
-            section.fault(&key, problem, remedy);
-        }
+    if let Err(faults) = &built {
+        all.tell(faults, section);
     }
     built.ok()
 }
@@ -376,84 +374,4 @@ fn prefix(section: &mut Section<'_>, base: Option<&LimitRule>) -> u8 {
 fn is_shadow(section: &mut Section<'_>, base: Option<&LimitRule>) -> bool {
     let unless_set = base.is_some_and(|base| base.enforcement() == Enforcement::Shadow);
     section.flag("shadow", unless_set)
-}
-
-/// Where a fault is, what it is and what to do. It shows names of settings and no value.
-fn told(fault: &RuleFault) -> (String, &'static str, &'static str) {
-    let limit = |name: &str| match name {
-        // It stands beside the others.
-        FAILED => FAILED.to_owned(),
-        _ => format!("limits.{name}"),
-    };
-    let tier = |name: &str| format!("tiers.{name}");
-    match fault {
-        RuleFault::Policy { limit: name, .. } => (
-            limit(name),
-            "cannot be",
-            "a name is 1 to 64 of a-z, 0-9, '-' and '_', and no other limit's; there are 256 at most",
-        ),
-        RuleFault::NoParts { limit: name } => {
-            (limit(name), "counts by nothing", "say by what in `by`")
-        }
-        RuleFault::RepeatedPart { limit: name } => (
-            limit(name),
-            "counts by the same twice",
-            "say it once in `by`",
-        ),
-        RuleFault::TooManyParts { limit: name } => (
-            limit(name),
-            "counts by more than fits into a key",
-            "of project, user and identity name two at most, and then nothing else",
-        ),
-        RuleFault::GivenIdentity { limit: name } => (
-            limit(name),
-            "counts by identity and by what handlers give at once",
-            "say one of the two in `by`",
-        ),
-        RuleFault::WithoutCredential { limit: name } => (
-            limit(name),
-            "counts requests without a credential, and not by address alone",
-            "write by = [\"address\"]",
-        ),
-        RuleFault::OpenGuard { limit: name } => (
-            format!("{}.on_failure", limit(name)),
-            "is open, and whoever disturbs the store would be free to guess",
-            "write closed or local",
-        ),
-        RuleFault::Unused { limit: name } => (
-            limit(name),
-            "is in no tier",
-            "name it in `tiers`, or leave it out",
-        ),
-        RuleFault::TierName { tier: name } => (
-            tier(name),
-            "is no name of a tier",
-            "take 1 to 64 of a-z, 0-9, '-' and '_'",
-        ),
-        RuleFault::EmptyTier { tier: name } => {
-            (tier(name), "has no limits", "name some, or leave it out")
-        }
-        RuleFault::TooManyLimits { tier: name } => (
-            tier(name),
-            "has more limits than one request is checked against",
-            "name five at most",
-        ),
-        RuleFault::UnknownLimit { tier: name, .. } => (
-            tier(name),
-            "names a limit that does not exist",
-            "correct it, or add the limit to `limits`",
-        ),
-        RuleFault::RepeatedLimit { tier: name, .. } => {
-            (tier(name), "names a limit twice", "name it once")
-        }
-        RuleFault::GivenInTier { tier: name, .. } => (
-            tier(name),
-            "names a limit by what handlers give",
-            "leave it out: its handlers check it",
-        ),
-        // Of numbers that were judged before, and of what is newer than this crate.
-        RuleFault::Ipv6Prefix { .. } | RuleFault::FailedCredentials | _ => {
-            ("limits".to_owned(), "cannot be", "correct them")
-        }
-    }
 }

@@ -111,15 +111,31 @@ impl<'r> Section<'r> {
     /// Notes that something is wrong with the setting `key` of this section. Neither text holds a value: a
     /// secret in the wrong line must not end up in a log.
     pub fn fault(&mut self, key: &str, problem: impl Into<String>, remedy: impl Into<String>) {
-        let source = match self.taken.get(key) {
+        let source = self.source_of(key);
+        self.fault_at(key, source, problem, remedy);
+    }
+
+    /// A fault of a setting that stands at `source`: of one in a section that was read to its end.
+    pub(super) fn fault_at(
+        &mut self,
+        key: &str,
+        source: SettingSource,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let field = join(&self.name, key);
+        self.reader.faults.add(&field, source, problem, remedy);
+    }
+
+    /// Where the setting stands, whether it was taken or not.
+    pub(super) fn source_of(&self, key: &str) -> SettingSource {
+        match self.taken.get(key) {
             Some(source) => source.clone(),
             None => match self.table.get(key) {
                 Some(entry) => entry.source.clone(),
                 None => SettingSource::Unset,
             },
-        };
-        let field = join(&self.name, key);
-        self.reader.faults.add(&field, source, problem, remedy);
+        }
     }
 
     /// A fault of the section as a whole.

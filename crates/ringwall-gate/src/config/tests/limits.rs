@@ -205,6 +205,58 @@ default = "user"
 }
 
 #[test]
+fn a_misspelled_limit_of_a_tier_is_told_with_its_place_and_with_all_else_that_is_wrong() {
+    let text = r#"
+modes = ["jwt"]
+[tokens]
+issuer = "https://login.example.com"
+audience = "https://api.example.com"
+jwks_file = "{}/jwks.json"
+[rate_limits.limits.reports]
+count = 30
+by = ["user"]
+[rate_limits.limits.broken]
+by = ["user"]
+[rate_limits.limits.anonymous]
+by = ["user"]
+[rate_limits.tiers]
+reports = ["tenant", "user", "reprots"]
+twice = ["reports", "user", "reports"]
+given = ["auth_account"]
+broken = ["broken"]
+"#;
+    let faults = Folder::new()
+        .load_with(
+            text,
+            &[("RINGWALL__RATE_LIMITS__TIERS__HEAVY", "user,hevy")],
+        )
+        .expect_err("faults");
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let names = "tenant, user, anonymous, auth_address, heavy, broken, reports";
+    let correct = format!("write one of {names}, or add the limit to `limits`");
+    let unknown = "names a limit that does not exist, number";
+    assert_eq!(
+        told,
+        [
+            "rate_limits.limits.broken.count (not set): is missing; say how many requests a period may have".to_owned(),
+            "rate_limits.limits.anonymous (gate.toml:12): counts requests without a credential, and not by address alone; write by = [\"address\"]".to_owned(),
+            "rate_limits.tiers.given (gate.toml:17): names a limit by what handlers give, number 1; leave it out: its handlers check it".to_owned(),
+            format!("rate_limits.tiers.heavy (RINGWALL__RATE_LIMITS__TIERS__HEAVY): {unknown} 2 of the list; {correct}"),
+            format!("rate_limits.tiers.reports (gate.toml:15): {unknown} 3 of the list; {correct}"),
+            "rate_limits.tiers.twice (gate.toml:16): names a limit twice, the second time as number 3; name it once".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn where_a_tier_could_not_be_read_no_limit_is_told_to_be_in_none() {
+    let text = format!(
+        "{JWT}[rate_limits.limits.mine]\ncount = 1\nby = [\"user\"]\n[rate_limits.tiers]\nmine = \"mine\"\n"
+    );
+    Folder::new().refuses(&text, &["rate_limits.tiers.mine"]);
+}
+
+#[test]
 fn variables_say_limits_too() {
     let config = Folder::new()
         .load_with(
