@@ -68,6 +68,10 @@ where
     }
 
     /// Registers endpoints at `path`, an axum template such as `/cases/{id}`.
+    ///
+    /// They are made by [`get`], [`post`](crate::post) and their kin of this crate. Those of `axum::routing` make a
+    /// `MethodRouter`, which knows no policy: the compiler then says that `Endpoints: From<MethodRouter>` is not
+    /// satisfied, and the remedy is `use ringwall_axum::get`.
     pub fn route(mut self, path: &str, endpoints: impl Into<Endpoints<S>>) -> Self {
         self.check_path(path, 1);
         for endpoint in endpoints.into().0 {
