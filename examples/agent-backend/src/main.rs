@@ -16,6 +16,7 @@ mod routes;
 mod serve;
 mod server;
 mod settings;
+mod shared_limits;
 mod store;
 mod tenant;
 mod token;

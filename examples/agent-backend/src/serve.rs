@@ -9,9 +9,7 @@ use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::{MonotonicClock, SystemClock};
 use ringwall_core::profile::Profile;
 use ringwall_gate::config::{AssembledGate, AuthenticationMode, GateConfig};
-use ringwall_gate::rate_limit::{LimitStore, Policies};
 use ringwall_metrics::MetricsLayer;
-use ringwall_redis::{RedisClient, RedisConfig, RedisLimiter};
 use ringwall_tower::{CorsPolicyLayer, SecurityHeadersLayer};
 use ringwall_transport::HandshakeAcceptor;
 use tokio::net::TcpListener;
@@ -29,6 +27,7 @@ use crate::project_limits::ProjectLimits;
 use crate::routes::{self, App};
 use crate::server;
 use crate::settings::Settings;
+use crate::shared_limits::SharedLimits;
 use crate::store::Store;
 use crate::trusted::first_keys;
 
@@ -60,17 +59,6 @@ fn start_log() {
         .init();
 }
 
-/// Where all processes of the service count their limits. It has to be there at the start; when it goes later, each
-/// limit does what `on_failure` says.
-async fn limit_store(
-    config: RedisConfig,
-    policies: Policies,
-) -> Result<Arc<dyn LimitStore>, ringwall_redis::Error> {
-    let client = RedisClient::connect(config).await?;
-    let limiter = RedisLimiter::builder(&client, policies).prefix("agent-backend:limits:");
-    Ok(Arc::new(limiter.build()?))
-}
-
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let Config {
         gate: config,
@@ -90,8 +78,11 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let about = About::of(&config);
     let rules = config.limit_rules().cloned();
     let rules = rules.ok_or("the configuration has no rate limits")?;
+    let mut shared_limits = None;
     if let Some(redis) = own.redis.take() {
-        services = services.limit_store(limit_store(redis, rules.policies().clone()).await?);
+        let (shared, store) = SharedLimits::connect(redis, &rules).await?;
+        services = services.limit_store(store);
+        shared_limits = Some(shared);
     }
     let AssembledGate {
         builder,
@@ -122,6 +113,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         project_limits: project_limits.clone(),
         limits,
         limit_clock,
+        shared_limits,
         store: store.clone(),
         clock: Arc::new(SystemClock::new()),
         audit,

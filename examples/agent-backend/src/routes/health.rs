@@ -8,6 +8,7 @@ use ringwall_jose::Health;
 use serde_json::{Value, json};
 
 use crate::routes::App;
+use crate::shared_limits::LimitsHealth;
 
 /// The process runs. An orchestrator that gets no answer restarts it, so nothing outside of the
 /// process is asked.
@@ -15,9 +16,8 @@ pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The service can do its work: the databases answer, tokens can be verified, and it
-/// is known which were revoked. The answer is for
-/// everybody, so it names neither issuers nor causes.
+/// The service can do its work: the databases answer, tokens can be verified, it is known which were revoked, and
+/// requests can be counted. The answer is for everybody, so it names neither issuers nor causes.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let store = app.store.answers().await;
     // Without the mode `jwt` there are none, and none are needed.
@@ -33,7 +33,14 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
         })
         .unwrap_or(Health::Unavailable);
     let credentials = app.credentials.are_ready().await;
-    let ready = store && credentials && (!needs_keys || keys != Health::Unavailable);
+    let limits = match &app.shared_limits {
+        Some(shared) => shared.health(),
+        None => LimitsHealth::Ok,
+    };
+    let ready = store
+        && credentials
+        && (!needs_keys || keys != Health::Unavailable)
+        && limits != LimitsHealth::Unavailable;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -47,7 +54,13 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     };
     let store = if store { "ok" } else { "unavailable" };
     let credentials = if credentials { "ok" } else { "unavailable" };
-    let answer =
-        json!({ "ready": ready, "store": store, "keys": keys, "credentials": credentials });
+    let limits = limits.as_str();
+    let answer = json!({
+        "ready": ready,
+        "store": store,
+        "keys": keys,
+        "credentials": credentials,
+        "limits": limits,
+    });
     (status, Json(answer))
 }

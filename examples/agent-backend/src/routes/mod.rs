@@ -29,6 +29,7 @@ use crate::case_store::CaseStore;
 use crate::credentials::Credentials;
 use crate::project_limits::ProjectLimits;
 use crate::settings::Settings;
+use crate::shared_limits::SharedLimits;
 use crate::store::Store;
 
 /// The longest body that a route reads: a case of full length, every character of it escaped.
@@ -45,6 +46,8 @@ pub(crate) struct App {
     /// Those of the gate, and the clock by which they count.
     pub(crate) limits: RateLimits,
     pub(crate) limit_clock: Arc<dyn MonotonicClock>,
+    /// None where limits are counted in this process.
+    pub(crate) shared_limits: Option<SharedLimits>,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) audit: Arc<MemoryAudit>,
     /// None without the mode `jwt`.

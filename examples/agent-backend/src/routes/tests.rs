@@ -8,6 +8,7 @@ use ringwall_core::profile::Profile;
 use ringwall_gate::ProtectedResource;
 use ringwall_gate::rate_limit::{LimitRules, Quota};
 use ringwall_jose::{Algorithm, StaticKeys};
+use ringwall_redis::{RedisClient, RedisConfig};
 
 use super::*;
 
@@ -42,6 +43,7 @@ async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
             .expect("settings"),
         limits,
         limit_clock: Arc::new(SystemClock::new()),
+        shared_limits: None,
         store,
         clock: Arc::new(SystemClock::new()),
         audit: Arc::new(MemoryAudit::new(16)),
@@ -150,7 +152,7 @@ async fn an_outside_issuer_adds_the_metadata_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn without_a_database_or_an_issuer_the_service_is_not_ready() {
+async fn without_a_database_an_issuer_or_the_store_of_its_limits_the_service_is_not_ready() {
     let (_folder, whole) = app(false).await;
     let (status, answer) = health::ready(State(whole.clone())).await;
     assert_eq!(status, StatusCode::OK, "{answer:?}");
@@ -170,6 +172,18 @@ async fn without_a_database_or_an_issuer_the_service_is_not_ready() {
     };
     let (status, answer) = health::ready(State(without_tokens)).await;
     assert_eq!((status, &answer["keys"]), (StatusCode::OK, &"none".into()));
+
+    // Nobody with a token would be served without the limits.
+    let nowhere = RedisClient::start(RedisConfig::new("127.0.0.1", 1)).expect("a configuration");
+    let without_limits = App {
+        shared_limits: Some(SharedLimits::new(nowhere, whole.limits.rules())),
+        ..whole.clone()
+    };
+    let (status, answer) = health::ready(State(without_limits)).await;
+    assert_eq!(
+        (status, &answer["limits"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"unavailable".into())
+    );
 
     whole.store.close().await;
     let (status, answer) = health::ready(State(whole)).await;

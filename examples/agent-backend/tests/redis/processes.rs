@@ -98,6 +98,14 @@ impl Service {
         (status.expect("a status"), answer)
     }
 
+    /// The status of the probe, and what it says of the limits.
+    fn readiness(&self) -> (u16, String) {
+        let (status, answer) = self.ask("GET /readyz");
+        let limits = answer.split("\"limits\":\"").nth(1);
+        let limits = limits.and_then(|rest| rest.split('"').next());
+        (status, limits.unwrap_or_default().to_owned())
+    }
+
     fn login(&self) -> u16 {
         self.ask("POST /auth/login\n{\"account\":\"ada@example.com\"}")
             .0
@@ -130,6 +138,7 @@ fn processes_count_together_and_each_limit_does_what_was_said_when_redis_is_gone
         })
         .collect();
     assert_eq!(attempts, [501, 501, 501, 501, 501, 429, 429, 429]);
+    assert_eq!(one.readiness(), (200, "ok".to_owned()));
     redis.kill();
     // What bounds guessing is closed. The page for everybody is counted by each process, half of 60.
     // A denial of a moment ago may be remembered.
@@ -138,8 +147,13 @@ fn processes_count_together_and_each_limit_does_what_was_said_when_redis_is_gone
     assert!((30..=32).contains(&pages), "{pages}");
     assert_eq!(other.ask("GET /").0, 200);
     assert_eq!(one.ask("GET /healthz").0, 200);
+    // Nobody with a token would be served, and the probe says so.
+    let gone = (503, "unavailable".to_owned());
+    eventually("the probe", || (one.readiness() == gone).then_some(()));
     redis.start_again().expect("it starts");
     eventually("the return", || (one.login() != 503).then_some(()));
+    let back = (200, "ok".to_owned());
+    eventually("the probe", || (one.readiness() == back).then_some(()));
     for (log, service) in [("one.log", one), ("other.log", other)] {
         drop(service);
         let log = std::fs::read_to_string(folder.path().join(log)).expect("readable");
