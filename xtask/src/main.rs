@@ -95,7 +95,9 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
 /// Runs the tour of the example back end; its exit code is this program's, so that a script sees
 /// what a person sees.
 fn demo(project: &Project, more: &[String]) -> Result<ExitCode> {
-    println!("Building the example back end: 10 to 15 minutes on two cores the first time, nothing after that.");
+    println!(
+        "Building the example back end: 10 to 15 minutes on two cores the first time, nothing after that."
+    );
     let tour = project
         .cargo("run")
         .args(["--quiet", "--package", "agent-backend", "--", "tour"]);

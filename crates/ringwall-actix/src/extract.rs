@@ -180,6 +180,18 @@ impl<T: DeserializeOwned> FromRequest for Claims<T> {
     }
 }
 
+/// Noted in a request whose caller the authorization policy refused, or could not judge. `Option<CurrentSubject>` would
+/// turn that into `None`, and the handler would go on without a policy; the guard answers what is noted.
+#[derive(Clone, Debug)]
+pub(crate) struct Unauthorized(pub(crate) Denial);
+
+fn refuse(request: &HttpRequest, denial: Denial) -> Refused {
+    request
+        .extensions_mut()
+        .insert(Unauthorized(denial.clone()));
+    Refused::reported(denial)
+}
+
 /// The caller before the gate's authorization policy: for the row that a handler has read
 /// ([`SubjectAccess::authorize`]).
 #[derive(Clone, Debug)]
@@ -191,9 +203,10 @@ impl FromRequest for CurrentSubject {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let asked = required(request, |admitted, _| Ok(admitted.clone()));
+        let request = request.clone();
         Box::pin(async move {
             let subject = asked?.subject().await;
-            Ok(Self(subject.map_err(Refused::reported)?))
+            Ok(Self(subject.map_err(|denial| refuse(&request, denial))?))
         })
     }
 }
@@ -209,10 +222,11 @@ impl<A: Action + 'static> FromRequest for PermittedRows<A> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let subject = CurrentSubject::from_request(request, payload);
+        let request = request.clone();
         Box::pin(async move {
             let CurrentSubject(subject) = subject.await?;
             let rows = subject.authorize_rows(&Duties::none());
-            Ok(Self(rows.map_err(Refused::reported)?))
+            Ok(Self(rows.map_err(|denial| refuse(&request, denial))?))
         })
     }
 }

@@ -21,7 +21,7 @@ use ringwall_gate::{Admitted, Door, Entry, Exit};
 
 use crate::answer_fields::tell;
 use crate::body::{leased, without_content};
-use crate::extract::Misuse;
+use crate::extract::{Misuse, Unauthorized};
 use crate::payload::{self, Lift};
 use crate::refusal::{mistake, refusal};
 use crate::rejection::Refused;
@@ -186,6 +186,10 @@ impl Passage {
             let cause = "a handler asks who is calling on a public route";
             self.admitted.report(EventKind::Misconfigured, cause);
             return response.into_response(mistake());
+        }
+        let noted = response.request().extensions_mut().remove::<Unauthorized>();
+        if let Some(Unauthorized(denial)) = noted {
+            return response.into_response(refusal(&denial));
         }
         response.map_body(|_, body| {
             if self.is_head {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::shapes::find;
 use crate::context::Context;
-use crate::decision::{Decision, Outcome};
+use crate::decision::{Cause, Decision, Outcome};
 use crate::explain::Explanation;
 use crate::policy::Policy;
 use crate::resource::Resource;
@@ -263,6 +263,9 @@ impl Case {
             context = context.attribute(name, value.typed(kind)?);
         }
         let explanation = policy.explain(&subject, &self.action, &resource, &context);
+        if explanation.decision.cause() == Cause::UnknownAction {
+            return Err(format!("there is no action {:?}", self.action));
+        }
         match explanation.decision.errors().first() {
             Some(error) => Err(error.to_string()),
             None => Ok(explanation),
@@ -341,8 +344,22 @@ impl CaseSubject {
         {
             return Err(format!("there is no role {unknown:?}"));
         }
+        if let Some(unknown) = self
+            .scopes
+            .iter()
+            .find(|scope| parts.scopes.expand(scope).is_empty())
+        {
+            return Err(format!("there is no scope {unknown:?}"));
+        }
         if let Some(uses) = &self.uses {
+            if let Some(unknown) = uses.iter().find(|role| parts.roles.find(role).is_none()) {
+                return Err(format!("there is no role {unknown:?}"));
+            }
             subject = subject.use_roles(uses.iter().map(String::as_str));
+        }
+        // What a case does not name is not there, as in a directory.
+        for attribute in &parts.subject.attributes {
+            subject = subject.attribute_is_complete(&attribute.name);
         }
         for (name, values) in &self.attributes {
             let kind = find(&parts.subject.attributes, name).map(|(_, kind)| match kind {
@@ -354,7 +371,6 @@ impl CaseSubject {
                 | Type::Uuid
                 | Type::Level(_)) => other,
             });
-            subject = subject.attribute_is_complete(name);
             let values = match values {
                 CaseValues::One(value) => core::slice::from_ref(value),
                 CaseValues::Several(values) => values,

@@ -97,16 +97,17 @@ impl Policy {
     fn judge(&self, request: &Request<'_>, action: &str) -> Decision {
         let compiled = self.compiled();
         let number = request.resource.number();
-        let found = compiled.resource_type(number).and_then(|resource| {
-            let bucket = compiled.bucket(number, resource.action(action)?)?;
-            Some((resource, bucket))
-        });
-        let Some((resource, bucket)) = found else {
+        let Some(resource) = compiled.resource_type(number) else {
             return self.forbid(Cause::UnknownAction);
         };
+        // The tenant first: nothing else is said of what is another's.
         if let Err(cause) = self.admit(request, resource) {
             return self.forbid(cause);
         }
+        let action = resource.action(action);
+        let Some(bucket) = action.and_then(|action| compiled.bucket(number, action)) else {
+            return self.forbid(Cause::UnknownAction);
+        };
         let roles = &request.subject.used;
         let mut forbidding = RuleNumbers::default();
         bucket
@@ -190,13 +191,9 @@ fn is_of_tenant(
             }
         })
     };
-    let has_projects = resource
-        .table
-        .as_ref()
-        .is_none_or(|table| table.project.is_some());
     let is_of_project = match &tenant.project {
         // Of a type that knows no projects, and of a resource that has none, nothing is said about them.
-        Some(own) if has_projects => is_same(project, own.as_str()),
+        Some(own) if resource.has_projects() => is_same(project, own.as_str()),
         Some(_) | None => true,
     };
     is_same(org, tenant.org.as_str()) && is_of_project

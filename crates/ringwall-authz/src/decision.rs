@@ -162,7 +162,8 @@ impl Decision {
     pub fn denial(&self) -> Option<Denial> {
         match (self.outcome, self.cause) {
             (Outcome::Permit, _) => None,
-            (Outcome::Forbid, Cause::OtherTenant) => Some(Denial::NotFound),
+            // Of what has a tenant, nothing exists for who has none.
+            (Outcome::Forbid, Cause::OtherTenant | Cause::NoTenant) => Some(Denial::NotFound),
             (Outcome::Forbid, Cause::OtherPolicy) => Some(Denial::Unavailable {
                 retry_after: core::time::Duration::from_secs(1),
             }),
@@ -171,7 +172,6 @@ impl Decision {
                 Cause::Permitted
                 | Cause::ForbiddenByRule
                 | Cause::NoRuleApplies
-                | Cause::NoTenant
                 | Cause::SeparationOfDuty
                 | Cause::UnknownAction,
             ) => Some(Denial::Forbidden { challenge: None }),

@@ -65,6 +65,18 @@ impl fmt::Display for PolicyFaults {
 
 impl std::error::Error for PolicyFaults {}
 
+/// The longest text of a fault: names in a hostile document can be as long as it.
+const MAX_TEXT_CHARACTERS: usize = 1024;
+
+fn cut(text: String) -> String {
+    if text.len() <= MAX_TEXT_CHARACTERS {
+        return text;
+    }
+    let mut cut: String = text.chars().take(MAX_TEXT_CHARACTERS).collect();
+    cut.push('…');
+    cut
+}
+
 /// Collects what is wrong, so that whoever writes a policy learns of all of it at once.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -79,9 +91,9 @@ impl Faults {
             return;
         }
         self.faults.push(PolicyFault {
-            path: path.into(),
+            path: cut(path.into()),
             line: None,
-            message: message.into(),
+            message: cut(message.into()),
         });
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::source::{LineStarts, Lines, join};
+use crate::source::{LineStarts, Lines, MAX_PATH_BYTES, join};
 
 /// As deep as `serde_json` reads.
 const MAX_DEPTH: usize = 128;
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
     }
 
     fn keep(&mut self, path: &str, at: usize) {
-        if self.keeps_lines {
+        if self.keeps_lines && path.len() <= MAX_PATH_BYTES {
             let line = self.starts.line_of(at);
             self.lines.0.insert(path.to_owned(), line);
         }
@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
                         return None;
                     }
                     self.step();
-                    let path = if self.keeps_lines {
+                    let path = if self.keeps_lines && path.len() <= MAX_PATH_BYTES {
                         join(path, &key)
                     } else {
                         String::new()
@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
                 }
                 b',' => self.step(),
                 _ => {
-                    let path = if self.keeps_lines {
+                    let path = if self.keeps_lines && path.len() <= MAX_PATH_BYTES {
                         format!("{path}[{index}]")
                     } else {
                         String::new()

@@ -28,6 +28,7 @@ mod slots;
 mod source;
 mod subject;
 mod tables;
+mod toml_nesting;
 mod truth;
 mod value;
 

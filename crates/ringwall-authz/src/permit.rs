@@ -200,7 +200,8 @@ impl Policy {
         if let Some(unmet) = duties.unmet(decision.obligations()) {
             return Err(Refused::ObligationNotMet(unmet.clone()));
         }
-        let (org, project) = resource.tenant();
+        // Only what was compared with the subject's is proven.
+        let (org, project) = resource.proven_tenant();
         Ok(Permit {
             subject: subject.clone(),
             resource_id: resource_id.into(),
@@ -284,7 +285,7 @@ impl<A: Action> Permit<A> {
         self.org.as_deref()
     }
 
-    /// The project of the resource.
+    /// The project of the resource, where its type knows projects.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
         self.project.as_deref()

@@ -128,6 +128,10 @@ impl Policy {
         Context::new(self.clone(), now)
     }
 
+    pub(crate) const fn hash_of(compiled: &Compiled) -> PolicyHash {
+        PolicyHash(compiled.hash)
+    }
+
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.0
     }

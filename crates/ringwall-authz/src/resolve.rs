@@ -151,20 +151,37 @@ impl SubjectResolver for CredentialSubjects {
 }
 
 /// Asks a directory for roles, attributes and departments, and takes over the scopes of credentials.
+///
+/// A subject is unique within its issuer alone: the `alice` of a partner's issuer is not yours. So a directory knows the
+/// subjects of one issuer, or of several that never give one name to two people; of others nothing is asked.
 #[derive(Clone, Debug)]
 pub struct DirectorySubjects {
     directory: Arc<dyn PolicyInformationPoint>,
+    issuers: Vec<Box<str>>,
     credential_roles: bool,
 }
 
 impl DirectorySubjects {
-    /// Asks `directory`. Of a caller without a tenant it knows nothing.
+    /// Asks `directory` about the subjects of `issuer`, and about those of our own (API keys, certificates that we map),
+    /// which have none. Of a caller without a tenant it knows nothing.
     #[must_use]
-    pub fn new(directory: Arc<dyn PolicyInformationPoint>) -> Self {
+    pub fn of_issuer(
+        directory: Arc<dyn PolicyInformationPoint>,
+        issuer: impl Into<Box<str>>,
+    ) -> Self {
         Self {
             directory,
+            issuers: vec![issuer.into()],
             credential_roles: false,
         }
+    }
+
+    /// Asks about the subjects of `issuer` too, which gives nobody a name that another of these issuers gave to
+    /// somebody else.
+    #[must_use]
+    pub fn and_issuer(mut self, issuer: impl Into<Box<str>>) -> Self {
+        self.issuers.push(issuer.into());
+        self
     }
 
     /// Takes over the roles of credentials too, beside those of the directory.
@@ -185,12 +202,16 @@ impl SubjectResolver for DirectorySubjects {
         if self.credential_roles {
             known = known.with_credential_roles();
         }
+        let is_known = principal
+            .issuer
+            .as_deref()
+            .is_none_or(|issuer| self.issuers.iter().any(|own| **own == *issuer));
         match &principal.tenant {
-            None => Step::Done(Ok(known)),
-            Some(tenant) => self
+            Some(tenant) if is_known => self
                 .directory
                 .facts(&tenant.org, &principal.subject)
                 .map(|facts| facts.map(|facts| known.with_facts(facts))),
+            Some(_) | None => Step::Done(Ok(known)),
         }
     }
 }

@@ -116,6 +116,14 @@ impl<'a> Resource<'a> {
         (self.org, self.project)
     }
 
+    /// What a permit says of the tenant: nothing of what belongs to none, and no project of what has none.
+    pub(crate) fn proven_tenant(&self) -> (Option<&'a str>, Option<&'a str>) {
+        let Some(resource) = self.resource_type().filter(|resource| !resource.tenantless) else {
+            return (None, None);
+        };
+        (self.org, self.project.filter(|_| resource.has_projects()))
+    }
+
     pub(crate) fn value(&self, place: u16) -> Datum<'_> {
         self.slots.get(place)
     }

@@ -44,7 +44,7 @@ impl RowLevelSecurityOptions {
         })
     }
 
-    /// Puts the functions into this schema.
+    /// Puts the functions into this schema, which names this policy among others of the same database.
     ///
     /// # Errors
     ///
@@ -66,6 +66,14 @@ impl RowLevelSecurityOptions {
     }
 }
 
+/// RFC 3339 with at most microseconds, and with days that exist: PostgreSQL takes much else for a time, such as
+/// `infinity` and `tomorrow`, and ends the statement for what is none.
+const TIMESTAMP: &str = concat!(
+    "^([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)",
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+);
+
 /// A text as a number, when it is one that fits: a cast that fails would end the statement.
 const INTEGER: &str = "CASE WHEN v ~ '^(0|-?[1-9][0-9]{0,18})$' THEN CASE WHEN CAST(v AS numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 THEN CAST(v AS bigint) END END";
 
@@ -86,8 +94,9 @@ fn identifier(name: &str, parts: usize) -> Result<String, InvalidIdentifier> {
 
 impl Policy {
     /// The statements that make PostgreSQL (15 or later) hold this policy by itself, for each type of resource that
-    /// has a table: as a migration, to be run by the owner of the tables as a whole, in one transaction, after the
-    /// tables are there. Running it again, or that of a later policy, replaces what an earlier one made.
+    /// has a table: as a migration, to be run by the owner of the tables, after the tables are
+    /// there; it is one transaction. Running it again, or that of a later policy, replaces what an earlier one made, by
+    /// the schema of its functions: two policies in one database have two of them.
     ///
     /// What it is good for: a query that forgot its WHERE shows nothing of another tenant, and nothing that the policy
     /// does not permit. What it is not: a defence against whoever can run statements of its own as the runtime role,
@@ -112,6 +121,9 @@ impl Policy {
         ));
         ddl.line(&format!("-- {}", self.hash()));
         ddl.line("");
+        // As a whole or not at all: between two statements, rows of others could be seen.
+        ddl.line("BEGIN;");
+        ddl.line(&FORGET.replace("PLACE", &options.schema));
         ddl.foundation();
         for relation in &compiled.parts.relations {
             if let Some(table) = &relation.table {
@@ -123,9 +135,27 @@ impl Policy {
                 ddl.table(number, resource, table, &self.hash().to_string())?;
             }
         }
+        ddl.line("COMMIT;");
         Ok(ddl.out)
     }
 }
+
+/// What an earlier policy made goes, also on tables that this one does not name any more: those are left with security
+/// and without any policy, so that nobody sees a row.
+const FORGET: &str = r"DO $ringwall$
+DECLARE
+    made record;
+BEGIN
+    FOR made IN
+        SELECT p.polname, p.polrelid::regclass AS relation FROM pg_catalog.pg_policy AS p
+        WHERE p.polname LIKE 'ringwall\_%'
+        AND pg_catalog.starts_with(pg_catalog.obj_description(p.oid, 'pg_policy'), 'ringwall PLACE ')
+        ORDER BY p.polpermissive DESC
+    LOOP
+        EXECUTE pg_catalog.format('DROP POLICY %I ON %s', made.polname, made.relation);
+    END LOOP;
+END
+$ringwall$;";
 
 struct Ddl<'a> {
     options: &'a RowLevelSecurityOptions,
@@ -187,7 +217,7 @@ impl Session<'_> {
             Type::Text | Type::TextSet => return format!("(SELECT {text})"),
             Type::Integer => INTEGER.to_owned(),
             Type::Boolean => "CASE v WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END".to_owned(),
-            Type::Timestamp => "CAST(v AS timestamptz)".to_owned(),
+            Type::Timestamp => format!("CASE WHEN v ~ '{TIMESTAMP}' THEN CAST(v AS timestamptz) END"),
             Type::Uuid => "CASE WHEN v ~ '^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$' THEN CAST(v AS uuid) END".to_owned(),
             Type::Level(level) => {
                 let mut cases = String::from("CASE v");
@@ -278,10 +308,10 @@ impl Ddl<'_> {
         let table = quoted(&attributes);
         let quoted_role = quoted(&role);
         let session = self.session();
-        let org = "SELECT s.v FROM (SELECT {setting}) AS s(v)";
-        let org = org.replace("{setting}", &session.call("setting", Some("org")));
-        let subject = "SELECT s.v FROM (SELECT {setting}) AS s(v)";
-        let subject = subject.replace("{setting}", &session.call("setting", Some("subject_id")));
+        // As the directory was asked in the process.
+        let org = format!("SELECT {}", session.call("setting", Some("directory_org")));
+        let subject = session.call("setting", Some("directory_subject"));
+        let subject = format!("SELECT {subject}");
         let now = session.typed(&session.call("setting", Some("now_micros")), Type::Integer);
         let text = format!(
             r#"DO $ringwall$
@@ -292,29 +322,29 @@ BEGIN
 END
 $ringwall$;
 CREATE SCHEMA IF NOT EXISTS {schema};
-REVOKE ALL ON SCHEMA {schema} FROM PUBLIC;
 GRANT USAGE ON SCHEMA {schema} TO {quoted_role};
 
 -- What the session was told, NULL when it was told nothing.
 CREATE OR REPLACE FUNCTION {schema}.setting(name text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
     AS $ringwall$ SELECT CASE WHEN left(s.v, 1) = 'v' THEN substr(s.v, 2) END
         FROM (SELECT current_setting('ringwall.' || name, true)) AS s(v) $ringwall$;
 CREATE OR REPLACE FUNCTION {schema}.has_role(name text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
     AS $ringwall$ SELECT coalesce(strpos({schema}.setting('roles'), ' ' || name || ' ') > 0, FALSE) $ringwall$;
 CREATE OR REPLACE FUNCTION {schema}.has_scope(name text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
     AS $ringwall$ SELECT coalesce(strpos({schema}.setting('scopes'), ' ' || name || ' ') > 0, FALSE) $ringwall$;
 
--- The attributes of the subject. Others are not shown to it.
+-- The attributes of the subject. Others are not shown to it. The owner of the table, who keeps the directory, sees all.
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS ringwall_own ON {table};
 CREATE POLICY ringwall_own ON {table} AS PERMISSIVE FOR SELECT TO {quoted_role}
     USING ("org_id" = ({org}) AND "user_id" = ({subject}));
-REVOKE ALL ON {table} FROM {quoted_role};
+REVOKE ALL ON {table} FROM PUBLIC, {quoted_role};
 GRANT SELECT ON {table} TO {quoted_role};
+COMMENT ON POLICY ringwall_own ON {table} IS 'ringwall {place} {hash}';
 CREATE OR REPLACE FUNCTION {schema}.attribute_values(attribute_key text) RETURNS SETOF text
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}
     AS $ringwall$ SELECT a."value" FROM {table} AS a
@@ -327,10 +357,22 @@ CREATE OR REPLACE FUNCTION {schema}.attribute(attribute_key text) RETURNS text
 CREATE OR REPLACE FUNCTION {schema}.has_attribute(attribute_key text, attribute_value text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}
     AS $ringwall$ SELECT EXISTS (SELECT FROM {schema}.attribute_values(attribute_key) AS v WHERE v = attribute_value) $ringwall$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {quoted_role};
+REVOKE ALL ON FUNCTION {functions} FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {functions} TO {quoted_role};
 "#,
             path = self.path_of(&attributes),
+            place = self.options.schema,
+            hash = Policy::hash_of(self.compiled),
+            functions = [
+                "setting(text)",
+                "has_role(text)",
+                "has_scope(text)",
+                "attribute_values(text)",
+                "attribute(text)",
+                "has_attribute(text, text)",
+            ]
+            .map(|function| format!("{schema}.{function}"))
+            .join(", "),
         );
         self.line(&text);
     }
@@ -339,7 +381,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {quoted_role};
     #[expect(clippy::unused_self, reason = "it belongs to the statements")]
     fn path_of(&self, table: &str) -> String {
         match table.split_once('.') {
-            Some(_) => "= pg_catalog".to_owned(),
+            Some(_) => "= pg_catalog, pg_temp".to_owned(),
             // The schema of today: a function that is looked up by the path of whoever calls it could be led elsewhere.
             None => "FROM CURRENT".to_owned(),
         }
@@ -353,15 +395,18 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {quoted_role};
         session.subject_org(&mut Literals(&mut org));
         session.subject_id(&mut Literals(&mut subject));
         let text = format!(
-            r#"-- Of a relation, the subject sees its own pairs.
+            r#"-- Of a relation, the subject sees its own pairs; the owner of the table sees all.
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS ringwall_own ON {table};
 CREATE POLICY ringwall_own ON {table} AS PERMISSIVE FOR SELECT TO {role}
     USING ({org_column} = {org} AND {subject_column} = {subject});
-REVOKE ALL ON {table} FROM {role};
+REVOKE ALL ON {table} FROM PUBLIC, {role};
 GRANT SELECT ON {table} TO {role};
+COMMENT ON POLICY ringwall_own ON {table} IS 'ringwall {place} {hash}';
 "#,
+            place = self.options.schema,
+            hash = Policy::hash_of(self.compiled),
             org_column = quoted(&relation.org),
             subject_column = quoted(&relation.subject),
         );
@@ -378,6 +423,7 @@ GRANT SELECT ON {table} TO {role};
         let role = quoted(&self.options.runtime_role);
         let name = quoted(&table.name);
         let tenant = self.tenant(table);
+        let place = &self.options.schema;
         let mut text = format!("-- {}\n", resource.name);
         let mut say = |line: String| {
             text.push_str(&line);
@@ -385,18 +431,22 @@ GRANT SELECT ON {table} TO {role};
         };
         say(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;"));
         say(format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY;"));
-        say(format!("DROP POLICY IF EXISTS ringwall_tenant ON {name};"));
+        // Those that permit go first, so that no row is permitted to another tenant at any moment.
+        for policy in ["select", "insert", "update", "delete", "tenant"] {
+            say(format!(
+                "DROP POLICY IF EXISTS ringwall_{policy} ON {name};"
+            ));
+        }
         say(format!(
             "CREATE POLICY ringwall_tenant ON {name} AS RESTRICTIVE FOR ALL TO PUBLIC\n    USING ({tenant})\n    WITH CHECK ({tenant});"
         ));
         say(format!(
-            "COMMENT ON POLICY ringwall_tenant ON {name} IS 'ringwall {hash}';"
+            "COMMENT ON POLICY ringwall_tenant ON {name} IS 'ringwall {place} {hash}';"
         ));
         say(format!("REVOKE ALL ON {name} FROM PUBLIC, {role};"));
         let commands = ["SELECT", "INSERT", "UPDATE", "DELETE"];
         for (command, action) in commands.into_iter().zip(table.commands) {
             let policy = format!("ringwall_{}", command.to_lowercase());
-            say(format!("DROP POLICY IF EXISTS {policy} ON {name};"));
             let Some(action) = action else {
                 continue;
             };
@@ -411,7 +461,7 @@ GRANT SELECT ON {table} TO {role};
                 "CREATE POLICY {policy} ON {name} AS PERMISSIVE FOR {command} TO {role}\n    {clauses};"
             ));
             say(format!(
-                "COMMENT ON POLICY {policy} ON {name} IS 'ringwall {hash}';"
+                "COMMENT ON POLICY {policy} ON {name} IS 'ringwall {place} {hash}';"
             ));
             say(format!("GRANT {command} ON {name} TO {role};"));
         }
@@ -434,7 +484,13 @@ GRANT SELECT ON {table} TO {role};
         let session = self.session();
         let kind = self.compiled.parts.subject.tenant;
         let org = session.typed(&session.call("setting", Some("org")), kind);
-        let mut text = format!("({} = {org})", quoted(&table.org));
+        // Roles mean something within their policy alone: a session that was told those of another sees nothing.
+        let policy = session.call("setting", Some("policy"));
+        let name = text_literal(&self.compiled.document.name);
+        let mut text = format!(
+            "(SELECT {policy} = {name}) AND ({} = {org})",
+            quoted(&table.org)
+        );
         if let Some(project) = &table.project {
             let setting = session.call("setting", Some("project"));
             let typed = session.typed(&setting, kind);

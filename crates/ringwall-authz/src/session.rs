@@ -85,6 +85,12 @@ pub fn session_settings(
             value: value.map_or_else(String::new, |value| format!("v{value}")),
         });
     };
+    set("policy", Some(known.policy.document().name.clone()));
+    set("directory_org", Some(tenant.org.as_str().to_owned()));
+    set(
+        "directory_subject",
+        Some(subject.name().as_str().to_owned()),
+    );
     set("org", Some(tenant_text(tenant.org.as_str())?));
     set("project", project);
     set("subject_id", text(known.id(), &[]));

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use crate::document::PolicyDocument;
 use crate::fault::PolicyFaults;
 use crate::json_lines;
+use crate::toml_nesting;
 
 /// The longest document in bytes: 8 MiB, which holds some 40,000 rules. A longer one is refused before it is read.
 pub const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
@@ -68,11 +69,13 @@ impl Language {
             ));
         }
         match self {
-            Self::Toml => toml::from_str(text).map_err(|error| {
-                let line = error
-                    .span()
-                    .map(|span| LineStarts::new(text).line_of(span.start));
-                PolicyFaults::one(line, error.message())
+            Self::Toml => toml_nesting::check(text).and_then(|()| {
+                toml::from_str(text).map_err(|error| {
+                    let line = error
+                        .span()
+                        .map(|span| LineStarts::new(text).line_of(span.start));
+                    PolicyFaults::one(line, error.message())
+                })
             }),
             Self::Json => {
                 // What a key that stands twice means is for nobody to guess.
@@ -115,8 +118,17 @@ fn toml_lines(text: &str) -> Lines {
     lines
 }
 
+/// The longest path that is kept: one that is longer is no path of a policy.
+pub(crate) const MAX_PATH_BYTES: usize = 1024;
+
 fn walk_table(path: &str, table: &DeTable<'_>, starts: &LineStarts, lines: &mut Lines) {
+    if path.len() > MAX_PATH_BYTES {
+        return;
+    }
     for (key, value) in table {
+        if key.get_ref().len() > MAX_PATH_BYTES {
+            continue;
+        }
         let path = join(path, key.get_ref());
         lines
             .0

@@ -8,7 +8,7 @@ use ringwall_core::principal::{
     PrincipalKind, Role, Subject as SubjectId, Tenant, VerifiedPrincipal,
 };
 
-use crate::bits::{RoleBits, ScopeBits};
+use crate::bits::{Bits, RoleBits, ScopeBits};
 use crate::compile::scopes::is_wildcard;
 use crate::compile::shapes::find;
 use crate::directory::SubjectFacts;
@@ -40,6 +40,8 @@ pub(crate) struct Known {
     highest_rank: Option<u32>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) relations: Vec<Related>,
+    /// Those of which the database knows more.
+    pub(crate) in_database: Bits<1>,
     pub(crate) broken_separation: Option<Box<str>>,
     errors: Vec<AttributeError>,
     version: Option<u64>,
@@ -51,8 +53,37 @@ pub(crate) enum Attribute {
     /// Nobody told.
     #[default]
     Unknown,
-    /// All its values, and until when each holds in microseconds; none means that it is known to have none.
+    /// Something was told of it that cannot be: nothing that is told later makes it known.
+    Broken,
+    /// It is known to have this value alone, and until when in microseconds.
+    One((OwnedDatum, i64)),
+    /// All its values, and until when each holds; none means that it is known to have none.
     Values(Vec<(OwnedDatum, i64)>),
+}
+
+impl Attribute {
+    /// One value more. Most attributes have one, for which nothing is allocated.
+    fn push(&mut self, value: OwnedDatum, until: i64) {
+        *self = match core::mem::take(self) {
+            Self::Unknown => Self::One((value, until)),
+            Self::Broken => Self::Broken,
+            Self::One(first) => Self::Values(vec![first, (value, until)]),
+            Self::Values(mut values) if !values.is_empty() => {
+                values.push((value, until));
+                Self::Values(values)
+            }
+            Self::Values(_) => Self::One((value, until)),
+        };
+    }
+
+    /// All its values. `None` when nobody told.
+    fn values(&self) -> Option<&[(OwnedDatum, i64)]> {
+        match self {
+            Self::Unknown | Self::Broken => None,
+            Self::One(value) => Some(core::slice::from_ref(value)),
+            Self::Values(values) => Some(values),
+        }
+    }
 }
 
 /// What is known of one relation.
@@ -62,6 +93,8 @@ pub(crate) enum Related {
     Unknown,
     /// All values to which the subject stands in it.
     All(BTreeSet<OwnedDatum>),
+    /// Something was told of it that cannot be.
+    Broken,
     /// Of these values it is known whether it does.
     Pairs(HashMap<OwnedDatum, bool>),
 }
@@ -77,6 +110,7 @@ pub struct SubjectBuilder {
     scopes: ScopeBits,
     attributes: Vec<Attribute>,
     relations: Vec<Related>,
+    in_database: Bits<1>,
     values: usize,
     errors: Vec<AttributeError>,
     version: Option<u64>,
@@ -95,6 +129,7 @@ impl SubjectBuilder {
             scopes: ScopeBits::EMPTY,
             attributes,
             relations,
+            in_database: Bits::EMPTY,
             values: 0,
             errors: Vec::new(),
             version: None,
@@ -180,20 +215,15 @@ impl SubjectBuilder {
         };
         match value {
             Ok(value) if !is_full => {
-                if let Attribute::Unknown = slot {
-                    *slot = Attribute::Values(Vec::new());
-                }
-                if let Attribute::Values(values) = slot {
-                    values.push((value, until));
-                }
+                slot.push(value, until);
                 self
             }
             Ok(_) => {
-                *slot = Attribute::Unknown;
+                *slot = Attribute::Broken;
                 self.error(name, Why::Mismatch(Mismatch::TooMany))
             }
             Err(mismatch) => {
-                *slot = Attribute::Unknown;
+                *slot = Attribute::Broken;
                 self.error(name, Why::Mismatch(mismatch))
             }
         }
@@ -207,7 +237,7 @@ impl SubjectBuilder {
         let slot = found.and_then(|(place, _)| self.attributes.get_mut(usize::from(place)));
         match slot {
             Some(slot @ Attribute::Unknown) => *slot = Attribute::Values(Vec::new()),
-            Some(Attribute::Values(_)) => {}
+            Some(Attribute::Broken | Attribute::One(_) | Attribute::Values(_)) => {}
             None => return self.error(name, Why::Undeclared),
         }
         self
@@ -228,16 +258,22 @@ impl SubjectBuilder {
             self.values = self.values.saturating_add(1);
             match Datum::new(value.into(), kind, &[]) {
                 Ok(_) if self.values > MAX_SUBJECT_VALUES => {
+                    self.break_relation(place);
                     return self.error(relation, Why::Mismatch(Mismatch::TooMany));
                 }
                 Ok(Datum::Unknown) => {}
                 Ok(value) => {
                     all.insert(value.to_owned());
                 }
-                Err(mismatch) => return self.error(relation, Why::Mismatch(mismatch)),
+                Err(mismatch) => {
+                    self.break_relation(place);
+                    return self.error(relation, Why::Mismatch(mismatch));
+                }
             }
         }
-        if let Some(slot) = self.relations.get_mut(usize::from(place)) {
+        if let Some(slot) = self.relations.get_mut(usize::from(place))
+            && !matches!(slot, Related::Broken)
+        {
             *slot = Related::All(all);
         }
         self
@@ -262,7 +298,10 @@ impl SubjectBuilder {
         };
         let value = match value {
             Ok(value) => value.to_owned(),
-            Err(mismatch) => return self.error(relation, Why::Mismatch(mismatch)),
+            Err(mismatch) => {
+                self.break_relation(place);
+                return self.error(relation, Why::Mismatch(mismatch));
+            }
         };
         if let Some(slot) = self.relations.get_mut(usize::from(place)) {
             match slot {
@@ -273,10 +312,22 @@ impl SubjectBuilder {
                 Related::Pairs(pairs) => {
                     pairs.insert(value, is_related);
                 }
-                // All that there are were told.
-                Related::All(_) => {}
+                // All that there are were told, or something that cannot be.
+                Related::All(_) | Related::Broken => {}
             }
         }
+        self
+    }
+
+    /// States that the database knows the pairs of `relation`: a row filter asks it for those that were not told here,
+    /// where it would otherwise leave the relation unknown, as [`decide`](Policy::decide) does. What is decided in the
+    /// process needs [`is_related`](Self::is_related) for the value in question.
+    #[must_use]
+    pub fn related_in_database(mut self, relation: &str) -> Self {
+        let Some((place, _)) = self.relation(relation) else {
+            return self.error(relation, Why::Undeclared);
+        };
+        self.in_database.insert(place);
         self
     }
 
@@ -333,6 +384,7 @@ impl SubjectBuilder {
             used,
             attributes: self.attributes,
             relations: self.relations,
+            in_database: self.in_database,
             errors: self.errors,
             version: self.version,
             principal: self.principal,
@@ -347,6 +399,12 @@ impl SubjectBuilder {
             .zip(relations)
             .find(|(_, relation)| &*relation.name == name)
             .map(|(place, relation)| (place, relation.value))
+    }
+
+    fn break_relation(&mut self, place: u16) {
+        if let Some(slot) = self.relations.get_mut(usize::from(place)) {
+            *slot = Related::Broken;
+        }
     }
 
     fn error(mut self, name: &str, why: Why) -> Self {
@@ -461,7 +519,8 @@ impl Known {
 
     /// The one value that holds at `now`.
     pub(crate) fn value(&self, place: u16, now: i64) -> Datum<'_> {
-        let Some(Attribute::Values(values)) = self.attributes.get(usize::from(place)) else {
+        let attribute = self.attributes.get(usize::from(place));
+        let Some(values) = attribute.and_then(Attribute::values) else {
             return Datum::Unknown;
         };
         let mut holding = values.iter().filter(|(_, until)| *until > now);
@@ -473,20 +532,14 @@ impl Known {
 
     /// The values of a set that hold at `now`. `None` when nobody told them.
     pub(crate) fn values(&self, place: u16, now: i64) -> Option<impl Iterator<Item = &OwnedDatum>> {
-        match self.attributes.get(usize::from(place))? {
-            Attribute::Unknown => None,
-            Attribute::Values(values) => Some(
-                values
-                    .iter()
-                    .filter(move |(_, until)| *until > now)
-                    .map(|(value, _)| value),
-            ),
-        }
+        let values = self.attributes.get(usize::from(place))?.values()?;
+        let holding = values.iter().filter(move |(_, until)| *until > now);
+        Some(holding.map(|(value, _)| value))
     }
 
     pub(crate) fn is_related(&self, place: u16, value: Datum<'_>) -> Option<bool> {
         match self.relations.get(usize::from(place))? {
-            Related::Unknown => None,
+            Related::Unknown | Related::Broken => None,
             Related::All(all) => Some(all.contains(&value.to_owned())),
             Related::Pairs(pairs) => pairs.get(&value.to_owned()).copied(),
         }

@@ -258,6 +258,11 @@ pub(crate) async fn doctor(
     let Some(policy) = policy(&arguments.policy.policy, output)? else {
         return Ok(ExitCode::FAILURE);
     };
+    if policy.tables().is_empty() {
+        return Err(Failure::Arguments(
+            "the policy names no table that could be looked at",
+        ));
+    }
     let place = Place::of_store(&arguments.store)?;
     store::refuse_unused(&[&place], &arguments.store.connection, None)?;
     let Store::Postgres(database) = place.open().await? else {

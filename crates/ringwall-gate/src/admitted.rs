@@ -3,7 +3,6 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use ringwall_authz::KnownSubject;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
@@ -13,7 +12,7 @@ use ringwall_rate_limit::Tally;
 
 use crate::answer_fields::AnswerFields;
 use crate::authenticator::{Authenticated, Authenticator};
-use crate::authorization::{self, SubjectAccess};
+use crate::authorization::{self, Fresh, SubjectAccess};
 use crate::door::Door;
 use crate::field_names::FieldNames;
 use crate::lease::Lease;
@@ -51,11 +50,7 @@ pub(crate) enum Attempt {
     NotAsked,
     Anonymous,
     /// With what is known of the caller, where the route asked for it.
-    Verified(
-        Authenticated,
-        Arc<dyn Authenticator>,
-        Option<Arc<KnownSubject>>,
-    ),
+    Verified(Authenticated, Arc<dyn Authenticator>, Option<Arc<Fresh>>),
 }
 
 /// From where a request came, as far as the connection and trusted proxies say.
@@ -234,8 +229,8 @@ impl Admitted {
         AnswerFields::new(self.nonce_renewal(), self.limit_fields())
     }
 
-    /// What is known of the caller, to ask the gate's authorization policy with. It is asked for where it is needed,
-    /// unless the route demanded a role or a permission: then it is there.
+    /// What is known of the caller, to ask the gate's authorization policy with. It is asked for each time,
+    /// unless the route demanded a role or a permission a moment ago: then it is there.
     ///
     /// # Errors
     ///
@@ -245,7 +240,7 @@ impl Admitted {
         authorization::subject(self)
     }
 
-    pub(crate) fn known_subject(&self) -> Option<&Arc<KnownSubject>> {
+    pub(crate) fn known_subject(&self) -> Option<&Arc<Fresh>> {
         match &self.attempt {
             Attempt::NotAsked | Attempt::Anonymous => None,
             Attempt::Verified(_, _, known) => known.as_ref(),

@@ -1,6 +1,7 @@
 //! The authorization policy of a gate, and what handlers ask it.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use ringwall_authz::{
@@ -150,8 +151,33 @@ impl Door {
             let refusal = Refusal::unauthorized(denial);
             return self.refuse(arrival, Some(principal), refusal);
         }
-        let attempt = Attempt::Verified(authenticated, authenticator, Some(Arc::new(known)));
-        self.decide(arrival, attempt)
+        let known = Arc::new(Fresh { known, at: now });
+        let attempt = Attempt::Verified(authenticated, authenticator, Some(known));
+        self.store(arrival, attempt)
+    }
+
+    /// Whether the caller of an answer that goes on still meets what the route demands. Nobody who can tell is nobody
+    /// who says yes.
+    pub(crate) fn still_authorized(
+        &self,
+        principal: &VerifiedPrincipal,
+        now: Timestamp,
+    ) -> Step<bool> {
+        if self.policy().demand.is_none() {
+            return Step::Done(true);
+        }
+        let Some(authorization) = self.gate().authorization() else {
+            return Step::Done(false);
+        };
+        let (door, asked) = (self.clone(), authorization.clone());
+        authorization.resolve(principal, now).map(move |known| {
+            let policy = asked.policy.load();
+            known.is_ok_and(|known| {
+                let subject = known.for_policy(&policy);
+                door.demanded(&asked, &policy, &known, &subject, now)
+                    .is_none()
+            })
+        })
     }
 
     /// The denial, when the caller does not meet what the route demands of the policy.
@@ -193,6 +219,10 @@ impl Door {
         authorization.policy.compare(&decision, action, |policy| {
             question(policy, known.for_policy(policy))
         });
+        if decision.is_permit() && !decision.obligations().is_empty() {
+            // Nobody at the door meets it, and the handler does not learn of it.
+            return Some(forbidden());
+        }
         decision.denial().map(|denial| match denial {
             // The caller's own tenant is no other's.
             Denial::NotFound => forbidden(),
@@ -211,6 +241,16 @@ impl Door {
         })
     }
 }
+
+/// What is known of a caller, and since when.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    known: KnownSubject,
+    at: Timestamp,
+}
+
+/// How long what the door asked serves the handler too: for the row that it reads, and not for a stream.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// What is known of the caller of a request, to ask the authorization policy with.
 pub(crate) fn subject(admitted: &Admitted) -> Step<Result<SubjectAccess, Denial>> {
@@ -235,8 +275,12 @@ pub(crate) fn subject(admitted: &Admitted) -> Step<Result<SubjectAccess, Denial>
         );
         return Step::Done(Err(unavailable()));
     };
-    if let Some(known) = admitted.known_subject() {
-        return Step::Done(Ok(SubjectAccess::new(admitted, authorization, known, now)));
+    if let Some(fresh) = admitted.known_subject()
+        && now >= fresh.at
+        && now.saturating_since(fresh.at) <= FRESH
+    {
+        let known = Arc::new(fresh.known.clone());
+        return Step::Done(Ok(SubjectAccess::new(admitted, authorization, &known, now)));
     }
     let (admitted, authorization) = (admitted.clone(), authorization.clone());
     authorization

@@ -305,15 +305,14 @@ impl Door {
             return self.refuse(arrival, Some(principal), refusal);
         }
         let authenticator = Arc::clone(authenticator);
-        if self.policy().demand.is_none() {
-            let attempt = Attempt::Verified(authenticated, authenticator, None);
-            return self.decide(arrival, attempt);
-        }
-        self.authorize(arrival, authenticated, authenticator)
+        self.decide(
+            arrival,
+            Attempt::Verified(authenticated, authenticator, None),
+        )
     }
 
     /// The last checks, once it is settled who is calling and that they may.
-    pub(crate) fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
+    fn decide(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
         let limit = self.policy().body_limit;
         if arrival.length.is_some_and(|length| length > limit) {
             return self.refuse(arrival, attempt.principal(), Refusal::too_long(limit));
@@ -321,8 +320,23 @@ impl Door {
         self.limit_caller(arrival, attempt)
     }
 
-    /// Stores the intent: the request is as good as served.
+    /// Asks the authorization policy, where the route demands something of it, and then stores the intent: the request
+    /// is as good as served. The policy comes behind the caller's limits, since asking what is known of somebody may be
+    /// a question to a database.
     pub(crate) fn record(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
+        match attempt {
+            Attempt::Verified(authenticated, authenticator, None)
+                if !self.policy().demand.is_none() =>
+            {
+                self.authorize(arrival, authenticated, authenticator)
+            }
+            attempt @ (Attempt::NotAsked | Attempt::Anonymous | Attempt::Verified(..)) => {
+                self.store(arrival, attempt)
+            }
+        }
+    }
+
+    pub(crate) fn store(&self, arrival: &Arrival<'_>, attempt: Attempt) -> Step<Entry> {
         let Arrival { at, origin, .. } = *arrival;
         let tally = arrival.limits.tally;
         let (Some(sink), Some(time)) = (self.trail(AuditScope::All), at) else {

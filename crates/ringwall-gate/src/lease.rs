@@ -69,15 +69,34 @@ impl Lease {
             return Step::Done(self.over(None, EventKind::ClockUnavailable));
         };
         match self.authenticator.recheck(&self.authenticated, now) {
-            Step::Done(answer) => Step::Done(self.standing(now, &answer)),
+            Step::Done(answer) => self.and_authorized(now, self.standing(now, &answer)),
             Step::Wait(future) => {
                 let lease = self.clone();
                 Step::wait(async move {
                     let answer = future.await;
-                    lease.standing(now, &answer)
+                    let standing = lease.standing(now, &answer);
+                    lease.and_authorized(now, standing).await
                 })
             }
         }
+    }
+
+    /// A role that the route demands may be taken back, and the policy may be another one.
+    fn and_authorized(&self, now: Timestamp, standing: Standing) -> Step<Standing> {
+        if matches!(standing, Standing::Over) {
+            return Step::Done(standing);
+        }
+        let principal = self.authenticated.principal();
+        let lease = self.clone();
+        self.door
+            .still_authorized(principal, now)
+            .map(move |is_authorized| {
+                if is_authorized {
+                    standing
+                } else {
+                    lease.over(Some(now), EventKind::StreamEnded)
+                }
+            })
     }
 
     fn standing(&self, now: Timestamp, answer: &Result<(), Denial>) -> Standing {

@@ -147,8 +147,8 @@ impl RouteDemand {
     }
 
     /// Demands that `action` is permitted on what the caller's own tenant has of the type `resource`, without looking
-    /// at a row. Rules that ask for attributes of a row do not apply then, and forbids that do act: for rows, let the
-    /// handler ask with the row in its hand.
+    /// at a row. Rules that ask for attributes of a row do not apply then, and forbids that do act; a permit under an
+    /// obligation is none. For rows, let the handler ask with the row in its hand.
     #[must_use]
     pub fn permission(
         mut self,

@@ -240,6 +240,8 @@ impl PostgresConfig {
             .options([
                 // Temporary tables come last, and not first.
                 ("search_path", format!("{},pg_temp", self.schema)),
+                // A store that row-level security hides rows from has to fail, and not to believe what is left.
+                ("row_security", "off".to_owned()),
                 ("statement_timeout", milliseconds.to_string()),
                 ("lock_timeout", milliseconds.to_string()),
                 // A process that was stopped must not hold the others up for ever.

@@ -177,6 +177,20 @@ impl Group {
     }
 }
 
+/// How many places a rule takes, at most.
+pub(super) fn entries(rule: &CompiledRule) -> u64 {
+    let constants = demands(&rule.when)
+        .iter()
+        .map(|(_, constants)| constants.len())
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    number(rule.actions.len())
+        .saturating_mul(u64::from(rule.roles.len().max(1)))
+        .saturating_mul(number(constants))
+}
+
 /// The attributes that a condition demands to be one of some constants.
 fn demands(node: &Node) -> Vec<(Attribute, Vec<&OwnedDatum>)> {
     match node {

@@ -81,6 +81,7 @@ impl Compiled {
         let context = shapes::context(&document, &levels, &mut faults);
         let relations = shapes::relations(&document, &levels, &mut faults);
         let types = shapes::resources(&document, &levels, &mut faults);
+        shapes::check_tables(&types, &relations, &mut faults);
         let parts = Parts {
             levels,
             roles,

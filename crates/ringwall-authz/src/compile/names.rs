@@ -25,17 +25,22 @@ pub(super) fn check_word(faults: &mut Faults, path: &str, what: &str, name: &str
 
 /// The name of a role, a scope, a rule: visible ASCII. Letters of other scripts look like those, so that two
 /// names could not be told apart by whoever reviews the policy.
-pub(super) fn check_long_name(faults: &mut Faults, path: &str, what: &str, name: &str) {
-    let is_name = !name.is_empty()
+pub(super) fn is_long_name(name: &str) -> bool {
+    !name.is_empty()
         && name.len() <= MAX_LONG_NAME_BYTES
         && name
             .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'\''));
-    if !is_name {
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'\''))
+}
+
+/// Says so where [`is_long_name`] says no.
+pub(super) fn check_long_name(faults: &mut Faults, path: &str, what: &str, name: &str) {
+    if !is_long_name(name) {
         faults.add(
             path,
             format!(
-                "{what} {name:?} is no name: visible ASCII characters without quotes and backslashes, {MAX_LONG_NAME_BYTES} at most (letters of other scripts can look the same and be another name)"
+                "{what} {:?} is no name: visible ASCII characters without quotes and backslashes, {MAX_LONG_NAME_BYTES} at most (letters of other scripts can look the same and be another name)",
+                name.chars().take(MAX_LONG_NAME_BYTES).collect::<String>()
             ),
         );
     }

@@ -11,6 +11,9 @@ use crate::fault::Faults;
 /// The most roles of a policy. Roles are kinds of users; what differs from user to user is an attribute.
 pub const MAX_ROLES: usize = RoleBits::CAPACITY;
 
+/// The most separations of duty: each is looked at for each subject.
+const MAX_SEPARATIONS: usize = 64;
+
 /// The roles of a policy.
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
@@ -113,6 +116,14 @@ pub(super) fn separations(
     faults: &mut Faults,
 ) -> Vec<Separation> {
     let mut compiled: Vec<Separation> = Vec::new();
+    let number = document.separation_of_duty.len();
+    if number > MAX_SEPARATIONS {
+        faults.add(
+            "separation_of_duty",
+            format!("there are {number} separations of duty, and {MAX_SEPARATIONS} are the most"),
+        );
+        return compiled;
+    }
     for (index, separation) in document.separation_of_duty.iter().enumerate() {
         let path = format!("separation_of_duty[{index}]");
         check_long_name(

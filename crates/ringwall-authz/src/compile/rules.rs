@@ -6,7 +6,7 @@ use ringwall_core::classification::Obligation;
 
 use super::Parts;
 use super::conditions::{Conditions, World};
-use super::index::PolicyHasher;
+use super::index::{self, PolicyHasher};
 use super::names::check_long_name;
 use crate::bits::{RoleBits, ScopeBits};
 use crate::document::{Effect, PolicyDocument, Rule};
@@ -17,6 +17,9 @@ use crate::value::OwnedDatum;
 
 /// The most rules of a policy.
 pub const MAX_RULES: usize = 100_000;
+
+/// The most combinations of action, role and constant that all rules name: each is a place in memory.
+const MAX_INDEX_ENTRIES: u64 = 4_000_000;
 
 /// A rule as it is evaluated. Its number is its place in the document.
 #[derive(Debug)]
@@ -60,6 +63,17 @@ pub(super) fn rules(
             );
         }
         compiled.extend(compile(&path, rule, parts, faults));
+    }
+    let entries = compiled
+        .iter()
+        .fold(0_u64, |sum, rule| sum.saturating_add(index::entries(rule)));
+    if entries > MAX_INDEX_ENTRIES {
+        faults.add(
+            "rules",
+            format!(
+                "the rules name {entries} combinations of action, role and constant, and {MAX_INDEX_ENTRIES} are the most"
+            ),
+        );
     }
     if faults.is_empty() {
         find_unreachable(&compiled, parts, faults);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::index::PolicyHasher;
-use super::names::check_long_name;
+use super::names::{check_long_name, is_long_name};
 use super::roles::Roles;
 use crate::bits::{RoleBits, ScopeBits};
 use crate::document::PolicyDocument;
@@ -61,18 +61,24 @@ impl Scopes {
 
     pub(super) fn compile(document: &PolicyDocument, roles: &Roles, faults: &mut Faults) -> Self {
         let mut all = BTreeSet::new();
-        let mut take = |faults: &mut Faults, path: String, text: &str, may_be_wild: bool| {
-            check_long_name(faults, &path, "the scope", text);
+        let mut take = |faults: &mut Faults,
+                        path: &dyn Fn() -> String,
+                        text: &str,
+                        may_be_wild: bool| {
+            if !is_long_name(text) {
+                check_long_name(faults, &path(), "the scope", text);
+                return;
+            }
             if is_wildcard(text) {
                 if !may_be_wild {
                     faults.add(
-                        path,
+                        path(),
                         format!("{text:?} stands for other scopes; a rule demands scopes by name"),
                     );
                 }
             } else if text.contains('*') {
                 faults.add(
-                    path,
+                    path(),
                     format!("in {text:?}, the * stands neither alone nor after the last colon"),
                 );
             } else {
@@ -80,21 +86,18 @@ impl Scopes {
             }
         };
         for (index, scope) in document.scopes.iter().enumerate() {
-            take(faults, format!("scopes[{index}]"), scope, false);
+            take(faults, &|| format!("scopes[{index}]"), scope, false);
         }
         for (name, role) in &document.roles {
             for (index, scope) in role.scopes.iter().enumerate() {
-                take(faults, format!("roles.{name}.scopes[{index}]"), scope, true);
+                let path = || format!("roles.{name}.scopes[{index}]");
+                take(faults, &path, scope, true);
             }
         }
         for (number, rule) in document.rules.iter().enumerate() {
             for (index, scope) in rule.scopes.iter().enumerate() {
-                take(
-                    faults,
-                    format!("rules[{number}].scopes[{index}]"),
-                    scope,
-                    false,
-                );
+                let path = || format!("rules[{number}].scopes[{index}]");
+                take(faults, &path, scope, false);
             }
         }
         let mut scopes = Self::default();

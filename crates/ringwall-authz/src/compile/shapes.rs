@@ -1,5 +1,7 @@
 //! What is known about subjects, resources and circumstances, and where it stands.
 
+use std::collections::HashMap;
+
 use super::names::{check_identifier, check_word};
 use crate::document::{AttributePlace, PolicyDocument, RelationDefinition, ResourceDefinition};
 use crate::fault::Faults;
@@ -14,6 +16,8 @@ pub const MAX_RESOURCE_TYPES: usize = 1024;
 pub const MAX_ACTIONS: usize = 256;
 /// The most relations.
 pub const MAX_RELATIONS: usize = 64;
+/// The most levels.
+const MAX_LEVELS: usize = 64;
 /// The most members of a level: they are counted in a byte.
 const MAX_LEVEL_MEMBERS: usize = 255;
 
@@ -80,6 +84,13 @@ pub(crate) struct Table {
 }
 
 impl ResourceType {
+    /// Whether what is of this type can belong to a project. Where no table says otherwise, it can.
+    pub(crate) fn has_projects(&self) -> bool {
+        self.table
+            .as_ref()
+            .is_none_or(|table| table.project.is_some())
+    }
+
     pub(crate) fn action(&self, name: &str) -> Option<u16> {
         let place = self.actions.iter().position(|action| &**action == name)?;
         u16::try_from(place).ok()
@@ -106,7 +117,14 @@ pub(super) fn levels(document: &PolicyDocument, faults: &mut Faults) -> Vec<Leve
         name: "sensitivity".into(),
         members: Sensitivity::ALL.map(|level| level.as_str().into()).into(),
     }];
-    for (name, members) in &document.levels {
+    bound(
+        faults,
+        "levels",
+        "levels",
+        document.levels.len(),
+        MAX_LEVELS,
+    );
+    for (name, members) in document.levels.iter().take(MAX_LEVELS) {
         let path = format!("levels.{name}");
         check_word(faults, &path, "the level", name);
         if is_type_name(name) || name == "sensitivity" {
@@ -123,7 +141,7 @@ pub(super) fn levels(document: &PolicyDocument, faults: &mut Faults) -> Vec<Leve
                 ),
             );
         }
-        for (index, member) in members.iter().enumerate() {
+        for (index, member) in members.iter().take(MAX_LEVEL_MEMBERS).enumerate() {
             check_word(faults, &format!("{path}[{index}]"), "the member", member);
             if members.iter().take(index).any(|other| other == member) {
                 faults.add(
@@ -496,6 +514,44 @@ fn table(
         project,
         commands,
     })
+}
+
+/// The policies of row-level security are those of a table: two types in one would replace each other's, and a relation
+/// beside them would show its pairs' rows.
+pub(super) fn check_tables(types: &[ResourceType], relations: &[Relation], faults: &mut Faults) {
+    let mut taken: HashMap<&str, (&str, &str)> = HashMap::new();
+    for resource in types {
+        let Some(table) = &resource.table else {
+            continue;
+        };
+        if taken.insert(&table.name, ("", "")).is_some() {
+            faults.add(
+                format!("resources.{}.table.name", resource.name),
+                format!(
+                    "the table {:?} is that of another type of resource too",
+                    table.name
+                ),
+            );
+        }
+    }
+    for relation in relations {
+        let Some(table) = &relation.table else {
+            continue;
+        };
+        let own = (&*table.subject, &*table.org);
+        if taken
+            .insert(&table.name, own)
+            .is_some_and(|other| other != own)
+        {
+            faults.add(
+                format!("relations.{}.table", relation.name),
+                format!(
+                    "the table {:?} is used for something else too: a relation reads a table of its own, or a view",
+                    table.name
+                ),
+            );
+        }
+    }
 }
 
 fn bound(faults: &mut Faults, path: &str, what: &str, number: usize, most: usize) {

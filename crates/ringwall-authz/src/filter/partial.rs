@@ -85,10 +85,16 @@ impl Partial<'_> {
         {
             return Ok(Node::Known(Truth::from(is_related)));
         }
+        let is_there =
+            self.subject.in_database.contains(relation) && !matches!(told, Some(Related::Broken));
+        if !is_there {
+            // As it is decided in the process.
+            return Ok(Node::Known(Truth::Unknown));
+        }
         let definition = self.parts.relations.get(usize::from(relation));
         match definition {
             Some(definition) if definition.table.is_none() => Err(format!(
-                "the relation {}, which has no table and was not told",
+                "the relation {}, which has no table",
                 definition.name
             )),
             Some(_) | None => Ok(Node::Related(relation, term)),

@@ -18,6 +18,8 @@ use ringwall_gate::{
 
 use crate::support::{Bench, Says, done, principal, status, view, waited};
 
+const ISSUER: &str = "https://issuer.example";
+
 struct ReadCase;
 
 impl Action for ReadCase {
@@ -221,7 +223,10 @@ impl PolicyInformationPoint for Down {
 #[test]
 fn a_directory_that_does_not_answer_is_503_and_an_event() {
     let bench = bench(caller(&[], &[]), |gate| {
-        gate.authorization(by(ready::ROWS, DirectorySubjects::new(Arc::new(Down))))
+        gate.authorization(by(
+            ready::ROWS,
+            DirectorySubjects::of_issuer(Arc::new(Down), ISSUER),
+        ))
     });
     let door = bench.gate.door(route(RouteDemand::none().role("viewer")));
     let entry = waited(door.enter(&view(&vec![("authorization", "x")])));
@@ -242,7 +247,10 @@ fn a_handler_asks_with_the_row_in_its_hand() {
     let ada = SubjectId::new("ada").expect("a subject");
     done(directory.grant_role(&org, &ada, "analyst")).expect("granted");
     let bench = bench(caller(&["admin"], &[]), |gate| {
-        gate.authorization(by(ready::ROWS, DirectorySubjects::new(Arc::new(directory))))
+        gate.authorization(by(
+            ready::ROWS,
+            DirectorySubjects::of_issuer(Arc::new(directory), ISSUER),
+        ))
     });
     for demand in [RouteDemand::none(), RouteDemand::none().role("analyst")] {
         let door = bench.gate.door(route(demand));
@@ -273,7 +281,7 @@ fn a_handler_asks_with_the_row_in_its_hand() {
 }
 
 #[test]
-fn what_is_known_was_asked_once_where_the_route_asked() {
+fn what_the_door_asked_serves_the_handler_too() {
     #[derive(Debug, Default)]
     struct Counting(core::sync::atomic::AtomicUsize);
     impl PolicyInformationPoint for Counting {
@@ -286,7 +294,10 @@ fn what_is_known_was_asked_once_where_the_route_asked() {
     }
     let asked = Arc::new(Counting::default());
     let bench = bench(caller(&[], &[]), |gate| {
-        gate.authorization(by(ready::ROWS, DirectorySubjects::new(asked.clone())))
+        gate.authorization(by(
+            ready::ROWS,
+            DirectorySubjects::of_issuer(asked.clone(), ISSUER),
+        ))
     });
     let door = bench.gate.door(route(RouteDemand::none().role("viewer")));
     let (admitted, _exit) =
@@ -357,4 +368,84 @@ fn what_happens_to_a_policy_is_an_event() {
     );
     let debug = format!("{:?}", Gate::clone(&bench.gate));
     assert!(!debug.is_empty());
+}
+
+#[test]
+fn a_directory_is_not_asked_about_subjects_of_another_issuer() {
+    let directory = MemoryDirectory::new();
+    let org = OrgId::new("o1").expect("an organisation");
+    let ada = SubjectId::new("ada").expect("a subject");
+    done(directory.grant_role(&org, &ada, "admin")).expect("granted");
+    let directory = Arc::new(directory);
+    for (issuer, expected) in [
+        (None, 200),
+        (Some(ISSUER), 200),
+        (Some("https://partner.example"), 403),
+        (Some("https://issuer.example/"), 403),
+    ] {
+        let mut principal = (*caller(&[], &[])).clone();
+        principal.issuer = issuer.map(Into::into);
+        let principal = VerifiedPrincipal::attest(principal, Attest::i_have_verified_this());
+        let subjects = DirectorySubjects::of_issuer(directory.clone(), ISSUER);
+        let bench = bench(principal, |gate| {
+            gate.authorization(by(ready::ROWS, subjects))
+        });
+        let demand = RouteDemand::none().role("admin");
+        assert_eq!(enter(&bench, demand), expected, "{issuer:?}");
+    }
+}
+
+#[test]
+fn a_permission_under_an_obligation_is_not_one_that_a_route_can_demand() {
+    let policy = r#"
+        version = 1
+        name = "duties"
+        [resources.report]
+        actions = ["read", "list"]
+        [[rules]]
+        id = "masked"
+        effect = "permit"
+        resource = "report"
+        actions = ["read"]
+        anyone = true
+        obligations = { mask_above = "internal" }
+        [[rules]]
+        id = "plain"
+        effect = "permit"
+        resource = "report"
+        actions = ["list"]
+        anyone = true
+    "#;
+    let bench = bench(caller(&[], &[]), |gate| gate.authorization(claims(policy)));
+    let demand = |action| RouteDemand::none().permission("report", action);
+    assert_eq!(enter(&bench, demand("list")), 200);
+    // Nobody would meet it: the handler does not know.
+    assert_eq!(enter(&bench, demand("read")), 403);
+}
+
+#[test]
+fn an_answer_that_goes_on_ends_when_the_role_that_its_route_demands_is_taken_back() {
+    let directory = Arc::new(MemoryDirectory::new());
+    let org = OrgId::new("o1").expect("an organisation");
+    let ada = SubjectId::new("ada").expect("a subject");
+    done(directory.grant_role(&org, &ada, "manager")).expect("granted");
+    let subjects = DirectorySubjects::of_issuer(directory.clone(), ISSUER);
+    let bench = bench(caller(&[], &[]), |gate| {
+        gate.authorization(by(ready::ROWS, subjects))
+    });
+    let door = bench.gate.door(route(RouteDemand::none().role("manager")));
+    let free = bench.gate.door(route(RouteDemand::none()));
+    let lease = |door: &ringwall_gate::Door| {
+        let entry = done(door.enter(&view(&vec![("authorization", "x")])));
+        let (admitted, exit) = entry.expect("admitted");
+        done(exit.finish(200, None));
+        admitted.lease().expect("a caller")
+    };
+    let (demanding, plain) = (lease(&door), lease(&free));
+    let is_good = |lease: &ringwall_gate::Lease| {
+        matches!(done(lease.check()), ringwall_gate::Standing::Good { .. })
+    };
+    assert!(is_good(&demanding) && is_good(&plain));
+    done(directory.revoke_role(&org, &ada, "manager")).expect("revoked");
+    assert!(!is_good(&demanding) && is_good(&plain));
 }

@@ -58,7 +58,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    /// Whether rows can be seen or changed that should not be. What is no hole is slow, or fails.
+    /// Whether rows can be seen or changed that should not be, or could not be looked at. What is no hole is slow.
     #[must_use]
     pub const fn is_hole(self) -> bool {
         match self {
@@ -73,8 +73,11 @@ impl FindingKind {
             | Self::DefinerFunction
             | Self::Child
             | Self::UnprotectedTable
-            | Self::Column => true,
-            Self::NoRole | Self::NoTable | Self::NoTenantIndex => false,
+            | Self::Column
+            // Nothing was looked at there.
+            | Self::NoRole
+            | Self::NoTable => true,
+            Self::NoTenantIndex => false,
         }
     }
 }
@@ -302,7 +305,9 @@ impl Doctor<'_> {
                 "row-level security is not enabled: ALTER TABLE … ENABLE ROW LEVEL SECURITY",
             );
         }
-        if !row.try_get::<bool, _>("relforcerowsecurity")? {
+        // Whoever owns the pairs of a relation keeps them.
+        let is_forced: bool = row.try_get("relforcerowsecurity")?;
+        if !is_forced && table.holds == TableContent::Resources {
             self.found(
                 FindingKind::NotForced,
                 &table.name,
@@ -397,8 +402,10 @@ impl Doctor<'_> {
                 }
                 continue;
             }
-            let is_this = comment.is_some_and(|comment| comment == format!("ringwall {hash}"));
-            if table.holds == TableContent::Resources && !is_this {
+            let is_this = comment.is_some_and(|comment| {
+                comment.starts_with("ringwall ") && comment.ends_with(&format!(" {hash}"))
+            });
+            if !is_this {
                 self.found(
                     FindingKind::OtherPolicies,
                     format!("{} ON {}", name, table.name),

@@ -1,6 +1,6 @@
 //! Row filters in statements.
 
-use ringwall_authz::{Dialect, Rows, SqlValue, SqlWriter};
+use ringwall_authz::{Dialect, RowFilter, Rows, SqlValue, SqlWriter};
 use sqlx::{Postgres, QueryBuilder};
 
 /// Puts a row filter into a statement.
@@ -19,12 +19,23 @@ pub trait PushRows {
     /// # }
     /// ```
     fn push_rows(&mut self, rows: &Rows, alias: Option<&str>) -> &mut Self;
+
+    /// Writes the condition of `filter`: that of its rows, or `FALSE` where there are none. A statement that left it out
+    /// there would list everything.
+    fn push_filter(&mut self, filter: &RowFilter, alias: Option<&str>) -> &mut Self;
 }
 
 impl PushRows for QueryBuilder<Postgres> {
     fn push_rows(&mut self, rows: &Rows, alias: Option<&str>) -> &mut Self {
         rows.write(Dialect::Postgres, alias, &mut Writer(self));
         self
+    }
+
+    fn push_filter(&mut self, filter: &RowFilter, alias: Option<&str>) -> &mut Self {
+        match filter.rows() {
+            Some(rows) => self.push_rows(rows, alias),
+            None => self.push("(FALSE)"),
+        }
     }
 }
 

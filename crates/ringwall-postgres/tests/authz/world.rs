@@ -46,6 +46,8 @@ pub(crate) struct Caller {
     pub(crate) assignments: Vec<String>,
     pub(crate) purpose: Option<&'static str>,
     pub(crate) amount: Option<i64>,
+    /// Whether the process is told all pairs of the relations, or the database has to be asked.
+    pub(crate) is_told: bool,
 }
 
 /// The time of all decisions.
@@ -159,6 +161,7 @@ impl Caller {
                 .collect(),
             purpose: dice.chance(60).then(|| *dice.of(&TEXTS)),
             amount: dice.chance(60).then(|| *dice.of(&NUMBERS)),
+            is_told: dice.chance(50),
         }
     }
 
@@ -177,9 +180,25 @@ impl Caller {
         let mut subject = policy
             .subject_of(&principal, Attest::i_have_verified_this())
             .roles(&self.roles)
-            .attribute_is_complete("regions")
-            .related("departments", self.departments.iter().copied())
-            .related("assignments", self.assignments.iter().map(String::as_str));
+            .attribute_is_complete("regions");
+        if self.is_told {
+            subject = subject
+                .related("departments", self.departments.iter().copied())
+                .related("assignments", self.assignments.iter().map(String::as_str));
+        } else {
+            // The database knows the pairs; the process is told of those that it is asked about.
+            subject = subject
+                .related_in_database("departments")
+                .related_in_database("assignments");
+            let texts = TEXTS.into_iter().chain(SUBJECTS).map(str::to_owned);
+            for value in texts.chain((0..64).map(|number| format!("c{number}"))) {
+                let is_of = self.departments.contains(&value.as_str());
+                let is_assigned = self.assignments.contains(&value);
+                subject = subject
+                    .is_related("departments", value.as_str(), is_of)
+                    .is_related("assignments", value.as_str(), is_assigned);
+            }
+        }
         for (name, value, ends) in &self.attributes {
             subject = match *name {
                 "limit" => subject.attribute(name, value.parse::<i64>().expect("a number"), *ends),
@@ -310,7 +329,7 @@ impl World {
         let ddl = policy
             .row_level_security(&options)
             .expect("it can be pushed");
-        run(&self.owner, &format!("BEGIN;{ddl};COMMIT;")).await;
+        run(&self.owner, &ddl).await;
     }
 
     pub(crate) async fn fill(&self, rows: &[Row]) {
