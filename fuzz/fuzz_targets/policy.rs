@@ -18,7 +18,11 @@ fn check(text: &str, read: Result<Policy, PolicyFaults>) {
             assert!(!faults.faults().is_empty() && faults.faults().len() <= 51);
             let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
             for fault in faults.faults() {
-                assert!(fault.line.is_none_or(|line| line <= lines.saturating_add(1)));
+                assert!(
+                    fault
+                        .line
+                        .is_none_or(|line| line <= lines.saturating_add(1))
+                );
             }
             return;
         }
@@ -53,7 +57,10 @@ fn check(text: &str, read: Result<Policy, PolicyFaults>) {
             let own = policy.resource(name).expect("declared").id("x").org("o1");
             for action in &resource.actions {
                 let decision = policy.decide(&subject, action, &foreign, &context);
-                assert!(resource.tenantless || !decision.is_permit(), "another tenant's");
+                assert!(
+                    resource.tenantless || !decision.is_permit(),
+                    "another tenant's"
+                );
                 let decision = policy.decide(&subject, action, &own, &context);
                 if decision.is_permit() {
                     assert!(decision.number_of_determining_rules() > 0);

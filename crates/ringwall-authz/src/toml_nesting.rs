@@ -79,9 +79,8 @@ impl Walk {
         let three = [quote, quote, quote];
         let is_escaped = quote == b'"';
         let (body, end): (&[u8], &[u8]) = match after.strip_prefix(&three[..2]) {
-            Some(body) if body.first() == Some(&quote) => (body.get(1..).unwrap_or(&[]), &three),
-            // An empty string.
-            Some(rest) => return rest,
+            Some(body) => (body, &three),
+            None if after.first() == Some(&quote) => return after.get(1..).unwrap_or(&[]),
             None => (after, &three[..1]),
         };
         let mut at = 0_usize;

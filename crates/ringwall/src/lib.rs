@@ -3,6 +3,7 @@
 #[cfg(feature = "actix")]
 pub use ringwall_actix as actix;
 pub use ringwall_authn as authn;
+pub use ringwall_authz as authz;
 #[cfg(feature = "axum")]
 pub use ringwall_axum as axum;
 #[cfg(feature = "browser")]

@@ -322,3 +322,67 @@ fn the_hash_is_that_of_what_is_said() {
     );
     assert_eq!(policy.hash().to_string().len(), 64);
 }
+
+#[test]
+fn dots_and_brackets_nest_no_deeper_than_they_may_together() {
+    // Each by itself is within what the parser permits.
+    let dotted = "not.".repeat(70);
+    for layers in [2, 40, 70] {
+        let deep = format!(
+            "{}{{ is_set = \"resource.owner\" }}{}",
+            format!("{{ {dotted}not = ").repeat(layers),
+            " }".repeat(layers)
+        );
+        let faults = refused(&rule(&format!("when = {deep}")));
+        assert!(faults.to_string().contains("nested deeper"), "{faults}");
+    }
+}
+
+#[test]
+fn a_table_is_that_of_one_type_or_relation() {
+    let two = "[resources.a]\nactions = [\"read\"]\ntable.name = \"t\"\n[resources.b]\nactions = [\"read\"]\ntable.name = \"t\"\n";
+    let shared = "[resources.a]\nactions = [\"read\"]\ntable.name = \"t\"\n[relations.owns]\nvalue = \"text\"\ntable = \"t\"\n";
+    let other_subject = "[relations.a]\nvalue = \"text\"\ntable = \"t\"\n[relations.b]\nvalue = \"text\"\ntable = \"t\"\nsubject_column = \"other\"\n";
+    for text in [two, shared, other_subject] {
+        let faults = refused(&format!("version = 1\nname = \"x\"\n{text}"));
+        assert!(faults.to_string().contains("the table \"t\""), "{faults}");
+    }
+    let same = "[relations.a]\nvalue = \"text\"\ntable = \"t\"\nvalue_column = \"v\"\n[relations.b]\nvalue = \"text\"\ntable = \"t\"\nvalue_column = \"w\"\n";
+    assert!(Policy::from_toml(&format!("version = 1\nname = \"x\"\n{same}")).is_ok());
+}
+
+#[test]
+fn a_small_text_that_would_take_all_memory_is_refused() {
+    let actions: Vec<String> = (0..256).map(|number| format!("\"a{number}\"")).collect();
+    let roles: String = (0..256)
+        .map(|number| format!("[roles.r{number}]\n"))
+        .collect();
+    let names: Vec<String> = (0..256).map(|number| format!("\"r{number}\"")).collect();
+    let constants: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
+    let text = format!(
+        "version = 1\nname = \"x\"\n{roles}\n[resources.c]\nactions = [{}]\nattributes.n = \"integer\"\n[[rules]]\nid = \"r\"\neffect = \"permit\"\nresource = \"c\"\nactions = [\"*\"]\nroles = [{}]\nwhen = {{ in = [\"resource.n\", [{}]] }}\n",
+        actions.join(", "),
+        names.join(", "),
+        constants.join(", ")
+    );
+    let faults = refused(&text);
+    assert!(
+        faults
+            .to_string()
+            .contains("combinations of action, role and constant"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn long_names_make_no_long_faults() {
+    let name = "x".repeat(2_000_000);
+    let scopes = "\"a b\", ".repeat(2000);
+    let text = format!("version = 1\nname = \"x\"\n[roles.\"{name}\"]\nscopes = [{scopes}]\n");
+    let faults = refused(&text);
+    assert!(
+        faults.to_string().len() < 200_000,
+        "{}",
+        faults.to_string().len()
+    );
+}

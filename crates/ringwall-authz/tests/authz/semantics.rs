@@ -302,6 +302,10 @@ fn a_subject_without_a_tenant_may_do_nothing_to_what_has_one() {
         .org("o1");
     let decision = policy.decide(&subject, "read", &case, &policy.context(now()));
     assert_eq!(decision.cause(), Cause::NoTenant);
+    // Whoever belongs to nobody does not learn what there is.
+    assert_eq!(decision.denial().expect("a denial").http_status(), 404);
+    let decision = policy.decide(&subject, "unheard", &case, &policy.context(now()));
+    assert_eq!(decision.cause(), Cause::NoTenant, "the tenant comes first");
 }
 
 #[test]
@@ -437,4 +441,63 @@ fn explains_levels_by_their_names_and_what_is_unknown() {
     assert!(text.contains(unknown), "{text}");
     let known = "resource.sensitivity = confidential >= restricted is false";
     assert!(text.contains(known), "{text}");
+}
+
+#[test]
+fn what_was_told_wrong_once_is_not_made_known_by_what_is_told_later() {
+    let policy = policy([
+        everybody(),
+        forbid_when(Condition::member("resource.region", "subject.regions")),
+    ]);
+    let ask = |subject: ringwall_authz::Subject| {
+        let case = policy
+            .resource("case")
+            .expect("declared")
+            .id("c1")
+            .org("o1")
+            .attribute("region", "eu");
+        policy
+            .decide(&subject, "read", &case, &policy.context(now()))
+            .is_permit()
+    };
+    let good = somebody(&policy, "u1").attribute("regions", "us", None);
+    assert!(ask(good.build()));
+    let broken = somebody(&policy, "u1")
+        .attribute("regions", "eu", None)
+        .attribute("regions", 7_i64, None)
+        .attribute("regions", "us", None)
+        .attribute_is_complete("regions");
+    assert!(!ask(broken.build()), "the first value was forgotten");
+}
+
+#[test]
+fn a_relation_that_nobody_told_is_unknown_in_the_process_and_in_a_filter() {
+    let policy = ringwall_authz::ready::rows().expect("a policy");
+    let case = || {
+        policy
+            .resource("case")
+            .expect("declared")
+            .id("c1")
+            .org("o1")
+    };
+    let viewer = || somebody(&policy, "u1").roles(["viewer"]);
+    let context = policy.context(now());
+    let decide = |subject: &ringwall_authz::Subject| {
+        policy
+            .decide(subject, "read", &case(), &context)
+            .is_permit()
+    };
+    let lists = |subject: &ringwall_authz::Subject| {
+        let filter = policy.filter(subject, "read", "case", &context);
+        filter.expect("it can be pushed").rows().is_some()
+    };
+    let untold = viewer().build();
+    assert!(!decide(&untold) && !lists(&untold));
+    let told = viewer().related("case_assignments", ["c1"]).build();
+    assert!(decide(&told) && lists(&told));
+    let asked = viewer()
+        .related_in_database("case_assignments")
+        .is_related("case_assignments", "c1", true)
+        .build();
+    assert!(decide(&asked) && lists(&asked));
 }

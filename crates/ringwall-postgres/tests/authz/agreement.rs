@@ -47,9 +47,9 @@ async fn property_the_process_two_dialects_and_row_level_security_agree() {
             let subject = caller.subject(&policy);
             let context = caller.context(&policy);
             for action in ACTIONS {
-                let expected = decided(&policy, &subject, &context, action, &rows);
-                yes += expected.len();
-                no += ROWS - expected.len();
+                let expected_all = decided(&policy, &subject, &context, action, &rows);
+                yes += expected_all.len();
+                no += ROWS - expected_all.len();
                 let what = || {
                     format!(
                         "seed {seed} number {number} action {action}\n{told}\n{caller:?}\n{rows:#?}"
@@ -60,17 +60,26 @@ async fn property_the_process_two_dialects_and_row_level_security_agree() {
                     .expect("all can be pushed");
                 assert_eq!(
                     in_postgres(&world, &filter).await,
-                    expected,
+                    expected_all,
                     "PostgreSQL: {}",
                     what()
                 );
                 assert_eq!(
                     in_sqlite(&world, &filter).await,
-                    expected,
+                    expected_all,
                     "SQLite: {}",
                     what()
                 );
-                let seen = secured(&world, &subject, &context, action, &rows).await;
+                // Each row is put in by itself, which takes its time.
+                let (tried, expected) = if action == "create" {
+                    let tried = &rows[..5];
+                    let expected = tried.iter().map(|row| &row.id);
+                    let expected = expected.filter(|id| expected_all.contains(*id)).cloned();
+                    (tried, expected.collect())
+                } else {
+                    (&rows[..], expected_all.clone())
+                };
+                let seen = secured(&world, &subject, &context, action, tried).await;
                 match seen {
                     Seen::Rows(seen) => assert_eq!(seen, expected, "RLS: {}", what()),
                     Seen::Number(seen) => assert_eq!(seen, expected.len(), "RLS: {}", what()),

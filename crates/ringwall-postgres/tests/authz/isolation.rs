@@ -482,3 +482,173 @@ async fn a_migration_that_is_run_again_changes_nothing_and_its_text_is_the_same(
     }
     world.remove().await;
 }
+
+#[tokio::test]
+async fn a_directory_that_row_level_security_hides_facts_from_fails_and_its_owner_keeps_it() {
+    let policy = policy();
+    let (world, _) = world(&policy).await;
+    let (role, schema) = (&world.role, &world.schema);
+    run(
+        &world.owner,
+        &format!(
+            "CREATE ROLE {role}_keeper LOGIN PASSWORD 'word' NOSUPERUSER NOBYPASSRLS;
+             CREATE ROLE {role}_other LOGIN PASSWORD 'word' NOSUPERUSER NOBYPASSRLS;
+             GRANT USAGE ON SCHEMA {schema} TO {role}_keeper, {role}_other;
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}_other;
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ringwall_migrations, ringwall_subjects, ringwall_org_memberships
+                TO {role}_keeper;
+             ALTER TABLE ringwall_user_attributes OWNER TO {role}_keeper;
+             ALTER TABLE ringwall_user_departments OWNER TO {role}_keeper"
+        ),
+    )
+    .await;
+    let open = async |user: String| {
+        let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
+        let mut url = url::Url::parse(&url).expect("a URL");
+        url.set_username(&user).expect("a name");
+        url.set_password(Some("word")).expect("a password");
+        let config = PostgresConfig::from_url(&SecretString::new(url.into())).expect("valid");
+        let database = PostgresDatabase::open(config.schema(schema.as_str()))
+            .await
+            .expect("it opens");
+        PostgresDirectory::open(&database).await.expect("migrated")
+    };
+    let (o1, u1) = (org("o1"), user("u1"));
+    let keeper = open(format!("{role}_keeper")).await;
+    give(&keeper, "o1", "u1", "analyst").await;
+    let facts = keeper.facts(&o1, &u1).await.expect("it answers");
+    assert_eq!((facts.roles.len(), facts.attributes.len()), (1, 2));
+    // Somebody whom the rows are hidden from is not told that there are none.
+    let other = open(format!("{role}_other")).await;
+    assert!(other.facts(&o1, &u1).await.is_err());
+    assert!(
+        other
+            .revoke_attribute(&o1, &u1, "regions", "eu")
+            .await
+            .is_err()
+    );
+    let facts = keeper.facts(&o1, &u1).await.expect("it answers");
+    assert_eq!(facts.attributes.len(), 2, "nothing was taken");
+    run(
+        &world.owner,
+        &format!(
+            "REASSIGN OWNED BY {role}_keeper TO CURRENT_USER; DROP OWNED BY {role}_keeper, {role}_other;
+             DROP ROLE {role}_keeper, {role}_other"
+        ),
+    )
+    .await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn roles_of_another_policy_mean_nothing_to_the_tables_of_this_one() {
+    let policy = policy();
+    let (world, _) = world(&policy).await;
+    let other = Policy::from_toml(&ready::ROWS.replace("name = \"rows\"", "name = \"another\""));
+    let other = other.expect("a policy");
+    let mut principal = Principal::new(
+        PrincipalKind::User,
+        user("boss"),
+        Authentication::new(AuthenticationMethod::Token),
+    );
+    principal.tenant = Some(Tenant {
+        org: org("o1"),
+        project: None,
+    });
+    let admin = other
+        .subject_of(&principal, Attest::i_have_verified_this())
+        .roles(["admin"])
+        .build();
+    assert!(admin.has_role("admin"));
+    let mut transaction = world.runtime.begin().await.expect("it begins");
+    let told = transaction
+        .with_subject(&admin, &other.context(now()))
+        .await;
+    told.expect("it is told");
+    let rows = sqlx::query("SELECT id FROM cases")
+        .fetch_all(&mut *transaction)
+        .await;
+    assert!(rows.expect("it answers").is_empty());
+    transaction.rollback().await.expect("it ends");
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_table_that_a_later_policy_does_not_name_shows_nothing() {
+    let policy = policy();
+    let (world, directory) = world(&policy).await;
+    give(&directory, "o1", "boss", "admin").await;
+    let boss = subject(&policy, &directory, "o1", "boss").await;
+    assert_eq!(seen(&world, &policy, &boss, now()).await, ["a1", "a2"]);
+    let text =
+        "version = 1\nname = \"rows-and-clearance\"\n[resources.note]\nactions = [\"read\"]\n";
+    let later = Policy::from_toml(text).expect("a policy");
+    world.enforce(&later).await;
+    let mut transaction = world.runtime.begin().await.expect("it begins");
+    transaction
+        .with_subject(&boss, &policy.context(now()))
+        .await
+        .expect("it is told");
+    let rows = sqlx::query("SELECT id FROM cases")
+        .fetch_all(&mut *transaction)
+        .await;
+    assert!(rows.expect("it answers").is_empty());
+    transaction.rollback().await.expect("it ends");
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_time_that_is_none_is_unknown_to_the_database_too() {
+    let text = r#"
+        version = 1
+        name = "times"
+        [subject.attributes]
+        until = "timestamp"
+        [resources.case]
+        actions = ["read"]
+        table = { name = "cases", commands = { select = "read" } }
+        [[rules]]
+        id = "until"
+        effect = "permit"
+        resource = "case"
+        actions = ["read"]
+        when = { lt = ["context.now", "subject.until"] }
+    "#;
+    let policy = Policy::from_toml(text).expect("a policy");
+    let (world, directory) = world(&policy).await;
+    let (o1, u1) = (org("o1"), user("u1"));
+    for (value, expected) in [
+        ("2030-01-01T00:00:00Z", true),
+        ("2028-02-29T23:59:59.999999+02:00", true),
+        ("infinity", false),
+        ("tomorrow", false),
+        ("2030-01-01", false),
+        ("2030-02-30T00:00:00Z", false),
+        ("2030-01-01T24:00:00Z", false),
+        ("2030-01-01T00:00:00.0000001Z", false),
+        ("2030-01-01T00:00:00", false),
+        ("garbage", false),
+    ] {
+        directory.forget(&o1, &u1).await.expect("forgotten");
+        let attribute = StoredAttribute::new("until", value, None);
+        directory
+            .grant_attribute(&o1, &u1, &attribute)
+            .await
+            .expect("granted");
+        let subject = subject(&policy, &directory, "o1", "u1").await;
+        let case = policy
+            .resource("case")
+            .expect("declared")
+            .id("a1")
+            .org("o1");
+        let context = policy.context(now());
+        let decided = policy.decide(&subject, "read", &case, &context).is_permit();
+        let seen = seen(&world, &policy, &subject, now()).await;
+        assert_eq!(
+            (decided, seen.len()),
+            (expected, if expected { 2 } else { 0 }),
+            "{value}"
+        );
+    }
+    world.remove().await;
+}

@@ -387,41 +387,79 @@ impl World {
              INSERT INTO ringwall_user_attributes VALUES ('o2', 'u1', 'team', 'a', NULL), ('o1', 'nobody', 'team', 'b', NULL)",
         )
         .await;
-        for department in &caller.departments {
-            sqlx::query("INSERT INTO user_departments VALUES ($1, $2, $3)")
+        self.know_in_sqlite(caller).await;
+        // A pair without a value is no pair.
+        let departments: Vec<Option<&str>> = caller
+            .departments
+            .iter()
+            .copied()
+            .map(Some)
+            .chain([None])
+            .collect();
+        sqlx::query("INSERT INTO user_departments SELECT $1, $2, v FROM unnest($3::text[]) AS v")
+            .bind(caller.org)
+            .bind(caller.id)
+            .bind(departments)
+            .execute(&self.owner)
+            .await
+            .expect("departments");
+        sqlx::query("INSERT INTO case_assignments SELECT $1, $2, v FROM unnest($3::text[]) AS v")
+            .bind(caller.org)
+            .bind(caller.id)
+            .bind(&caller.assignments)
+            .execute(&self.owner)
+            .await
+            .expect("assignments");
+        let attributes = &caller.attributes;
+        let names: Vec<&str> = attributes.iter().map(|(name, ..)| *name).collect();
+        let values: Vec<&str> = attributes
+            .iter()
+            .map(|(_, value, _)| value.as_str())
+            .collect();
+        let ends: Vec<Option<i64>> = attributes
+            .iter()
+            .map(|(.., end)| end.map(Timestamp::unix_micros))
+            .collect();
+        sqlx::query(
+            "INSERT INTO ringwall_user_attributes
+             SELECT $1, $2, a.k, a.v, a.e FROM unnest($3::text[], $4::text[], $5::bigint[]) AS a(k, v, e)",
+        )
+        .bind(caller.org)
+        .bind(caller.id)
+        .bind(names)
+        .bind(values)
+        .bind(ends)
+        .execute(&self.owner)
+        .await
+        .expect("attributes");
+    }
+
+    async fn know_in_sqlite(&self, caller: &Caller) {
+        let others = "DELETE FROM user_departments; DELETE FROM case_assignments;
+            INSERT INTO user_departments VALUES ('o2', 'u1', 'a'), ('o1', 'nobody', 'b');
+            INSERT INTO case_assignments VALUES ('o2', 'u1', 'c1'), ('o1', 'nobody', 'c2')";
+        self.sqlite
+            .execute(sqlx::raw_sql(others))
+            .await
+            .expect("others");
+        let departments = caller.departments.iter().copied().map(Some).chain([None]);
+        for department in departments {
+            sqlx::query("INSERT INTO user_departments VALUES (?, ?, ?)")
                 .bind(caller.org)
                 .bind(caller.id)
                 .bind(department)
-                .execute(&self.owner)
+                .execute(&self.sqlite)
                 .await
                 .expect("a department");
         }
-        // A pair without a value is no pair.
-        sqlx::query("INSERT INTO user_departments VALUES ($1, $2, NULL)")
-            .bind(caller.org)
-            .bind(caller.id)
-            .execute(&self.owner)
-            .await
-            .expect("a department");
         for case in &caller.assignments {
-            sqlx::query("INSERT INTO case_assignments VALUES ($1, $2, $3)")
+            sqlx::query("INSERT INTO case_assignments VALUES (?, ?, ?)")
                 .bind(caller.org)
                 .bind(caller.id)
                 .bind(case)
-                .execute(&self.owner)
+                .execute(&self.sqlite)
                 .await
                 .expect("an assignment");
-        }
-        for (name, value, ends) in &caller.attributes {
-            sqlx::query("INSERT INTO ringwall_user_attributes VALUES ($1, $2, $3, $4, $5)")
-                .bind(caller.org)
-                .bind(caller.id)
-                .bind(name)
-                .bind(value)
-                .bind(ends.map(Timestamp::unix_micros))
-                .execute(&self.owner)
-                .await
-                .expect("an attribute");
         }
     }
 
