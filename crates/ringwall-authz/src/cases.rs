@@ -441,9 +441,9 @@ impl CaseValue {
 impl fmt::Display for CaseOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
-            None => write!(f, "ok      {}", self.name),
+            None => write!(f, "ok      {}", self.name.escape_debug()),
             Some(failure) => {
-                write!(f, "FAILED  {}: {failure}", self.name)?;
+                write!(f, "FAILED  {}: {failure}", self.name.escape_debug())?;
                 match &self.explanation {
                     Some(explanation) => write!(f, "\n{explanation}"),
                     None => Ok(()),

@@ -1,6 +1,6 @@
 //! The policy that a service follows, replaced while it runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -22,6 +22,8 @@ pub struct PolicyHandle(Arc<Shared>);
 struct Shared {
     live: ArcSwap<Policy>,
     candidate: ArcSwapOption<Policy>,
+    /// Held while a text is read and put into force, so that of two the later one stays.
+    turn: Mutex<()>,
     observer: Arc<dyn PolicyObserver>,
 }
 
@@ -66,6 +68,7 @@ impl PolicyHandle {
         Self(Arc::new(Shared {
             live: ArcSwap::from_pointee(policy),
             candidate: ArcSwapOption::empty(),
+            turn: Mutex::new(()),
             observer,
         }))
     }
@@ -90,7 +93,7 @@ impl PolicyHandle {
     ///
     /// [`PolicyFaults`].
     pub fn replace_toml(&self, text: &str) -> Result<PolicyHash, PolicyFaults> {
-        self.read(Policy::from_toml(text))
+        self.read(|| Policy::from_toml(text))
     }
 
     /// As [`replace_toml`](Self::replace_toml), in JSON.
@@ -99,11 +102,16 @@ impl PolicyHandle {
     ///
     /// [`PolicyFaults`].
     pub fn replace_json(&self, text: &str) -> Result<PolicyHash, PolicyFaults> {
-        self.read(Policy::from_json(text))
+        self.read(|| Policy::from_json(text))
     }
 
-    fn read(&self, read: Result<Policy, PolicyFaults>) -> Result<PolicyHash, PolicyFaults> {
-        match read {
+    fn read(
+        &self,
+        read: impl FnOnce() -> Result<Policy, PolicyFaults>,
+    ) -> Result<PolicyHash, PolicyFaults> {
+        // Nothing is half done under it, whoever panicked.
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match read() {
             Ok(policy) => {
                 let hash = policy.hash();
                 self.replace(policy);

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use ringwall_core::attest::Attest;
-use ringwall_core::classification::Obligation;
+use ringwall_core::classification::{Obligation, Sensitivity};
 use ringwall_core::denial::Denial;
 
 use crate::context::Context;
@@ -303,6 +303,18 @@ impl<A: Action> Permit<A> {
         &self.obligations
     }
 
+    /// Above which level the answer is masked. `None` when nothing is.
+    #[must_use]
+    pub fn mask_above(&self) -> Option<Sensitivity> {
+        mask_above(&self.obligations)
+    }
+
+    /// The fields that are removed from the answer (JSON Pointer, RFC 6901).
+    #[must_use]
+    pub fn redacted(&self) -> &[String] {
+        redacted(&self.obligations)
+    }
+
     /// The reason that the caller stated.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
@@ -326,6 +338,18 @@ impl<A: Action> RowsPermit<A> {
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
         &self.obligations
+    }
+
+    /// Above which level the answer is masked. `None` when nothing is.
+    #[must_use]
+    pub fn mask_above(&self) -> Option<Sensitivity> {
+        mask_above(&self.obligations)
+    }
+
+    /// The fields that are removed from the answer (JSON Pointer, RFC 6901).
+    #[must_use]
+    pub fn redacted(&self) -> &[String] {
+        redacted(&self.obligations)
     }
 
     /// The policy that says so.
@@ -364,6 +388,21 @@ impl<A: Action> fmt::Debug for RowsPermit<A> {
             .field("obligations", &self.obligations)
             .finish_non_exhaustive()
     }
+}
+
+fn mask_above(obligations: &[Obligation]) -> Option<Sensitivity> {
+    obligations.iter().find_map(|obligation| match obligation {
+        Obligation::MaskAbove(level) => Some(*level),
+        Obligation::Redact(_) | Obligation::ReasonRequired => None,
+    })
+}
+
+fn redacted(obligations: &[Obligation]) -> &[String] {
+    let found = obligations.iter().find_map(|obligation| match obligation {
+        Obligation::Redact(pointers) => Some(pointers.as_slice()),
+        Obligation::MaskAbove(_) | Obligation::ReasonRequired => None,
+    });
+    found.unwrap_or_default()
 }
 
 /// The text of an id.

@@ -145,7 +145,7 @@ impl SubjectBuilder {
         self
     }
 
-    /// The roles that it holds in its tenant, as a [membership](crate::MembershipResolver) tells them. Names that
+    /// The roles that it holds in its tenant, as a [directory](crate::PolicyInformationPoint) tells them. Names that
     /// the policy does not have grant nothing; they are compared byte for byte.
     #[must_use]
     pub fn roles(mut self, roles: impl IntoIterator<Item: AsRef<str>>) -> Self {

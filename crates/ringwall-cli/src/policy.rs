@@ -162,7 +162,7 @@ fn explain(arguments: &PolicyExplainArguments, output: Output) -> Result<ExitCod
     let Some(policy) = policy(&arguments.policy.policy, output)? else {
         return Ok(ExitCode::FAILURE);
     };
-    let mut found = false;
+    let (mut found, mut is_wrong) = (false, false);
     for case in cases(&arguments.cases)?.cases {
         if arguments
             .case
@@ -178,8 +178,9 @@ fn explain(arguments: &PolicyExplainArguments, output: Output) -> Result<ExitCod
             Err(problem) => {
                 output.answer(
                     &json!({ "case": case.name, "problem": problem }),
-                    &format!("{}: {problem}", case.name),
+                    &format!("{}: {problem}", case.name.escape_debug()),
                 )?;
+                is_wrong = true;
                 continue;
             }
         };
@@ -196,7 +197,11 @@ fn explain(arguments: &PolicyExplainArguments, output: Output) -> Result<ExitCod
             "cause": explanation.decision.cause().as_str(),
             "rules": rules,
         });
-        output.answer(&value, &format!("{}\n{explanation}", case.name))?;
+        let name = case.name.escape_debug();
+        output.answer(&value, &format!("{name}\n{explanation}"))?;
+    }
+    if is_wrong {
+        return Ok(ExitCode::FAILURE);
     }
     if found {
         return Ok(ExitCode::SUCCESS);

@@ -6,7 +6,7 @@ use super::index::PolicyHasher;
 use super::names::{check_long_name, is_long_name};
 use super::roles::Roles;
 use crate::bits::{RoleBits, ScopeBits};
-use crate::document::PolicyDocument;
+use crate::document::{Effect, PolicyDocument};
 use crate::fault::Faults;
 
 /// The most scopes of a policy.
@@ -94,10 +94,22 @@ impl Scopes {
                 take(faults, &path, scope, true);
             }
         }
-        for (number, rule) in document.rules.iter().enumerate() {
+        // Those that permit first: a slip in the scope of a forbid would make a rule that never acts.
+        let rules = || document.rules.iter().enumerate();
+        for (number, rule) in rules().filter(|(_, rule)| rule.effect == Effect::Permit) {
             for (index, scope) in rule.scopes.iter().enumerate() {
                 let path = || format!("rules[{number}].scopes[{index}]");
                 take(faults, &path, scope, false);
+            }
+        }
+        for (number, rule) in rules().filter(|(_, rule)| rule.effect == Effect::Forbid) {
+            for (index, scope) in rule.scopes.iter().enumerate() {
+                if !all.contains(scope) {
+                    faults.add(
+                        format!("rules[{number}].scopes[{index}]"),
+                        format!("no role, no permit and no list names the scope {scope:?}, so nobody holds it"),
+                    );
+                }
             }
         }
         let mut scopes = Self::default();

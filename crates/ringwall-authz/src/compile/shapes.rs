@@ -507,6 +507,13 @@ fn table(
         }
         found
     });
+    let [select, _, update, delete] = commands;
+    if select.is_none() && (update.is_some() || delete.is_some()) {
+        faults.add(
+            format!("{path}.commands"),
+            "a statement that changes or removes some rows reads them: name the action of select too",
+        );
+    }
     Some(Table {
         name: table.name.as_str().into(),
         id,

@@ -35,6 +35,7 @@ where
     refuses_what_is_no_fact(&*fresh().await).await;
     is_bounded(&*fresh().await).await;
     purges_what_is_over(&*fresh().await).await;
+    leaves_everybody_else_alone(&*fresh().await).await;
 }
 
 fn org(name: &str) -> OrgId {
@@ -229,6 +230,15 @@ async fn refuses_what_is_no_fact(directory: &dyn SubjectDirectory) {
         let value = attribute(text, "x", None);
         let value = directory.grant_attribute(&org, &subject, &value).await;
         assert!(matches!(value, Err(DirectoryError::Invalid(_))), "{text:?}");
+        let role = directory.revoke_role(&org, &subject, text).await;
+        assert!(matches!(role, Err(DirectoryError::Invalid(_))), "{text:?}");
+        let department = directory.remove_department(&org, &subject, text).await;
+        assert!(
+            matches!(department, Err(DirectoryError::Invalid(_))),
+            "{text:?}"
+        );
+        let value = directory.revoke_attribute(&org, &subject, text, "x").await;
+        assert!(matches!(value, Err(DirectoryError::Invalid(_))), "{text:?}");
     }
     let value = attribute("key", "a\0b", None);
     let value = directory.grant_attribute(&org, &subject, &value).await;
@@ -274,4 +284,49 @@ async fn purges_what_is_over(directory: &dyn SubjectDirectory) {
     let left = facts(directory, "u1").await.attributes;
     let left: Vec<&str> = left.iter().map(|attribute| &*attribute.value).collect();
     assert_eq!(left, ["never", "now"]);
+}
+
+/// What is taken from one subject in one organisation stays with the others.
+async fn leaves_everybody_else_alone(directory: &dyn SubjectDirectory) {
+    let everybody = [("o1", "u1"), ("o1", "u2"), ("o2", "u1")];
+    let value = attribute("region", "eu", Some(7));
+    for (of, name) in everybody {
+        let (org, subject) = (org(of), subject(name));
+        directory
+            .grant_role(&org, &subject, "admin")
+            .await
+            .expect("it is granted");
+        directory
+            .add_department(&org, &subject, "sales")
+            .await
+            .expect("it is added");
+        directory
+            .grant_attribute(&org, &subject, &value)
+            .await
+            .expect("it is granted");
+    }
+    let (o1, u1) = (org("o1"), subject("u1"));
+    // A value that is granted again without an end has none.
+    grant(directory, &attribute("region", "eu", None)).await;
+    let known = facts(directory, "u1").await;
+    assert_eq!(known.attributes, [attribute("region", "eu", None)]);
+    directory
+        .revoke_role(&o1, &u1, "admin")
+        .await
+        .expect("it is taken");
+    directory
+        .remove_department(&o1, &u1, "sales")
+        .await
+        .expect("it is taken");
+    directory
+        .revoke_attribute(&o1, &u1, "region", "eu")
+        .await
+        .expect("it is taken");
+    assert_eq!(facts(directory, "u1").await.count(), 0);
+    directory.forget(&o1, &u1).await.expect("it is forgotten");
+    for (of, name) in everybody.into_iter().skip(1) {
+        let facts = directory.facts(&org(of), &subject(name)).await;
+        assert_eq!(facts.expect("it answers").count(), 3, "{of} {name}");
+    }
+    assert_eq!(directory.purge(at(8)).await.expect("it is purged"), 2);
 }

@@ -75,6 +75,9 @@ impl SubjectDirectory for MemoryDirectory {
     }
 
     fn revoke_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
+        if let Err(error) = check_name(role) {
+            return Step::Done(Err(error.into()));
+        }
         self.change(org, subject, |facts| {
             facts.roles.retain(|own| **own != *role)
         })
@@ -105,6 +108,9 @@ impl SubjectDirectory for MemoryDirectory {
         key: &str,
         value: &str,
     ) -> DirectoryAnswer<()> {
+        if let Err(error) = StoredAttribute::new(key, value, None).check() {
+            return Step::Done(Err(error.into()));
+        }
         self.change(org, subject, |facts| {
             facts
                 .attributes
@@ -132,6 +138,9 @@ impl SubjectDirectory for MemoryDirectory {
         subject: &Subject,
         department: &str,
     ) -> DirectoryAnswer<()> {
+        if let Err(error) = check_name(department) {
+            return Step::Done(Err(error.into()));
+        }
         self.change(org, subject, |facts| {
             facts.departments.retain(|own| **own != *department);
         })

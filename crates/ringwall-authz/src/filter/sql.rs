@@ -173,7 +173,7 @@ impl Rows {
             source: Answered { rows: self, parts },
         };
         out.text("((");
-        conditions.column(out, &table.org);
+        conditions.key(out, &table.org);
         out.text(" = ");
         conditions.source.subject_org(out);
         out.text(")");
@@ -183,7 +183,7 @@ impl Rows {
             .and_then(|tenant| tenant.project.as_ref());
         if let (Some(column), Some(project)) = (&table.project, project) {
             out.text(" AND (");
-            conditions.column(out, column);
+            conditions.key(out, column);
             out.text(" = ");
             bind_tenant(out, project.as_str(), parts.subject.tenant);
             out.text(")");
@@ -234,6 +234,19 @@ impl<S: Source> Conditions<'_, S> {
             out.text(".");
         }
         out.text(&quoted(name));
+    }
+
+    /// A column by which rows are apart. SQLite would compare it as the column says.
+    fn key(&self, out: &mut dyn SqlWriter, name: &str) {
+        self.column(out, name);
+        out.text(self.bytewise());
+    }
+
+    const fn bytewise(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Postgres => "",
+            Dialect::Sqlite => " COLLATE BINARY",
+        }
     }
 
     /// `(a OR b)`.
@@ -336,7 +349,10 @@ impl<S: Source> Conditions<'_, S> {
             let names = (0_u8..).zip(&level.members);
             let names = names.filter(|(own, _)| comparison.holds(own.cmp(place)));
             let names = names.map(|(_, name)| name.to_string()).collect();
+            out.text("(");
             self.raw(out, *attribute);
+            out.text(self.bytewise());
+            out.text(")");
             self.is_one_of(out, SqlValue::Texts(names));
             return;
         }
@@ -398,13 +414,14 @@ impl<S: Source> Conditions<'_, S> {
         };
         let value = quoted(&table.value);
         self.term(out, term, false);
+        let bytewise = self.bytewise();
         out.text(&format!(
-            " IN (SELECT \"r\".{value} FROM {} AS \"r\" WHERE \"r\".{} = ",
+            " IN (SELECT \"r\".{value} FROM {} AS \"r\" WHERE \"r\".{}{bytewise} = ",
             quoted(&table.name),
             quoted(&table.subject)
         ));
         self.source.subject_id(out);
-        out.text(&format!(" AND \"r\".{} = ", quoted(&table.org)));
+        out.text(&format!(" AND \"r\".{}{bytewise} = ", quoted(&table.org)));
         self.source.subject_org(out);
         out.text(&format!(" AND \"r\".{value} IS NOT NULL)"));
     }
@@ -433,6 +450,7 @@ impl<S: Source> Conditions<'_, S> {
             (Type::Level(level), _) if attribute.is_of_resource() => {
                 out.text("(CASE ");
                 self.raw(out, attribute);
+                out.text(self.bytewise());
                 let level = self.parts.levels.get(usize::from(level));
                 let members = level.into_iter().flat_map(|level| &level.members);
                 let mut cases = String::new();

@@ -64,6 +64,8 @@ fn what_every_rule_that_permits_demands_is_owed_the_strictest_first() {
             Obligation::ReasonRequired,
         ]
     );
+    assert_eq!(permit.mask_above(), Some(Sensitivity::Internal));
+    assert_eq!(permit.redacted(), ["/name", "/ssn"]);
     assert_eq!(permit.reason(), Some("an audit"));
     assert_eq!((permit.resource_id(), permit.org()), ("c1", Some("o1")));
     assert!(

@@ -196,6 +196,9 @@ impl SubjectDirectory for PostgresDirectory {
     }
 
     fn revoke_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
+        if let Err(error) = check_name(role) {
+            return refused(error);
+        }
         self.change(org, subject, Change::removing(REVOKE_ROLE, &[role]))
     }
 
@@ -223,6 +226,9 @@ impl SubjectDirectory for PostgresDirectory {
         key: &str,
         value: &str,
     ) -> DirectoryAnswer<()> {
+        if let Err(error) = StoredAttribute::new(key, value, None).check() {
+            return refused(error);
+        }
         self.change(
             org,
             subject,
@@ -248,6 +254,9 @@ impl SubjectDirectory for PostgresDirectory {
         subject: &Subject,
         department: &str,
     ) -> DirectoryAnswer<()> {
+        if let Err(error) = check_name(department) {
+            return refused(error);
+        }
         self.change(
             org,
             subject,

@@ -84,7 +84,8 @@ impl FindingKind {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.advice)
+        // Names of a database may hold anything, what moves a terminal's cursor too.
+        write!(f, "{}: {}", self.object.escape_debug(), self.advice)
     }
 }
 

@@ -182,6 +182,9 @@ impl SubjectDirectory for SqliteDirectory {
     }
 
     fn revoke_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
+        if let Err(error) = check_name(role) {
+            return refused(error);
+        }
         self.change(org, subject, Change::removing(REVOKE_ROLE, &[role]))
     }
 
@@ -209,6 +212,9 @@ impl SubjectDirectory for SqliteDirectory {
         key: &str,
         value: &str,
     ) -> DirectoryAnswer<()> {
+        if let Err(error) = StoredAttribute::new(key, value, None).check() {
+            return refused(error);
+        }
         self.change(
             org,
             subject,
@@ -234,6 +240,9 @@ impl SubjectDirectory for SqliteDirectory {
         subject: &Subject,
         department: &str,
     ) -> DirectoryAnswer<()> {
+        if let Err(error) = check_name(department) {
+            return refused(error);
+        }
         self.change(
             org,
             subject,

@@ -64,3 +64,77 @@ impl SqlWriter for Writer<'_> {
 fn json<T: serde::Serialize>(values: &[T]) -> String {
     serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use ringwall_authz::{Policy, RowFilter, ready};
+    use ringwall_core::attest::Attest;
+    use ringwall_core::clock::Timestamp;
+    use ringwall_core::principal::{
+        Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, Subject, Tenant,
+    };
+    use sqlx::Row as _;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
+    use super::*;
+
+    fn filter(policy: &Policy, role: &str) -> RowFilter {
+        let mut principal = Principal::new(
+            PrincipalKind::User,
+            Subject::new("u1").expect("a subject"),
+            Authentication::new(AuthenticationMethod::Token),
+        );
+        principal.tenant = Some(Tenant {
+            org: OrgId::new("acme").expect("an organisation"),
+            project: None,
+        });
+        let subject = policy
+            .subject_of(&principal, Attest::i_have_verified_this())
+            .roles([role])
+            .related_in_database("case_assignments")
+            .related("user_departments", ["Sales"])
+            .build();
+        let context = policy.context(Timestamp::UNIX_EPOCH);
+        let filter = policy.filter(&subject, "read", "case", &context);
+        filter.expect("it can be pushed")
+    }
+
+    #[tokio::test]
+    async fn columns_that_ignore_case_are_compared_byte_by_byte_all_the_same() {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(SqliteConnectOptions::new().in_memory(true))
+            .await
+            .expect("it opens");
+        let tables = "
+            CREATE TABLE cases (
+                id TEXT COLLATE NOCASE, org_id TEXT COLLATE NOCASE, owner_id TEXT COLLATE NOCASE,
+                department TEXT COLLATE NOCASE
+            );
+            CREATE TABLE case_assignments (
+                org_id TEXT COLLATE NOCASE, user_id TEXT COLLATE NOCASE, case_id TEXT COLLATE NOCASE
+            );
+            INSERT INTO cases VALUES
+                ('c1', 'acme', 'u1', 'Sales'), ('c2', 'ACME', 'u1', 'Sales'), ('C3', 'acme', 'U1', 'sales'),
+                ('c4', 'acme', NULL, NULL);
+            INSERT INTO case_assignments VALUES
+                ('acme', 'u1', 'c1'), ('acme', 'u1', 'c3'), ('ACME', 'u1', 'c4'), ('acme', 'U1', 'c4');
+        ";
+        sqlx::raw_sql(tables).execute(&pool).await.expect("tables");
+        let policy = ready::rows().expect("a policy");
+        for (role, expected) in [
+            ("admin", vec!["C3", "c1", "c4"]),
+            ("manager", vec!["c1"]),
+            ("analyst", vec!["c1"]),
+            ("viewer", vec!["c1"]),
+            ("nobody", vec![]),
+        ] {
+            let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM cases WHERE ");
+            query.push_filter(&filter(&policy, role), None);
+            query.push(" ORDER BY id COLLATE BINARY");
+            let found = query.build().fetch_all(&pool).await.expect("it answers");
+            let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+            assert_eq!(found, expected, "{role}");
+        }
+    }
+}
