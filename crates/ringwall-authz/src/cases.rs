@@ -438,12 +438,25 @@ impl CaseValue {
     }
 }
 
+/// A name of somebody's choosing, without what moves a terminal's cursor or makes a line.
+fn plain(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_control() {
+            plain.extend(character.escape_unicode());
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
 impl fmt::Display for CaseOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
-            None => write!(f, "ok      {}", self.name.escape_debug()),
+            None => write!(f, "ok      {}", plain(&self.name)),
             Some(failure) => {
-                write!(f, "FAILED  {}: {failure}", self.name.escape_debug())?;
+                write!(f, "FAILED  {}: {failure}", plain(&self.name))?;
                 match &self.explanation {
                     Some(explanation) => write!(f, "\n{explanation}"),
                     None => Ok(()),

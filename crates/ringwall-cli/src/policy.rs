@@ -178,7 +178,7 @@ fn explain(arguments: &PolicyExplainArguments, output: Output) -> Result<ExitCod
             Err(problem) => {
                 output.answer(
                     &json!({ "case": case.name, "problem": problem }),
-                    &format!("{}: {problem}", case.name.escape_debug()),
+                    &format!("{}: {problem}", plain(&case.name)),
                 )?;
                 is_wrong = true;
                 continue;
@@ -197,7 +197,7 @@ fn explain(arguments: &PolicyExplainArguments, output: Output) -> Result<ExitCod
             "cause": explanation.decision.cause().as_str(),
             "rules": rules,
         });
-        let name = case.name.escape_debug();
+        let name = plain(&case.name);
         output.answer(&value, &format!("{name}\n{explanation}"))?;
     }
     if is_wrong {
@@ -209,6 +209,12 @@ fn explain(arguments: &PolicyExplainArguments, output: Output) -> Result<ExitCod
     Err(Failure::Arguments(
         "there is no case of this name in the file",
     ))
+}
+
+/// A name of a file's choosing, without what moves a terminal's cursor or makes a line.
+fn plain(name: &str) -> String {
+    let shown = name.chars().filter(|character| !character.is_control());
+    shown.collect()
 }
 
 fn rls(arguments: &PolicyRlsArguments, output: Output) -> Result<ExitCode, Failure> {

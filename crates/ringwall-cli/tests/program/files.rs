@@ -70,7 +70,7 @@ fn migrates_once_and_says_where_it_stands() {
     let status = world.run(&["migrate", "--status"]);
     assert_eq!(
         (status.code, status.stdout.lines().count()),
-        (1, 2),
+        (1, 3),
         "{status:?}"
     );
     assert_eq!(
@@ -80,7 +80,7 @@ fn migrates_once_and_says_where_it_stands() {
             .stdout
             .lines()
             .count(),
-        2
+        3
     );
     let keys = world.run(LIST).refused(1);
     assert!(keys.stderr.contains("run `ringwall migrate`"), "{keys:?}");
