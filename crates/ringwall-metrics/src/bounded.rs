@@ -52,8 +52,8 @@ const CAUSE: &str = "some sources caused more events than are passed on";
 ///   what passed in the one before counts still, so a source that never pauses gets the number every
 ///   other minute.
 /// - **How much memory.** Two generations of the places that were set. A place is for one kind of one
-///   source, so one source takes at most seventeen of a generation, one for each kind above, whatever it
-///   does: of the 4,096 that there are unless set otherwise, 241 sources that cause every kind leave none. When the
+///   source, so one source takes at most eighteen of a generation, one for each kind above, whatever it
+///   does: of the 4,096 that there are unless set otherwise, 228 sources that cause every kind leave none. When the
 ///   table is full, events of pairs that it does not know are left out, and counted, until the minute ends: a
 ///   botnet is told by its number, and its owner can so keep the first events of others out of the log.
 ///   Nothing that needs an identity is kept out, and metrics count all of it. Whoever may meet more sources
@@ -257,7 +257,7 @@ impl BoundedEventsBuilder {
         self
     }
 
-    /// How many pairs of a kind and a source are remembered for each of two minutes: seventeen places for each
+    /// How many pairs of a kind and a source are remembered for each of two minutes: eighteen places for each
     /// source that causes every kind, and one for most. [`DEFAULT_SOURCES`] unless set.
     pub const fn sources(mut self, sources: usize) -> Self {
         self.sources = sources;
