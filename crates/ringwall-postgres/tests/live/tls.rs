@@ -30,7 +30,7 @@ async fn a_server_is_spoken_to_only_if_somebody_vouches_for_its_name() {
     let by_name = server.url().replace("@127.0.0.1:", "@localhost:");
     let database = PostgresDatabase::open(config(&by_name).root_certificates(roots.clone())).await;
     let database = database.expect("they vouch for it");
-    assert_eq!(database.migrations().migrate().await.expect("it can"), 2);
+    assert_eq!(database.migrations().migrate().await.expect("it can"), 3);
     // Another name than that of the certificate.
     refused(PostgresDatabase::open(config(server.url()).root_certificates(roots)).await).await;
     // Nobody known vouches for it.
