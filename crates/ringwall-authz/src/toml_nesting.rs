@@ -90,13 +90,9 @@ impl Walk {
             }
             match bytes.first() {
                 Some(b'\\') if is_escaped => at = at.saturating_add(1),
-                Some(b'\n') => {
-                    self.line = self.line.saturating_add(1);
-                    // A string of one line that is not closed is an error, which the parser tells.
-                    if end.len() == 1 {
-                        return bytes;
-                    }
-                }
+                // A string of one line that is not closed is an error, which the parser tells.
+                Some(b'\n') if end.len() == 1 => return bytes,
+                Some(b'\n') => self.line = self.line.saturating_add(1),
                 Some(_) | None => {}
             }
             at = at.saturating_add(1);
@@ -145,6 +141,19 @@ mod tests {
                 "{}",
                 fine.chars().take(40).collect::<String>()
             );
+        }
+    }
+
+    #[test]
+    fn counts_each_line_once() {
+        let deep = "[".repeat(100);
+        for (text, line) in [
+            (format!("a = 1\nb = {deep}"), 2),
+            (format!("a = \"open\nb = {deep}"), 2),
+            (format!("a = \"\"\"\n\n\"\"\"\n# x\nb = {deep}"), 5),
+        ] {
+            let faults = check(&text).expect_err("it is deep");
+            assert_eq!(faults.faults()[0].line, Some(line), "{text}");
         }
     }
 }
