@@ -1,18 +1,17 @@
 //! The policy as row-level security of PostgreSQL.
 
-use core::fmt::Write as _;
+mod told;
 
 use crate::compile::rules::CompiledRule;
 use crate::compile::shapes::{RelationTable, ResourceType, Table};
 use crate::compile::{Compiled, Parts};
 use crate::document::Effect;
-use crate::filter::{
-    Conditions, Dialect, FilterError, Precision, Source, SqlValue, SqlWriter, quoted,
-};
+use crate::filter::{Conditions, Dialect, FilterError, Precision, Source, quoted};
 use crate::node::{Attribute, Node, Term};
 use crate::policy::Policy;
 use crate::truth::Truth;
 use crate::value::Type;
+use told::{Literals, Session, text_literal};
 
 /// Where the generated statements put things, and for whom they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,17 +64,6 @@ impl RowLevelSecurityOptions {
         Ok(self)
     }
 }
-
-/// RFC 3339 with at most microseconds, and with days that exist: PostgreSQL takes much else for a time, such as
-/// `infinity` and `tomorrow`, and ends the statement for what is none.
-const TIMESTAMP: &str = concat!(
-    "^([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
-    "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)",
-    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
-);
-
-/// A text as a number, when it is one that fits: a cast that fails would end the statement.
-const INTEGER: &str = "CASE WHEN v ~ '^(0|-?[1-9][0-9]{0,18})$' THEN CASE WHEN CAST(v AS numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 THEN CAST(v AS bigint) END END";
 
 fn identifier(name: &str, parts: usize) -> Result<String, InvalidIdentifier> {
     let is_part = |part: &str| {
@@ -161,130 +149,6 @@ struct Ddl<'a> {
     options: &'a RowLevelSecurityOptions,
     compiled: &'a Compiled,
     out: String,
-}
-
-/// Values of a policy as literals: there are no parameters in a definition.
-struct Literals<'a>(&'a mut String);
-
-impl SqlWriter for Literals<'_> {
-    fn text(&mut self, sql: &str) {
-        self.0.push_str(sql);
-    }
-
-    fn bind(&mut self, value: SqlValue) {
-        let literal = match value {
-            SqlValue::Text(text) => text_literal(&text),
-            SqlValue::Integer(number) => format!("({number})"),
-            SqlValue::Boolean(value) => value.to_string().to_uppercase(),
-            SqlValue::Timestamp(time) => {
-                format!("CAST({} AS timestamptz)", text_literal(&time.to_string()))
-            }
-            SqlValue::Uuid(uuid) => format!("CAST({} AS uuid)", text_literal(&uuid)),
-            SqlValue::Texts(texts) => {
-                let texts: Vec<String> = texts.iter().map(|text| text_literal(text)).collect();
-                format!("ARRAY[{}]::text[]", texts.join(", "))
-            }
-            SqlValue::Integers(numbers) => {
-                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-                format!("ARRAY[{}]::bigint[]", numbers.join(", "))
-            }
-        };
-        self.0.push_str(&literal);
-    }
-}
-
-/// A text as a literal that means the same whatever `standard_conforming_strings` says.
-fn text_literal(text: &str) -> String {
-    if text.contains('\\') {
-        format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
-    }
-}
-
-/// Subject and context, as the session was told them.
-struct Session<'a> {
-    schema: String,
-    parts: &'a Parts,
-}
-
-impl Session<'_> {
-    /// A text of the session in the type that it is compared in. What is no value of the type is unknown, as it is in
-    /// the process. Each stands in a query of its own, so that it is computed once for a statement and not for each
-    /// row.
-    fn typed(&self, text: &str, kind: Type) -> String {
-        let value = match kind {
-            Type::Text | Type::TextSet => return format!("(SELECT {text})"),
-            Type::Integer => INTEGER.to_owned(),
-            Type::Boolean => "CASE v WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END".to_owned(),
-            Type::Timestamp => format!("CASE WHEN v ~ '{TIMESTAMP}' THEN CAST(v AS timestamptz) END"),
-            Type::Uuid => "CASE WHEN v ~ '^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$' THEN CAST(v AS uuid) END".to_owned(),
-            Type::Level(level) => {
-                let mut cases = String::from("CASE v");
-                let level = self.parts.levels.get(usize::from(level));
-                for (place, member) in level.into_iter().flat_map(|level| &level.members).enumerate() {
-                    // Members are words.
-                    if write!(cases, " WHEN '{member}' THEN {place}").is_err() {
-                        break;
-                    }
-                }
-                cases.push_str(" END");
-                cases
-            }
-        };
-        format!("(SELECT {value} FROM (SELECT {text}) AS s(v))")
-    }
-
-    fn call(&self, function: &str, argument: Option<&str>) -> String {
-        let argument = argument.map(text_literal).unwrap_or_default();
-        format!("{}.{function}({argument})", quoted(&self.schema))
-    }
-}
-
-impl Source for Session<'_> {
-    fn attribute(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, kind: Type) {
-        let name_of = |all: &[crate::compile::shapes::Named], place: u16| {
-            all.get(usize::from(place))
-                .map_or_else(String::new, |one| one.name.to_string())
-        };
-        let text = match attribute {
-            Attribute::SubjectId => self.call("setting", Some("subject_id")),
-            Attribute::SubjectKind => self.call("setting", Some("subject_kind")),
-            Attribute::OnBehalfOf => self.call("setting", Some("on_behalf_of")),
-            Attribute::Now => self.call("setting", Some("now")),
-            Attribute::Context(place) => {
-                let name = name_of(&self.parts.context, place);
-                self.call("setting", Some(&format!("context_{name}")))
-            }
-            Attribute::Subject(place) => {
-                let name = name_of(&self.parts.subject.attributes, place);
-                self.call("attribute", Some(&name))
-            }
-            // Of a row, they are columns.
-            Attribute::ResourceId | Attribute::Resource(_) => "NULL".to_owned(),
-        };
-        let text = self.typed(&text, kind);
-        out.text(&text);
-    }
-
-    fn set(&mut self, out: &mut dyn SqlWriter, place: u16) {
-        let attribute = self.parts.subject.attributes.get(usize::from(place));
-        let name = attribute.map_or("", |attribute| &*attribute.name);
-        let call = self.call("attribute_values", Some(name));
-        out.text(&format!("SELECT {call}"));
-    }
-
-    fn subject_id(&mut self, out: &mut dyn SqlWriter) {
-        let text = self.call("setting", Some("subject_id"));
-        let text = self.typed(&text, self.parts.subject.id);
-        out.text(&text);
-    }
-
-    fn subject_org(&mut self, out: &mut dyn SqlWriter) {
-        let text = self.call("setting", Some("org"));
-        let text = self.typed(&text, self.parts.subject.tenant);
-        out.text(&text);
-    }
 }
 
 impl Ddl<'_> {

@@ -12,6 +12,8 @@ mod agreement;
 #[cfg(test)]
 mod dice;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "it is public where it belongs")]
