@@ -1,5 +1,6 @@
 //! What is known of subjects: the policy information point, and the directory that is behind it.
 
+mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -12,6 +13,7 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{OrgId, Subject};
 use ringwall_core::step::Step;
 
+pub use change::{FactChange, FactChangeKind};
 pub use error::DirectoryError;
 pub use facts::{
     InvalidFact, MAX_FACT_BYTES, MAX_FACTS, StoredAttribute, SubjectFacts, check_name,
@@ -48,14 +50,25 @@ pub trait PolicyInformationPoint: Send + Sync + fmt::Debug {
 /// - **Atomic**: a change is there as a whole or not at all, and each makes the version of its subject greater.
 /// - **Retries**: every change may be repeated; one that is there already changes nothing but the version.
 /// - **Bounded**: a subject has 1,000 facts at most; one more is refused ([`DirectoryError::Full`]).
+/// - [`change`](Self::change) and [`purge`](Self::purge) are all there is to write: the others are names for changes.
 ///
 /// `ringwall_authz::directory::conformance` (feature `conformance`) is the suite that holds a directory against this.
 pub trait SubjectDirectory: PolicyInformationPoint {
+    /// Makes a change.
+    fn change(&self, org: &OrgId, subject: &Subject, change: FactChange) -> DirectoryAnswer<()>;
+
+    /// Forgets attributes that ended before `over`. Answers how many there were.
+    fn purge(&self, over: Timestamp) -> DirectoryAnswer<u64>;
+
     /// Gives the subject a role.
-    fn grant_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()>;
+    fn grant_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
+        checked(self, org, subject, FactChange::grant_role(role))
+    }
 
     /// Takes a role from the subject.
-    fn revoke_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()>;
+    fn revoke_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
+        checked(self, org, subject, FactChange::revoke_role(role))
+    }
 
     /// Gives the subject a value of an attribute. A value that it has gets this end.
     fn grant_attribute(
@@ -63,7 +76,10 @@ pub trait SubjectDirectory: PolicyInformationPoint {
         org: &OrgId,
         subject: &Subject,
         attribute: &StoredAttribute,
-    ) -> DirectoryAnswer<()>;
+    ) -> DirectoryAnswer<()> {
+        let change = FactChange::grant_attribute(attribute.clone());
+        checked(self, org, subject, change)
+    }
 
     /// Takes a value of an attribute from the subject.
     fn revoke_attribute(
@@ -72,7 +88,9 @@ pub trait SubjectDirectory: PolicyInformationPoint {
         subject: &Subject,
         key: &str,
         value: &str,
-    ) -> DirectoryAnswer<()>;
+    ) -> DirectoryAnswer<()> {
+        checked(self, org, subject, FactChange::revoke_attribute(key, value))
+    }
 
     /// Makes the subject one of a department.
     fn add_department(
@@ -80,7 +98,9 @@ pub trait SubjectDirectory: PolicyInformationPoint {
         org: &OrgId,
         subject: &Subject,
         department: &str,
-    ) -> DirectoryAnswer<()>;
+    ) -> DirectoryAnswer<()> {
+        checked(self, org, subject, FactChange::add_department(department))
+    }
 
     /// Makes the subject none of a department.
     fn remove_department(
@@ -88,11 +108,25 @@ pub trait SubjectDirectory: PolicyInformationPoint {
         org: &OrgId,
         subject: &Subject,
         department: &str,
-    ) -> DirectoryAnswer<()>;
+    ) -> DirectoryAnswer<()> {
+        let change = FactChange::remove_department(department);
+        checked(self, org, subject, change)
+    }
 
     /// Forgets all that is known of the subject. Its version stays.
-    fn forget(&self, org: &OrgId, subject: &Subject) -> DirectoryAnswer<()>;
+    fn forget(&self, org: &OrgId, subject: &Subject) -> DirectoryAnswer<()> {
+        self.change(org, subject, FactChange::forget())
+    }
+}
 
-    /// Forgets attributes that ended before `over`. Answers how many there were.
-    fn purge(&self, over: Timestamp) -> DirectoryAnswer<u64>;
+fn checked<D: SubjectDirectory + ?Sized>(
+    directory: &D,
+    org: &OrgId,
+    subject: &Subject,
+    change: Result<FactChange, InvalidFact>,
+) -> DirectoryAnswer<()> {
+    match change {
+        Ok(change) => directory.change(org, subject, change),
+        Err(error) => Step::Done(Err(error.into())),
+    }
 }

@@ -1,6 +1,6 @@
 //! What is known of subjects, in tables.
 
-use ringwall_authz::directory::{DirectoryAnswer, MAX_FACTS, check_name};
+use ringwall_authz::directory::{DirectoryAnswer, FactChange, FactChangeKind, MAX_FACTS};
 use ringwall_authz::{
     DirectoryError, PolicyInformationPoint, StoredAttribute, SubjectDirectory, SubjectFacts,
 };
@@ -22,17 +22,6 @@ use crate::{Error, SqliteDatabase};
 #[derive(Clone, Debug)]
 pub struct SqliteDirectory {
     database: SqliteDatabase,
-}
-
-/// A change of what is known of one subject.
-struct Change {
-    statement: &'static str,
-    /// What follows the organisation and the subject.
-    texts: Vec<String>,
-    /// When an attribute ends, where the statement asks for that.
-    end: Option<Option<i64>>,
-    /// Whether there may be a fact more by it.
-    adds: bool,
 }
 
 impl SqliteDirectory {
@@ -59,37 +48,6 @@ impl SqliteDirectory {
         let work = work(self.database.clone());
         Step::wait(async move { within(timeout, work).await.map_err(refusal) })
     }
-
-    fn change(&self, org: &OrgId, subject: &Subject, change: Change) -> DirectoryAnswer<()> {
-        let (org, subject) = (org.as_str().to_owned(), subject.as_str().to_owned());
-        let answer = self.answer(move |database| async move {
-            let mut writing = database.write().await?;
-            for statement in [ADVANCE, change.statement] {
-                let mut query = sqlx::query(statement).bind(&org).bind(&subject);
-                if statement == change.statement {
-                    for text in &change.texts {
-                        query = query.bind(text);
-                    }
-                    if let Some(end) = change.end {
-                        query = query.bind(end);
-                    }
-                }
-                query.execute(&mut *writing.transaction).await?;
-            }
-            let row = sqlx::query(COUNT)
-                .bind(&org)
-                .bind(&subject)
-                .fetch_one(&mut *writing.transaction)
-                .await?;
-            let count: i64 = row.try_get(0)?;
-            if change.adds && usize::try_from(count).is_ok_and(|count| count > MAX_FACTS) {
-                return Ok(Err(DirectoryError::Full));
-            }
-            writing.commit().await?;
-            Ok(Ok(()))
-        });
-        Step::wait(async move { answer.await.and_then(|done| done) })
-    }
 }
 
 const ADVANCE: &str =
@@ -109,20 +67,25 @@ const READ: &str =
         FROM ringwall_user_attributes WHERE org_id = ?1 AND user_id = ?2
     UNION ALL SELECT 'department', department, NULL, NULL
         FROM ringwall_user_departments WHERE org_id = ?1 AND user_id = ?2";
-const GRANT_ROLE: &str = "INSERT INTO ringwall_org_memberships (org_id, user_id, role)
-    VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-const REVOKE_ROLE: &str =
-    "DELETE FROM ringwall_org_memberships WHERE org_id = ?1 AND user_id = ?2 AND role = ?3";
-const GRANT_ATTRIBUTE: &str =
+const GRANT_ROLE: [&str; 1] = [
+    "INSERT INTO ringwall_org_memberships (org_id, user_id, role)
+    VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+];
+const REVOKE_ROLE: [&str; 1] =
+    ["DELETE FROM ringwall_org_memberships WHERE org_id = ?1 AND user_id = ?2 AND role = ?3"];
+const GRANT_ATTRIBUTE: [&str; 1] = [
     "INSERT INTO ringwall_user_attributes (org_id, user_id, key, value, expires_at)
     VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (org_id, user_id, key, value) DO UPDATE SET expires_at = excluded.expires_at";
-const REVOKE_ATTRIBUTE: &str = "DELETE FROM ringwall_user_attributes
-    WHERE org_id = ?1 AND user_id = ?2 AND key = ?3 AND value = ?4";
-const ADD_DEPARTMENT: &str = "INSERT INTO ringwall_user_departments (org_id, user_id, department)
-    VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-const REMOVE_DEPARTMENT: &str = "DELETE FROM ringwall_user_departments
-    WHERE org_id = ?1 AND user_id = ?2 AND department = ?3";
+    ON CONFLICT (org_id, user_id, key, value) DO UPDATE SET expires_at = excluded.expires_at",
+];
+const REVOKE_ATTRIBUTE: [&str; 1] = ["DELETE FROM ringwall_user_attributes
+    WHERE org_id = ?1 AND user_id = ?2 AND key = ?3 AND value = ?4"];
+const ADD_DEPARTMENT: [&str; 1] = [
+    "INSERT INTO ringwall_user_departments (org_id, user_id, department)
+    VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+];
+const REMOVE_DEPARTMENT: [&str; 1] = ["DELETE FROM ringwall_user_departments
+    WHERE org_id = ?1 AND user_id = ?2 AND department = ?3"];
 const FORGET: [&str; 3] = [
     "DELETE FROM ringwall_org_memberships WHERE org_id = ?1 AND user_id = ?2",
     "DELETE FROM ringwall_user_attributes WHERE org_id = ?1 AND user_id = ?2",
@@ -169,100 +132,37 @@ fn known(rows: &[SqliteRow]) -> Result<SubjectFacts, Fault> {
     Ok(facts)
 }
 
-fn refused<T: Send + 'static>(error: impl Into<DirectoryError>) -> DirectoryAnswer<T> {
-    Step::Done(Err(error.into()))
-}
-
 impl SubjectDirectory for SqliteDirectory {
-    fn grant_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
-        if let Err(error) = check_name(role) {
-            return refused(error);
-        }
-        self.change(org, subject, Change::adding(GRANT_ROLE, role))
-    }
-
-    fn revoke_role(&self, org: &OrgId, subject: &Subject, role: &str) -> DirectoryAnswer<()> {
-        if let Err(error) = check_name(role) {
-            return refused(error);
-        }
-        self.change(org, subject, Change::removing(REVOKE_ROLE, &[role]))
-    }
-
-    fn grant_attribute(
-        &self,
-        org: &OrgId,
-        subject: &Subject,
-        attribute: &StoredAttribute,
-    ) -> DirectoryAnswer<()> {
-        if let Err(error) = attribute.check() {
-            return refused(error);
-        }
-        let change = Change {
-            texts: vec![attribute.key.to_string(), attribute.value.to_string()],
-            end: Some(attribute.expires_at.map(Timestamp::unix_micros)),
-            ..Change::adding(GRANT_ATTRIBUTE, "")
-        };
-        self.change(org, subject, change)
-    }
-
-    fn revoke_attribute(
-        &self,
-        org: &OrgId,
-        subject: &Subject,
-        key: &str,
-        value: &str,
-    ) -> DirectoryAnswer<()> {
-        if let Err(error) = StoredAttribute::new(key, value, None).check() {
-            return refused(error);
-        }
-        self.change(
-            org,
-            subject,
-            Change::removing(REVOKE_ATTRIBUTE, &[key, value]),
-        )
-    }
-
-    fn add_department(
-        &self,
-        org: &OrgId,
-        subject: &Subject,
-        department: &str,
-    ) -> DirectoryAnswer<()> {
-        if let Err(error) = check_name(department) {
-            return refused(error);
-        }
-        self.change(org, subject, Change::adding(ADD_DEPARTMENT, department))
-    }
-
-    fn remove_department(
-        &self,
-        org: &OrgId,
-        subject: &Subject,
-        department: &str,
-    ) -> DirectoryAnswer<()> {
-        if let Err(error) = check_name(department) {
-            return refused(error);
-        }
-        self.change(
-            org,
-            subject,
-            Change::removing(REMOVE_DEPARTMENT, &[department]),
-        )
-    }
-
-    fn forget(&self, org: &OrgId, subject: &Subject) -> DirectoryAnswer<()> {
+    fn change(&self, org: &OrgId, subject: &Subject, change: FactChange) -> DirectoryAnswer<()> {
         let (org, subject) = (org.as_str().to_owned(), subject.as_str().to_owned());
-        self.answer(move |database| async move {
+        let answer = self.answer(move |database| async move {
             let mut writing = database.write().await?;
-            for statement in [ADVANCE].into_iter().chain(FORGET) {
-                sqlx::query(statement)
-                    .bind(&org)
-                    .bind(&subject)
-                    .execute(&mut *writing.transaction)
-                    .await?;
+            let advance = sqlx::query(ADVANCE).bind(&org).bind(&subject);
+            advance.execute(&mut *writing.transaction).await?;
+            let (statements, texts) = statements(&change);
+            for statement in statements.iter().copied() {
+                let mut query = sqlx::query(statement).bind(&org).bind(&subject);
+                for text in &texts {
+                    query = query.bind(*text);
+                }
+                if let FactChangeKind::GrantAttribute(attribute) = change.kind() {
+                    query = query.bind(attribute.expires_at.map(Timestamp::unix_micros));
+                }
+                query.execute(&mut *writing.transaction).await?;
             }
-            Ok(writing.commit().await?)
-        })
+            let row = sqlx::query(COUNT)
+                .bind(&org)
+                .bind(&subject)
+                .fetch_one(&mut *writing.transaction)
+                .await?;
+            let count: i64 = row.try_get(0)?;
+            if change.adds() && usize::try_from(count).is_ok_and(|count| count > MAX_FACTS) {
+                return Ok(Err(DirectoryError::Full));
+            }
+            writing.commit().await?;
+            Ok(Ok(()))
+        });
+        Step::wait(async move { answer.await.and_then(|done| done) })
     }
 
     fn purge(&self, over: Timestamp) -> DirectoryAnswer<u64> {
@@ -285,23 +185,19 @@ impl SubjectDirectory for SqliteDirectory {
     }
 }
 
-impl Change {
-    fn adding(statement: &'static str, text: &str) -> Self {
-        Self {
-            statement,
-            texts: vec![text.to_owned()],
-            end: None,
-            adds: true,
+/// The statements of a change, whose parameters after the organisation and the subject are the texts and, of an attribute
+/// that is given, its end.
+fn statements(change: &FactChange) -> (&'static [&'static str], Vec<&str>) {
+    match change.kind() {
+        FactChangeKind::GrantRole(role) => (&GRANT_ROLE, vec![role]),
+        FactChangeKind::RevokeRole(role) => (&REVOKE_ROLE, vec![role]),
+        FactChangeKind::GrantAttribute(attribute) => {
+            (&GRANT_ATTRIBUTE, vec![&attribute.key, &attribute.value])
         }
-    }
-
-    fn removing(statement: &'static str, texts: &[&str]) -> Self {
-        Self {
-            statement,
-            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
-            end: None,
-            adds: false,
-        }
+        FactChangeKind::RevokeAttribute { key, value } => (&REVOKE_ATTRIBUTE, vec![key, value]),
+        FactChangeKind::AddDepartment(department) => (&ADD_DEPARTMENT, vec![department]),
+        FactChangeKind::RemoveDepartment(department) => (&REMOVE_DEPARTMENT, vec![department]),
+        FactChangeKind::Forget => (&FORGET, Vec::new()),
     }
 }
 
