@@ -9,9 +9,9 @@ use crate::{
     failure::{Failure, Result},
     features, fuzz, loom, manifest,
     project::Project,
-    setup,
+    publish, setup,
     steps::{Step, Steps},
-    stopwatch, testing,
+    testing,
 };
 
 /// Runs all steps, or the ones named, in this order; the first failure ends the run.
@@ -38,7 +38,7 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         ),
         ("deny", Box::new(|| cargo_deny::check(project))),
         ("advisories", Box::new(|| advisories::check(project))),
-        ("publish", Box::new(|| publish_dry_run(project))),
+        ("publish", Box::new(|| publish::dry_run(project))),
         ("fuzz", Box::new(|| fuzz::smoke(project))),
         ("bench", Box::new(|| bench::smoke(project))),
     ];
@@ -106,31 +106,6 @@ fn docs(project: &Project) -> Result<()> {
         .args(["--workspace", "--no-deps", "--all-features", "--locked"])
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()
-}
-
-/// Packages every published crate and builds it from its package, unpublished siblings included. A
-/// dirty tree is what a person has while working; a package made from one is refused in CI.
-///
-/// The folder is a new one each time: cargo keeps the sources of a registry under the registry's
-/// path, and the siblings' registry lies in this folder. Under the path of an earlier run it would
-/// take the siblings as they were then, as their version is the same.
-fn publish_dry_run(project: &Project) -> Result<()> {
-    let folder = project
-        .target()
-        .join(format!("publish-{}", stopwatch::unix_seconds()));
-    let publish = project
-        .cargo("publish")
-        .args(["--workspace", "--dry-run", "--locked", "--target-dir"])
-        .arg(&folder);
-    let result = match std::env::var_os("CI") {
-        Some(_) => publish.run(),
-        None => publish.arg("--allow-dirty").run(),
-    };
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)
-            .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
-    }
-    result
 }
 
 #[cfg(test)]

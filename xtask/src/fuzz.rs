@@ -42,7 +42,7 @@ const RSS_LIMIT: u32 = 2_048;
 const DEFAULT_SECONDS: u64 = 60;
 /// The length of the short form: whichever bound is reached first.
 const SMOKE: Length = Length {
-    seconds: 10,
+    seconds: 6,
     runs: Some(200_000),
 };
 

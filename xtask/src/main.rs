@@ -21,6 +21,7 @@ mod manifest;
 mod metadata;
 mod program;
 mod project;
+mod publish;
 #[cfg_attr(
     not(test),
     expect(

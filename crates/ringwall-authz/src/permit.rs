@@ -124,6 +124,7 @@ pub struct Permit<A> {
 
 /// The proof that a policy says which rows of a type one action may be done to.
 pub struct RowsPermit<A> {
+    subject: Subject,
     filter: RowFilter,
     obligations: Vec<Obligation>,
     policy: PolicyHash,
@@ -235,6 +236,7 @@ impl Policy {
             return Err(Refused::ObligationNotMet(unmet.clone()));
         }
         Ok(RowsPermit {
+            subject: subject.clone(),
             filter,
             obligations,
             policy: self.hash(),
@@ -329,6 +331,12 @@ impl<A: Action> Permit<A> {
 }
 
 impl<A: Action> RowsPermit<A> {
+    /// Who may do it: what a transaction is told where row-level security filters.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
     /// Which rows.
     pub const fn filter(&self) -> &RowFilter {
         &self.filter

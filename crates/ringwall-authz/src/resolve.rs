@@ -35,6 +35,7 @@ pub struct KnownSubject {
     credential_scopes: bool,
     id: Option<Box<str>>,
     uses: Option<Vec<Box<str>>>,
+    in_database: Vec<Box<str>>,
 }
 
 impl KnownSubject {
@@ -48,6 +49,7 @@ impl KnownSubject {
             credential_scopes: false,
             id: None,
             uses: None,
+            in_database: Vec::new(),
         }
     }
 
@@ -87,6 +89,14 @@ impl KnownSubject {
         self
     }
 
+    /// States that the database knows the pairs of this relation: see
+    /// [`related_in_database`](crate::SubjectBuilder::related_in_database).
+    #[must_use]
+    pub fn related_in_database(mut self, relation: impl Into<Box<str>>) -> Self {
+        self.in_database.push(relation.into());
+        self
+    }
+
     /// Who it is.
     #[must_use]
     pub const fn principal(&self) -> &VerifiedPrincipal {
@@ -111,6 +121,9 @@ impl KnownSubject {
         }
         if let Some(roles) = &self.uses {
             subject = subject.use_roles(roles.iter().cloned());
+        }
+        for relation in &self.in_database {
+            subject = subject.related_in_database(relation);
         }
         subject.build()
     }

@@ -220,6 +220,21 @@ impl PostgresConfig {
         }
     }
 
+    /// For connections of your own to the same server, such as the pool that a service queries its tables through:
+    /// with the same TLS, search path and time-outs, and without looking at environment or `.pgpass`.
+    ///
+    /// Row-level security is `on` there: it filters. The stores of this crate have it `off`, which is an error where it
+    /// would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`].
+    pub fn connect_options(&self) -> Result<PgConnectOptions, Error> {
+        self.check()?;
+        // Of two that name the same setting, the server takes the later one.
+        Ok(self.options().options([("row_security", "on")]))
+    }
+
     /// In the driver's words.
     pub(crate) fn options(&self) -> PgConnectOptions {
         let mode = if self.speaks_tls() {

@@ -61,6 +61,10 @@ pub(crate) struct Title(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Body(String);
 
+/// The name of a department, as the directory takes it: 1 to 100 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Department(String);
+
 impl Title {
     const MAX_BYTES: usize = 200;
 
@@ -74,6 +78,26 @@ impl Body {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Department {
+    const MAX_BYTES: usize = 100;
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Department {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        let is_long = text.len() > Self::MAX_BYTES;
+        if is_long || text.trim().is_empty() || text.chars().any(char::is_control) {
+            return Err(Invalid("the department is no name of 1 to 100 bytes"));
+        }
+        Ok(Self(text))
     }
 }
 
@@ -147,6 +171,8 @@ pub(crate) struct Case {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) sensitivity: Option<Sensitivity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) department: Option<String>,
     pub(crate) created_by: String,
     #[serde(serialize_with = "as_text")]
     pub(crate) created_at: Timestamp,
@@ -166,9 +192,14 @@ pub(crate) struct NewCase {
     pub(crate) body: Body,
     #[serde(default, deserialize_with = "some_parsed")]
     pub(crate) sensitivity: Option<Sensitivity>,
+    #[serde(default, deserialize_with = "some_through_string")]
+    pub(crate) department: Option<Department>,
 }
 
 /// What a caller wants to be different. What is not said stays; `null` says nothing and is refused.
+///
+/// Whose the case is and in whose department, by which the policy decides, is not among it: who could change that could
+/// give a case to somebody who may not have it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CaseChange {

@@ -1,17 +1,22 @@
-//! Where cases are kept. Every method demands the tenant whose rows it may touch, every statement
-//! names that tenant, and every value is bound and never part of the statement.
+//! Where cases are kept: in a SQLite file, or in PostgreSQL.
+//!
+//! Every method demands the proof that the policy was asked, and the tenant whose rows it may touch. On SQLite, every
+//! statement has the policy's condition in its WHERE; on PostgreSQL the database has it, and each transaction is told
+//! who acts. Every value is bound and never part of the statement.
 
-use std::str::FromStr as _;
+mod postgres;
+mod sqlite;
 
-use ringwall_core::classification::Sensitivity;
 use ringwall_core::clock::Timestamp;
-use ringwall_core::principal::Subject;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use ringwall_gate::authz::{Permit, RowsPermit};
 
-use crate::case::{Case, CaseChange, CaseId, NewCase, Status};
-use crate::store::{Store, StoreError};
+use crate::authorization::{AssignCase, CreateCase, DeleteCase, ReadCase, UpdateCase};
+use crate::case::{Case, CaseChange, CaseId, NewCase};
+use crate::store::StoreError;
 use crate::tenant::TenantScope;
+
+pub(crate) use postgres::PostgresCases;
+pub(crate) use sqlite::SqliteCases;
 
 /// A place in a list: the cases that are older than the one it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,181 +25,150 @@ pub(crate) struct Position {
     pub(crate) id: CaseId,
 }
 
-/// How a change of one case ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Change<T> {
-    Done(T),
-    /// The tenant has no such case; whether another one has is not looked at.
-    NoSuchCase,
-    /// The case has another version than the caller expected.
-    OtherVersion,
+/// Which case is to be changed, and which version of it, when nobody else's change may be lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) tenant: &'a TenantScope,
+    pub(crate) id: &'a CaseId,
+    pub(crate) version: Option<i64>,
 }
 
 /// The cases of all tenants. Cloning shares them.
 #[derive(Clone, Debug)]
-pub(crate) struct CaseStore {
-    store: Store,
+pub(crate) enum CaseStore {
+    Sqlite(SqliteCases),
+    Postgres(PostgresCases),
 }
 
-impl CaseStore {
-    pub(crate) const fn new(store: Store) -> Self {
-        Self { store }
-    }
+/// A row of either database.
+macro_rules! read_case {
+    ($row:expr) => {{
+        let row = $row;
+        let id: &str = row.try_get("id")?;
+        let status: &str = row.try_get("status")?;
+        let sensitivity: Option<&str> = row.try_get("sensitivity")?;
+        Ok(Case {
+            id: id.parse().map_err(|_| StoreError::Corrupt("an id"))?,
+            title: row.try_get("title")?,
+            body: row.try_get("body")?,
+            status: status
+                .parse()
+                .map_err(|_| StoreError::Corrupt("a status"))?,
+            sensitivity: sensitivity
+                .map(Sensitivity::from_str)
+                .transpose()
+                .map_err(|_| StoreError::Corrupt("a sensitivity"))?,
+            department: row.try_get("department")?,
+            created_by: row.try_get("created_by")?,
+            created_at: Timestamp::from_unix_micros(row.try_get("created_at")?),
+            updated_at: Timestamp::from_unix_micros(row.try_get("updated_at")?),
+            version: row.try_get("version")?,
+        })
+    }};
+}
+use read_case;
 
-    /// Stores a new case of `tenant`, in the version 1.
+impl CaseStore {
+    /// Stores the case that `permit` is about, in the version 1. Whose it is, the permit says.
     pub(crate) async fn create(
         &self,
+        permit: &Permit<CreateCase>,
         tenant: &TenantScope,
-        id: CaseId,
         case: &NewCase,
-        by: &Subject,
         now: Timestamp,
     ) -> Result<Case, StoreError> {
-        let row = sqlx::query(
-            "INSERT INTO cases (org, project, id, title, body, status, sensitivity, \
-             created_by, created_at, updated_at, version) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, 1) RETURNING *",
-        )
-        .bind(tenant.org())
-        .bind(tenant.project())
-        .bind(id.as_str())
-        .bind(case.title.as_str())
-        .bind(case.body.as_str())
-        .bind(Status::Open.as_str())
-        .bind(case.sensitivity.map(Sensitivity::as_str))
-        .bind(by.as_str())
-        .bind(now.unix_micros())
-        .fetch_one(self.store.pool())
-        .await?;
-        read(&row)
+        match self {
+            Self::Sqlite(cases) => cases.create(permit, tenant, case, now).await,
+            Self::Postgres(cases) => cases.create(permit, tenant, case, now).await,
+        }
     }
 
-    /// A case of `tenant`.
+    /// A case of `tenant`, if it is one of `rows`.
     pub(crate) async fn get(
         &self,
+        rows: &RowsPermit<ReadCase>,
         tenant: &TenantScope,
         id: &CaseId,
     ) -> Result<Option<Case>, StoreError> {
-        let row = sqlx::query("SELECT * FROM cases WHERE org = ?1 AND project = ?2 AND id = ?3")
-            .bind(tenant.org())
-            .bind(tenant.project())
-            .bind(id.as_str())
-            .fetch_optional(self.store.pool())
-            .await?;
-        row.as_ref().map(read).transpose()
+        match self {
+            Self::Sqlite(cases) => cases.get(rows, tenant, id).await,
+            Self::Postgres(cases) => cases.get(rows, tenant, id).await,
+        }
     }
 
-    /// The newest cases of `tenant` after `position`, at most `limit`.
+    /// The newest of `rows` of `tenant` after `position`, at most `limit`.
     pub(crate) async fn list(
         &self,
+        rows: &RowsPermit<ReadCase>,
         tenant: &TenantScope,
         position: Option<&Position>,
         limit: u32,
     ) -> Result<Vec<Case>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM cases WHERE org = ?1 AND project = ?2 AND (created_at, id) < (?3, ?4) \
-             ORDER BY created_at DESC, id DESC LIMIT ?5",
-        )
-        .bind(tenant.org())
-        .bind(tenant.project())
-        .bind(position.map_or(i64::MAX, |position| position.created_at.unix_micros()))
-        .bind(position.map_or("", |position| position.id.as_str()))
-        .bind(limit)
-        .fetch_all(self.store.pool())
-        .await?;
-        rows.iter().map(read).collect()
+        match self {
+            Self::Sqlite(cases) => cases.list(rows, tenant, position, limit).await,
+            Self::Postgres(cases) => cases.list(rows, tenant, position, limit).await,
+        }
     }
 
-    /// Changes a case of `tenant`, if it still has the `version`, when one is given.
+    /// Changes the case, if it is one of `rows` and still has the version. `None` when it was not.
     pub(crate) async fn update(
         &self,
-        tenant: &TenantScope,
-        id: &CaseId,
+        rows: &RowsPermit<UpdateCase>,
+        target: Target<'_>,
         change: &CaseChange,
-        version: Option<i64>,
         now: Timestamp,
-    ) -> Result<Change<Case>, StoreError> {
-        let row = sqlx::query(
-            "UPDATE cases SET title = coalesce(?4, title), body = coalesce(?5, body), \
-             status = coalesce(?6, status), sensitivity = coalesce(?7, sensitivity), \
-             updated_at = ?8, version = version + 1 \
-             WHERE org = ?1 AND project = ?2 AND id = ?3 AND version = coalesce(?9, version) \
-             RETURNING *",
-        )
-        .bind(tenant.org())
-        .bind(tenant.project())
-        .bind(id.as_str())
-        .bind(change.title.as_ref().map(|title| title.as_str()))
-        .bind(change.body.as_ref().map(|body| body.as_str()))
-        .bind(change.status.map(Status::as_str))
-        .bind(change.sensitivity.map(Sensitivity::as_str))
-        .bind(now.unix_micros())
-        .bind(version)
-        .fetch_optional(self.store.pool())
-        .await?;
-        match row {
-            Some(row) => Ok(Change::Done(read(&row)?)),
-            None => self.unchanged(tenant, id).await,
+    ) -> Result<Option<Case>, StoreError> {
+        match self {
+            Self::Sqlite(cases) => cases.update(rows, target, change, now).await,
+            Self::Postgres(cases) => cases.update(rows, target, change, now).await,
         }
     }
 
-    /// Deletes a case of `tenant`, if it still has the `version`, when one is given.
+    /// Deletes the case, if it is one of `rows` and still has the version. Whether it did.
     pub(crate) async fn delete(
         &self,
-        tenant: &TenantScope,
-        id: &CaseId,
-        version: Option<i64>,
-    ) -> Result<Change<()>, StoreError> {
-        let done = sqlx::query(
-            "DELETE FROM cases WHERE org = ?1 AND project = ?2 AND id = ?3 \
-             AND version = coalesce(?4, version)",
-        )
-        .bind(tenant.org())
-        .bind(tenant.project())
-        .bind(id.as_str())
-        .bind(version)
-        .execute(self.store.pool())
-        .await?;
-        if done.rows_affected() == 1 {
-            Ok(Change::Done(()))
-        } else {
-            self.unchanged(tenant, id).await
+        rows: &RowsPermit<DeleteCase>,
+        target: Target<'_>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(cases) => cases.delete(rows, target).await,
+            Self::Postgres(cases) => cases.delete(rows, target).await,
         }
     }
 
-    /// Why nothing was changed.
-    async fn unchanged<T>(
+    /// Assigns the case that `permit` is about to `user`, or takes it back. Both may be repeated.
+    pub(crate) async fn assign(
         &self,
-        tenant: &TenantScope,
-        id: &CaseId,
-    ) -> Result<Change<T>, StoreError> {
-        Ok(match self.get(tenant, id).await? {
-            Some(_) => Change::OtherVersion,
-            None => Change::NoSuchCase,
-        })
+        permit: &Permit<AssignCase>,
+        user: &str,
+        is_assigned: bool,
+    ) -> Result<(), StoreError> {
+        // The permit is about a case of a tenant, or there would be none.
+        let org = permit.org().unwrap_or_default();
+        let id = permit.resource_id();
+        match self {
+            Self::Sqlite(cases) => cases.assign(org, user, id, is_assigned).await,
+            Self::Postgres(cases) => cases.assign(org, user, id, is_assigned).await,
+        }
     }
-}
 
-fn read(row: &SqliteRow) -> Result<Case, StoreError> {
-    let id: &str = row.try_get("id")?;
-    let status: &str = row.try_get("status")?;
-    let sensitivity: Option<&str> = row.try_get("sensitivity")?;
-    Ok(Case {
-        id: id.parse().map_err(|_| StoreError::Corrupt("an id"))?,
-        title: row.try_get("title")?,
-        body: row.try_get("body")?,
-        status: status
-            .parse()
-            .map_err(|_| StoreError::Corrupt("a status"))?,
-        sensitivity: sensitivity
-            .map(Sensitivity::from_str)
-            .transpose()
-            .map_err(|_| StoreError::Corrupt("a sensitivity"))?,
-        created_by: row.try_get("created_by")?,
-        created_at: Timestamp::from_unix_micros(row.try_get("created_at")?),
-        updated_at: Timestamp::from_unix_micros(row.try_get("updated_at")?),
-        version: row.try_get("version")?,
-    })
+    /// Whether the database answers.
+    pub(crate) async fn answers(&self) -> bool {
+        match self {
+            // Its file is that of all else, which is asked anyway.
+            Self::Sqlite(_) => true,
+            Self::Postgres(cases) => cases.answers().await,
+        }
+    }
+
+    /// Finishes what is being done.
+    pub(crate) async fn close(&self) {
+        match self {
+            // Its file is that of all else, and closed with it.
+            Self::Sqlite(_) => {}
+            Self::Postgres(cases) => cases.close().await,
+        }
+    }
 }
 
 #[cfg(test)]

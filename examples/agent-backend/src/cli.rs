@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Print a token of the development issuer of a data folder
     Token(TokenArgs),
+    /// Say what somebody is in an organisation: the first administrator, who makes the others
+    Member(MemberArgs),
     /// Start the service on a free port and drive it through every control
     Tour(TourArgs),
 }
@@ -51,6 +53,10 @@ pub(crate) struct ServeArgs {
     /// The Redis in which all processes count their limits together, such as `redis://127.0.0.1:6379`
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
+    /// The PostgreSQL in which the cases are, under row-level security, such as `postgres://user@127.0.0.1/database`;
+    /// without it they are in a file of the data folder
+    #[arg(long, value_name = "URL")]
+    pub(crate) postgres: Option<String>,
     #[command(flatten)]
     pub(crate) tokens: TokensArgs,
 }
@@ -94,6 +100,7 @@ impl ServeArgs {
             ("--listen", "listen", listen),
             ("--resource", "resource.url", self.resource.clone()),
             ("--redis", "redis.url", self.redis.clone()),
+            ("--postgres", "postgres.url", self.postgres.clone()),
             ("--issuer", "tokens.issuer", tokens.issuer.clone()),
             ("--audience", "tokens.audience", tokens.audience.clone()),
             ("--jwks-url", "tokens.jwks_url", tokens.jwks_url.clone()),
@@ -143,6 +150,31 @@ pub(crate) struct TokenArgs {
     /// How long the token lives; a day at most, which is what the service accepts
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) ttl: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MemberArgs {
+    /// The data folder of the service
+    #[arg(long, value_name = "DIR", default_value = DEV_DATA_DIR)]
+    pub(crate) data_dir: PathBuf,
+    /// The PostgreSQL of the service, if it has one, as the owner of its tables: `postgres.owner_url`
+    #[arg(long, value_name = "URL")]
+    pub(crate) postgres: Option<String>,
+    /// The file with the password for it
+    #[arg(long, value_name = "FILE", requires = "postgres")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// The organisation
+    #[arg(long, value_parser = org)]
+    pub(crate) org: OrgId,
+    /// Who it is: the sub of the tokens
+    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
+    pub(crate) sub: Subject,
+    /// A role to give: admin, manager, analyst or viewer; may be repeated
+    #[arg(long, value_parser = role)]
+    pub(crate) role: Vec<Role>,
+    /// A department to add to; may be repeated
+    #[arg(long)]
+    pub(crate) department: Vec<String>,
 }
 
 #[derive(Args, Debug)]

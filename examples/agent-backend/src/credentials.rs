@@ -1,4 +1,4 @@
-//! What can be taken back: API keys and tokens, kept in a file of the data folder.
+//! What can be taken back: API keys and tokens, kept in a file of the data folder, beside who is what.
 
 use core::time::Duration;
 use std::error::Error;
@@ -8,7 +8,9 @@ use std::sync::Arc;
 use ringwall_authn::revocation::RevocationStoreError;
 use ringwall_authn::{ApiKeys, Revoker, SecretHasher, SyncedRevocations};
 use ringwall_gate::config::Services;
-use ringwall_sqlite::{SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteRevocations};
+use ringwall_sqlite::{
+    SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteDirectory, SqliteRevocations,
+};
 
 use crate::metrics::Events;
 
@@ -54,8 +56,7 @@ impl Stores {
     /// Opens the file, and upgrades it first where that is needed: this service is the only one that
     /// uses it. Services that share a database let `ringwall migrate` do that before they start.
     pub(crate) async fn open(data_dir: &Path, events: Arc<Events>) -> Result<Self, Box<dyn Error>> {
-        let database = SqliteDatabase::open(SqliteConfig::new(data_dir.join(FILE))).await?;
-        database.migrations().migrate().await?;
+        let database = open(data_dir).await?;
         let keys = Arc::new(SqliteApiKeys::open(&database).await?);
         let log = SqliteRevocations::open(&database).await?;
         let revocations = SyncedRevocations::builder(Arc::new(log))
@@ -72,12 +73,30 @@ impl Stores {
         })
     }
 
+    /// Who is what, where that is kept in the same file.
+    pub(crate) async fn directory(&self) -> Result<SqliteDirectory, ringwall_sqlite::Error> {
+        SqliteDirectory::open(&self.database).await
+    }
+
     /// What the gate needs of them.
     pub(crate) fn services(&self) -> Services {
         Services::new()
             .api_key_store(self.keys.clone())
             .revocations(Arc::new(self.revocations.clone()))
     }
+}
+
+async fn open(data_dir: &Path) -> Result<SqliteDatabase, ringwall_sqlite::Error> {
+    let database = SqliteDatabase::open(SqliteConfig::new(data_dir.join(FILE))).await?;
+    database.migrations().migrate().await?;
+    Ok(database)
+}
+
+/// Who is what, for a program beside the service.
+pub(crate) async fn directory_of(
+    data_dir: &Path,
+) -> Result<SqliteDirectory, ringwall_sqlite::Error> {
+    SqliteDirectory::open(&open(data_dir).await?).await
 }
 
 /// The credentials that can be taken back. Cloning shares them.

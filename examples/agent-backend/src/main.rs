@@ -1,8 +1,9 @@
 //! The back end of an AI-agent product, protected by Ringwall.
 //!
-//! `serve` runs it, `token` issues tokens of its development issuer, and `tour` starts it and
+//! `serve` runs it, `token` issues tokens of its development issuer, `member` makes the first administrator, and `tour` starts it and
 //! drives it through every control, hostile cases included. The README says what to copy.
 
+mod authorization;
 mod case;
 mod case_store;
 mod cli;
@@ -10,7 +11,9 @@ mod config;
 mod credentials;
 mod dev_issuer;
 mod keys;
+mod member;
 mod metrics;
+mod postgres;
 mod project_limits;
 mod routes;
 mod serve;
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Token(args) => token::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Member(args) => member::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Tour(args) => tour::run(&args),
     };
     done.unwrap_or_else(|error| {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::{MonotonicClock, SystemClock};
 use ringwall_core::profile::Profile;
+use ringwall_gate::authz::{PolicyHandle, SubjectDirectory};
 use ringwall_gate::config::{AssembledGate, AuthenticationMode, GateConfig};
+use ringwall_gate::{Authorization, PolicyEvents};
 use ringwall_metrics::MetricsLayer;
 use ringwall_tower::{CorsPolicyLayer, SecurityHeadersLayer};
 use ringwall_transport::HandshakeAcceptor;
@@ -16,13 +18,15 @@ use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
-use crate::case_store::CaseStore;
+use crate::authorization::{self, Members};
+use crate::case_store::{CaseStore, SqliteCases};
 use crate::cli::ServeArgs;
 use crate::config::{Browser, Config, Own, Tls};
 use crate::credentials::{Credentials, Stores};
 use crate::dev_issuer;
 use crate::keys::is_development;
 use crate::metrics;
+use crate::postgres;
 use crate::project_limits::ProjectLimits;
 use crate::routes::{self, App};
 use crate::server;
@@ -93,21 +97,43 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     } = config.into_builder(services)?;
     // The keys first: a service without them would refuse everybody.
     first_keys(&upkeep, &verifiers).await?;
+    let own_directory: Arc<dyn SubjectDirectory> = Arc::new(stores.directory().await?);
     let credentials = Credentials::new(stores, api_keys);
     let metrics = metrics::start(&own, &verifiers, rules.policies())?;
     let store = Store::open(&own.data_dir).await?;
+    let policy = authorization::policy()?;
+    let (cases, directory) = match own.postgres.take() {
+        None => (
+            CaseStore::Sqlite(SqliteCases::new(store.clone())),
+            own_directory,
+        ),
+        Some(settings) => {
+            let stores = postgres::open(settings, &policy).await?;
+            let directory: Arc<dyn SubjectDirectory> = Arc::new(stores.directory);
+            (CaseStore::Postgres(stores.cases), directory)
+        }
+    };
+    let issuer = about.issuers.first().map(String::as_str);
+    let mut members = Members::new(directory.clone(), issuer);
+    if own.issuer.is_some() {
+        members = members.believing_tokens();
+    }
+    let observer = Arc::new(PolicyEvents::new(own.events.clone()));
+    let policy = PolicyHandle::new(policy, observer);
     let settings = Settings::open(store.clone(), about.issuers.clone()).await?;
     let project_limits = ProjectLimits::open(store.clone(), rules).await?;
     let audit = Arc::new(MemoryAudit::new(AUDIT_RECORDS));
     let gate = builder
         .organisation_rules(settings.rules().clone())
         .audit(audit.clone())
+        .authorization(Authorization::new(policy, Arc::new(members)))
         .build()?;
     let proxies = gate.trusted_proxies().clone();
     let limits = gate.rate_limits().cloned();
     let limits = limits.ok_or("the gate has no rate limits")?;
     let app = App {
-        cases: CaseStore::new(store.clone()),
+        cases: cases.clone(),
+        directory,
         credentials: credentials.clone(),
         settings: settings.clone(),
         project_limits: project_limits.clone(),
@@ -164,6 +190,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     maintenance.abort();
     in_step.abort();
     credentials.close().await;
+    cases.close().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -21,7 +21,7 @@ const CONNECTIONS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a readiness probe waits.
-const PING: Duration = Duration::from_secs(1);
+pub(crate) const PING: Duration = Duration::from_secs(1);
 
 /// The steps from each version of the schema to the next. Only ever add to the end.
 const MIGRATIONS: &[&str] = &[
@@ -64,6 +64,16 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX project_settings_by_version ON project_settings (version);
 ",
+    // By which the authorization policy decides, beside who made a case.
+    "
+    ALTER TABLE cases ADD COLUMN department TEXT;
+    CREATE TABLE case_assignments (
+        org_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        case_id TEXT NOT NULL,
+        PRIMARY KEY (org_id, user_id, case_id)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Why the database did not do what was asked.
@@ -77,6 +87,10 @@ pub(crate) enum StoreError {
     TooNew { found: i64 },
     #[error("a stored value cannot be read: {0}")]
     Corrupt(&'static str),
+    #[error("the database does not permit it")]
+    NotPermitted,
+    #[error("the database cannot be told who acts")]
+    Subject(#[source] Box<dyn core::error::Error + Send + Sync>),
 }
 
 /// The database. Cloning shares it.

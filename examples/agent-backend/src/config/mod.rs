@@ -8,6 +8,7 @@ mod browser;
 mod development;
 mod limits;
 mod metrics;
+mod postgres;
 mod rate_limits;
 mod redis;
 mod resource;
@@ -30,6 +31,7 @@ pub(crate) use tls::Tls;
 use crate::cli::ServeArgs;
 use crate::credentials;
 use crate::metrics::Events;
+use crate::postgres::PostgresSettings;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -63,6 +65,8 @@ pub(crate) struct Own {
     pub(crate) metrics: Option<SocketAddr>,
     /// Where limits are counted by all processes together. `None` counts them in this one.
     pub(crate) redis: Option<RedisConfig>,
+    /// Where the cases are. `None` has them in the file of the service.
+    pub(crate) postgres: Option<PostgresSettings>,
     /// Where everything reports to.
     pub(crate) events: Arc<Events>,
 }
@@ -99,6 +103,7 @@ impl Own {
         let limits = top.within("limits", Limits::read);
         let metrics = top.within("metrics", metrics::read);
         let redis = top.within("redis", redis::read);
+        let postgres = top.within("postgres", |section| postgres::read(section, args.dev));
         let events = Arc::new(Events::default());
         let step_up = top.within("step_up", step_up::read);
         let tls = if top.has("tls") {
@@ -158,6 +163,7 @@ impl Own {
             issuer: issuer.ok()?,
             metrics,
             redis,
+            postgres,
             events,
         })
     }

@@ -1,17 +1,21 @@
-//! The cases of the caller's tenant.
+//! The cases of the caller's tenant that the policy permits.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ringwall_axum::CurrentPrincipal;
+use ringwall_axum::{CurrentSubject, PermittedRows};
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
+use ringwall_core::principal::Subject;
+use ringwall_gate::SubjectAccess;
+use ringwall_gate::authz::Duties;
 use ringwall_jose::base64url;
 use serde::{Deserialize, Serialize};
 
+use crate::authorization::{AssignCase, CreateCase, DeleteCase, Draft, Kept, ReadCase, UpdateCase};
 use crate::case::{Case, CaseChange, CaseId, NewCase};
-use crate::case_store::{Change, Position};
+use crate::case_store::{Position, Target};
 use crate::routes::App;
 use crate::routes::json::JsonBody;
 use crate::routes::problem::Problem;
@@ -42,6 +46,7 @@ type Asked<T> = Result<T, axum::extract::rejection::QueryRejection>;
 /// `GET /api/cases?limit=&cursor=`: newest first.
 pub(crate) async fn list(
     tenant: TenantScope,
+    PermittedRows(rows): PermittedRows<ReadCase>,
     State(app): State<App>,
     page: Asked<Query<Page>>,
 ) -> Result<Json<Listed>, Problem> {
@@ -57,7 +62,8 @@ pub(crate) async fn list(
     let position = page.cursor.as_deref().map(read_cursor).transpose()?;
     // One more than asked for tells whether there is another part.
     let more = limit.saturating_add(1);
-    let mut cases = app.cases.list(&tenant, position.as_ref(), more).await?;
+    let listed = app.cases.list(&rows, &tenant, position.as_ref(), more);
+    let mut cases = listed.await?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let is_last = cases.len() <= wanted;
     cases.truncate(wanted);
@@ -68,7 +74,7 @@ pub(crate) async fn list(
 /// `POST /api/cases`.
 pub(crate) async fn create(
     tenant: TenantScope,
-    CurrentPrincipal(principal): CurrentPrincipal,
+    CurrentSubject(subject): CurrentSubject,
     State(app): State<App>,
     JsonBody(case): JsonBody<NewCase>,
 ) -> Result<Response, Problem> {
@@ -78,12 +84,16 @@ pub(crate) async fn create(
             retry_after: core::time::Duration::from_secs(1),
         })
     })?;
-    let location = format!("/api/cases/{id}");
+    let draft = Draft {
+        id: id.as_str(),
+        tenant: &tenant,
+        owner: subject.subject().name().as_str(),
+        case: &case,
+    };
+    let permit = subject.authorize::<CreateCase>(&draft, &Duties::none())?;
     let now = app.clock.now()?;
-    let case = app
-        .cases
-        .create(&tenant, id, &case, &principal.subject, now)
-        .await?;
+    let case = app.cases.create(&permit, &tenant, &case, now).await?;
+    let location = format!("/api/cases/{id}");
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],
@@ -95,16 +105,18 @@ pub(crate) async fn create(
 /// `GET /api/cases/{id}`.
 pub(crate) async fn get(
     tenant: TenantScope,
+    PermittedRows(rows): PermittedRows<ReadCase>,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let case = app.cases.get(&tenant, &case_id(&id)?).await?;
+    let case = app.cases.get(&rows, &tenant, &case_id(&id)?).await?;
     case.map(shown).ok_or(Problem::NOT_FOUND)
 }
 
 /// `PATCH /api/cases/{id}`, with `If-Match` when nobody else's change may be overwritten.
 pub(crate) async fn update(
     tenant: TenantScope,
+    CurrentSubject(subject): CurrentSubject,
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -115,39 +127,109 @@ pub(crate) async fn update(
     if change.is_empty() {
         return Err(Problem::invalid("the change says nothing"));
     }
+    let rows = subject.authorize_rows::<UpdateCase>(&Duties::none())?;
     let now = app.clock.now()?;
-    done(
-        app.cases
-            .update(&tenant, &id, &change, version, now)
-            .await?,
-    )
-    .map(shown)
+    let target = Target {
+        tenant: &tenant,
+        id: &id,
+        version,
+    };
+    match app.cases.update(&rows, target, &change, now).await? {
+        Some(case) => Ok(shown(case)),
+        None => Err(unchanged(&app, &subject, target).await),
+    }
 }
 
 /// `DELETE /api/cases/{id}`, with `If-Match` when nobody else's change may be lost.
 pub(crate) async fn delete(
     tenant: TenantScope,
+    CurrentSubject(subject): CurrentSubject,
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let id = case_id(&id)?;
     let version = expected_version(&headers)?;
-    done(app.cases.delete(&tenant, &id, version).await?).map(|()| StatusCode::NO_CONTENT)
+    let rows = subject.authorize_rows::<DeleteCase>(&Duties::none())?;
+    let target = Target {
+        tenant: &tenant,
+        id: &id,
+        version,
+    };
+    if app.cases.delete(&rows, target).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(unchanged(&app, &subject, target).await)
+    }
+}
+
+/// `PUT /api/cases/{id}/assignments/{user}`: who only views sees it from now on.
+pub(crate) async fn assign(
+    tenant: TenantScope,
+    CurrentSubject(subject): CurrentSubject,
+    State(app): State<App>,
+    Path((id, user)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    set_assigned(&app, &tenant, &subject, (&id, user), true).await
+}
+
+/// `DELETE /api/cases/{id}/assignments/{user}`.
+pub(crate) async fn unassign(
+    tenant: TenantScope,
+    CurrentSubject(subject): CurrentSubject,
+    State(app): State<App>,
+    Path((id, user)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    set_assigned(&app, &tenant, &subject, (&id, user), false).await
+}
+
+/// The case is read first, under the policy, and then the policy is asked about the row: what one may not read, one
+/// does not learn the existence of.
+async fn set_assigned(
+    app: &App,
+    tenant: &TenantScope,
+    subject: &SubjectAccess,
+    (id, user): (&str, String),
+    is_assigned: bool,
+) -> Result<StatusCode, Problem> {
+    let user = Subject::new(user).map_err(|_| Problem::NOT_FOUND)?;
+    let rows = subject.authorize_rows::<ReadCase>(&Duties::none())?;
+    let case = app.cases.get(&rows, tenant, &case_id(id)?).await?;
+    let case = case.ok_or(Problem::NOT_FOUND)?;
+    let case = Kept {
+        tenant,
+        case: &case,
+    };
+    let permit = subject.authorize::<AssignCase>(&case, &Duties::none())?;
+    let assigned = app.cases.assign(&permit, user.as_str(), is_assigned);
+    assigned.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Why nothing was changed. Another tenant's case, and one that the caller may not read, are answered as one that does
+/// not exist: a 403 would say that it does.
+async fn unchanged(app: &App, subject: &SubjectAccess, target: Target<'_>) -> Problem {
+    let rows = match subject.authorize_rows::<ReadCase>(&Duties::none()) {
+        Ok(rows) => rows,
+        Err(denial) => return denial.into(),
+    };
+    match app.cases.get(&rows, target.tenant, target.id).await {
+        Err(error) => error.into(),
+        Ok(None) => Problem::NOT_FOUND,
+        Ok(Some(case))
+            if target
+                .version
+                .is_some_and(|version| version != case.version) =>
+        {
+            Problem::Denied(Denial::PreconditionFailed)
+        }
+        Ok(Some(_)) => Problem::FORBIDDEN,
+    }
 }
 
 /// What cannot be an id is the id of nothing.
 fn case_id(text: &str) -> Result<CaseId, Problem> {
     text.parse().map_err(|_| Problem::NOT_FOUND)
-}
-
-/// Another tenant's case is answered as one that does not exist: a 403 would say that it does.
-fn done<T>(change: Change<T>) -> Result<T, Problem> {
-    match change {
-        Change::Done(value) => Ok(value),
-        Change::NoSuchCase => Err(Problem::NOT_FOUND),
-        Change::OtherVersion => Err(Problem::Denied(Denial::PreconditionFailed)),
-    }
 }
 
 fn shown(case: Case) -> Response {

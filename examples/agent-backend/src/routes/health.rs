@@ -19,7 +19,7 @@ pub(crate) async fn alive() -> &'static str {
 /// The service can do its work: the databases answer, tokens can be verified, it is known which were revoked, and
 /// requests can be counted. The answer is for everybody, so it names neither issuers nor causes.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
-    let store = app.store.answers().await;
+    let store = app.store.answers().await && app.cases.answers().await;
     // Without the mode `jwt` there are none, and none are needed.
     let needs_keys = !app.verifiers.is_empty();
     let health = app.verifiers.iter().flat_map(TokenVerifier::health);

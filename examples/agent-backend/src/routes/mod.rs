@@ -9,6 +9,7 @@ mod json;
 mod key_set;
 mod limits;
 mod login;
+mod members;
 mod organisation;
 mod page;
 mod problem;
@@ -20,9 +21,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use ringwall_authn::{TokenIssuer, TokenVerifier};
-use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post};
+use ringwall_axum::{Error, GuardedRouter, Routes, delete, get, patch, post, put};
 use ringwall_core::audit::MemoryAudit;
 use ringwall_core::clock::{MonotonicClock, WallClock};
+use ringwall_gate::authz::SubjectDirectory;
 use ringwall_gate::{AuditScope, AuthenticationRequirement, Gate, RateLimits};
 
 use crate::case_store::CaseStore;
@@ -40,6 +42,8 @@ const BODY_LIMIT: u64 = 128 * 1024;
 pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) cases: CaseStore,
+    /// Who is what, by whom the authorization policy decides.
+    pub(crate) directory: Arc<dyn SubjectDirectory>,
     pub(crate) credentials: Credentials,
     pub(crate) settings: Settings,
     pub(crate) project_limits: ProjectLimits,
@@ -113,6 +117,12 @@ pub(crate) fn router(
                 ),
         )
         .route(
+            "/api/cases/{id}/assignments/{user}",
+            put(cases::assign)
+                .require_scope("cases:write")
+                .and(delete(cases::unassign).require_scope("cases:write")),
+        )
+        .route(
             "/v1/discover",
             post(search::discover)
                 .require_scope("cases:read")
@@ -168,6 +178,18 @@ pub(crate) fn router(
             get(project::settings)
                 .require_scope("settings:read")
                 .and(patch(project::change).require_scope("settings:write")),
+        )
+        .route(
+            "/v1/orgs/{org}/members/{subject}",
+            get(members::get)
+                .require_scope("settings:read")
+                .require_permission("read", "member")
+                .and(
+                    put(members::put)
+                        .require_scope("settings:write")
+                        .require_permission("write", "member")
+                        .step_up(step_up.clone()),
+                ),
         )
         .route(
             "/v1/orgs/{org}/revoke",

@@ -14,7 +14,7 @@ use crate::routes::problem::Problem;
 use crate::settings::{OrgSettings, SettingsChange, SettingsError};
 
 /// The organisation of the path, if it is the caller's own and the caller acts for all of it.
-fn own(principal: &CurrentPrincipal, org: &str) -> Result<OrgId, Problem> {
+pub(crate) fn own(principal: &CurrentPrincipal, org: &str) -> Result<OrgId, Problem> {
     let manager = Manager::of(principal)?;
     let is_own = manager.tenant.org == *org && manager.tenant.project.is_none();
     is_own

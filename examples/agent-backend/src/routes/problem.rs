@@ -33,6 +33,8 @@ pub(crate) enum Problem {
 impl Problem {
     pub(crate) const NOT_FOUND: Self = Self::Denied(Denial::NotFound);
 
+    pub(crate) const FORBIDDEN: Self = Self::Denied(Denial::Forbidden { challenge: None });
+
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::Invalid(detail.into())
     }
@@ -44,9 +46,19 @@ impl Problem {
     }
 }
 
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
 impl From<StoreError> for Problem {
     /// The caller hears that it failed, the operator why.
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::NotPermitted) {
+            tracing::warn!("the database refused a row that the policy of this process permitted");
+            return Self::FORBIDDEN;
+        }
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
         Self::unavailable()
     }

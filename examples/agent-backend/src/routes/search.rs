@@ -1,11 +1,13 @@
-//! Costly questions about the cases of the caller's tenant.
+//! Costly questions about the cases that the caller may read.
 
 use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use ringwall_axum::PermittedRows;
 use serde::{Deserialize, Serialize};
 
+use crate::authorization::ReadCase;
 use crate::case::{Case, NewCase};
 use crate::routes::App;
 use crate::routes::json::JsonBody;
@@ -61,6 +63,7 @@ pub(crate) struct SimilarCase {
 /// letters.
 pub(crate) async fn discover(
     tenant: TenantScope,
+    PermittedRows(rows): PermittedRows<ReadCase>,
     State(app): State<App>,
     JsonBody(wanted): JsonBody<Wanted>,
 ) -> Result<Json<Found>, Problem> {
@@ -70,17 +73,18 @@ pub(crate) async fn discover(
             "the text is empty or longer than 200 bytes",
         ));
     }
-    let cases = app.cases.list(&tenant, None, WINDOW).await?;
+    let cases = app.cases.list(&rows, &tenant, None, WINDOW).await?;
     aside(move || found(&cases, &text)).await
 }
 
 /// `POST /v1/evaluate`: which of the newest cases a draft is most like, before it is made a second time.
 pub(crate) async fn evaluate(
     tenant: TenantScope,
+    PermittedRows(rows): PermittedRows<ReadCase>,
     State(app): State<App>,
     JsonBody(draft): JsonBody<NewCase>,
 ) -> Result<Json<Likened>, Problem> {
-    let cases = app.cases.list(&tenant, None, WINDOW).await?;
+    let cases = app.cases.list(&rows, &tenant, None, WINDOW).await?;
     let draft = words(&format!(
         "{}\n{}",
         draft.title.as_str(),

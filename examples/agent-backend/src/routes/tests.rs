@@ -5,12 +5,15 @@ use axum::http::StatusCode;
 use ringwall_authn::{IssuerPolicy, SigningKey};
 use ringwall_core::clock::SystemClock;
 use ringwall_core::profile::Profile;
-use ringwall_gate::ProtectedResource;
+use ringwall_gate::authz::{MemoryDirectory, NoObserver, PolicyHandle};
 use ringwall_gate::rate_limit::{LimitRules, Quota};
+use ringwall_gate::{Authorization, ProtectedResource};
 use ringwall_jose::{Algorithm, StaticKeys};
 use ringwall_redis::{RedisClient, RedisConfig};
 
 use super::*;
+use crate::authorization::Members;
+use crate::case_store::SqliteCases;
 
 /// The defaults, with a ceiling.
 fn limits() -> RateLimits {
@@ -33,7 +36,8 @@ async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
     let store = Store::in_memory().await.expect("a database");
     let limits = limits();
     let app = App {
-        cases: CaseStore::new(store.clone()),
+        cases: CaseStore::Sqlite(SqliteCases::new(store.clone())),
+        directory: Arc::new(MemoryDirectory::new()),
         credentials,
         settings: Settings::open(store.clone(), Arc::new([]))
             .await
@@ -53,12 +57,21 @@ async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
     (folder, app)
 }
 
+/// The policy of the service.
+fn authorization(app: &App) -> Authorization {
+    let policy = crate::authorization::policy().expect("a policy");
+    let policy = PolicyHandle::new(policy, Arc::new(NoObserver));
+    let members = Members::new(app.directory.clone(), Some("https://issuer.example"));
+    Authorization::new(policy, Arc::new(members))
+}
+
 async fn table(with_issuer: bool, with_resource: bool) -> String {
     let (_folder, app) = app(with_issuer).await;
     let mut gate = Gate::builder("test")
         .without_authenticators()
         .audit(app.audit.clone())
         .rate_limits(app.limits.clone())
+        .authorization(authorization(&app))
         .profile(Profile::Production);
     if with_resource {
         let resource = ProtectedResource::builder("https://api.example", "https://issuer.example");
@@ -85,6 +98,8 @@ POST    /api/cases                                             all of cases:writ
 GET     /api/cases/{id}                                        all of cases:read
 PATCH   /api/cases/{id}                                        all of cases:write
 DELETE  /api/cases/{id}                                        all of cases:write, login: at most 300 s old
+PUT     /api/cases/{id}/assignments/{user}                     all of cases:write
+DELETE  /api/cases/{id}/assignments/{user}                     all of cases:write
 POST    /v1/discover                                           all of cases:read, limits: heavy
 POST    /v1/evaluate                                           all of cases:read, limits: heavy
 POST    /auth/login                                            public, limits: auth
@@ -99,6 +114,8 @@ GET     /v1/orgs/{org}/settings                                all of settings:r
 PATCH   /v1/orgs/{org}/settings                                all of settings:write, login: at most 300 s old
 GET     /v1/projects/{project}/settings                        all of settings:read
 PATCH   /v1/projects/{project}/settings                        all of settings:write
+GET     /v1/orgs/{org}/members/{subject}                       all of settings:read
+PUT     /v1/orgs/{org}/members/{subject}                       all of settings:write, login: at most 300 s old
 POST    /v1/orgs/{org}/revoke                                  all of settings:write, login: at most 300 s old
 ANY     (unknown path)                                         authenticated
 ";
@@ -125,6 +142,7 @@ async fn without_the_mode_there_are_no_routes_for_api_keys() {
         .without_authenticators()
         .audit(app.audit.clone())
         .rate_limits(app.limits.clone())
+        .authorization(authorization(&app))
         .build()
         .expect("sound");
     let step_up = AuthenticationRequirement::max_age(Duration::from_secs(300)).expect("sound");

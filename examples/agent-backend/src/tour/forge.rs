@@ -9,7 +9,7 @@ use ring::hmac;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use ringwall_authn::{SigningKey, TokenIssuer, TokenRequest};
 use ringwall_core::clock::{SystemClock, Timestamp, WallClock as _};
-use ringwall_core::principal::{OrgId, ProjectId, Scope, Subject, Tenant};
+use ringwall_core::principal::{OrgId, ProjectId, Role, Scope, Subject, Tenant};
 use ringwall_jose::{Algorithm, base64url};
 use serde_json::{Value, json};
 
@@ -21,6 +21,8 @@ pub(crate) struct Who {
     pub(crate) subject: &'static str,
     pub(crate) tenant: Option<(&'static str, Option<&'static str>)>,
     pub(crate) scopes: &'static [&'static str],
+    /// What the token says that it is. A development issuer is believed.
+    pub(crate) roles: &'static [&'static str],
     /// How many seconds ago the login was (`auth_time`), if the token says so.
     pub(crate) login_age: Option<i64>,
     /// How well the person was authenticated (`acr`), if the token says so.
@@ -32,6 +34,7 @@ pub(crate) const ALPHA: Who = Who {
     subject: "alpha-writer",
     tenant: Some(("acme", Some("alpha"))),
     scopes: &["cases:read", "cases:write", "audit:read"],
+    roles: &[],
     login_age: Some(0),
     acr: None,
 };
@@ -73,9 +76,11 @@ impl Forge {
             let subject = Subject::new(who.subject).ok()?;
             let scopes: Result<Vec<_>, _> =
                 who.scopes.iter().map(|text| Scope::new(*text)).collect();
+            let roles: Result<Vec<_>, _> = who.roles.iter().map(|text| Role::new(*text)).collect();
             let mut request = TokenRequest::new(subject, audience)
                 .lifetime(Duration::from_secs(600))
-                .scopes(scopes.ok()?);
+                .scopes(scopes.ok()?)
+                .roles(roles.ok()?);
             if let Some((org, project)) = who.tenant {
                 request = request.tenant(Tenant {
                     org: OrgId::new(org).ok()?,

@@ -94,6 +94,7 @@ async fn drive() -> Result<Report, Box<dyn Error>> {
     steps::routes::run(&mut tour, &client, &forge).await;
     steps::paths::run(&mut tour, &client, &forge).await;
     steps::tenants::run(&mut tour, &client, &forge).await;
+    steps::members::run(&mut tour, &client, &forge).await;
     steps::step_up::run(&mut tour, &client, &forge).await;
     steps::api_keys::run(&mut tour, &client, &forge).await;
     steps::organisations::run(&mut tour, &client, &forge).await;

@@ -1,6 +1,9 @@
 //! Several processes of the service and one Redis: run `cargo xtask test -p agent-backend`.
 
 #[cfg(test)]
+#[path = "../common/mod.rs"]
+mod common;
+#[cfg(test)]
 mod processes;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod encrypted;
 pub(crate) mod input;
 pub(crate) mod limits;
 pub(crate) mod logs;
+pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod modes;
 pub(crate) mod organisations;

@@ -1,0 +1,199 @@
+//! PostgreSQL for the cases: the tables, the policy as row-level security, and who looks through it.
+
+use core::fmt;
+use core::time::Duration;
+use std::error::Error;
+use std::sync::Arc;
+
+use ringwall_core::clock::SystemClock;
+use ringwall_gate::authz::{Policy, RowLevelSecurityOptions};
+use ringwall_postgres::{PostgresConfig, PostgresDatabase, PostgresDirectory};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+
+use crate::case_store::PostgresCases;
+
+/// The schema of everything that is the service's own.
+pub(crate) const SCHEMA: &str = "agent_backend";
+
+/// The schema of the functions by which the policies ask who acts.
+const POLICY_SCHEMA: &str = "agent_backend_policy";
+
+/// Whom the owner acts as on a development machine.
+const ASSUMED: &str = "agent_backend_runtime";
+
+/// How long a request waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const CONNECTIONS: u32 = 8;
+
+/// Held while the tables are made: of several processes that start at once, the others wait.
+const LOCK: i64 = 7_236_271_925_047_610;
+
+/// Texts are compared byte by byte, as the policy compares them.
+const TABLES: &str = r#"
+    CREATE TABLE IF NOT EXISTS cases (
+        org TEXT COLLATE "C" NOT NULL,
+        project TEXT COLLATE "C" NOT NULL,
+        id TEXT COLLATE "C" NOT NULL,
+        title TEXT NOT NULL,
+        body TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('open', 'closed')),
+        sensitivity TEXT
+            CHECK (sensitivity IN ('public', 'internal', 'confidential', 'restricted')),
+        department TEXT COLLATE "C",
+        created_by TEXT COLLATE "C" NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        version BIGINT NOT NULL,
+        PRIMARY KEY (org, project, id)
+    );
+    CREATE INDEX IF NOT EXISTS cases_by_age ON cases (org, project, created_at, id);
+    CREATE TABLE IF NOT EXISTS case_assignments (
+        org_id TEXT COLLATE "C" NOT NULL,
+        user_id TEXT COLLATE "C" NOT NULL,
+        case_id TEXT COLLATE "C" NOT NULL,
+        PRIMARY KEY (org_id, user_id, case_id)
+    );
+"#;
+
+/// Which PostgreSQL, and as whom.
+pub(crate) struct PostgresSettings {
+    /// As whom tables are made, members are kept and cases are assigned: their owner.
+    pub(crate) owner: PostgresConfig,
+    /// As whom it is connected to read and write cases.
+    pub(crate) runtime: PostgresConfig,
+    /// For whom row-level security is made: a role that owns nothing.
+    pub(crate) role: RuntimeRole,
+}
+
+/// For whom row-level security is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RuntimeRole {
+    /// The user that the connections log in as.
+    Login(String),
+    /// On a development machine, where one URL is enough: the connections of the owner are made to act as this one.
+    /// That keeps mistakes out, and nobody who can send statements of their own.
+    Assumed,
+}
+
+impl RuntimeRole {
+    fn name(&self) -> &str {
+        match self {
+            Self::Login(user) => user,
+            Self::Assumed => ASSUMED,
+        }
+    }
+}
+
+impl fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("PostgresSettings");
+        shown.field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// What the service needs of it.
+pub(crate) struct PostgresStores {
+    pub(crate) cases: PostgresCases,
+    pub(crate) directory: PostgresDirectory,
+}
+
+/// Row-level security does not do what the policy says.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "row-level security does not hold the policy: {0} findings, which the log names; `ringwall policy doctor` finds \
+     them too"
+)]
+struct Inert(usize);
+
+/// Makes what is missing, puts the policy into force, and looks whether it is: a service whose database would show
+/// everybody everything does not start.
+pub(crate) async fn open(
+    settings: PostgresSettings,
+    policy: &Policy,
+) -> Result<PostgresStores, Box<dyn Error>> {
+    let PostgresSettings {
+        owner,
+        runtime,
+        role,
+    } = settings;
+    let pool = |options: PgConnectOptions| {
+        PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options)
+    };
+    let owner = owner.schema(SCHEMA);
+    let owner_options = owner.connect_options()?;
+    let runtime_options = runtime.schema(SCHEMA).connect_options()?;
+    let database = PostgresDatabase::open(owner).await?;
+    database.migrations().migrate().await?;
+    let directory = PostgresDirectory::open(&database).await?;
+    let owner = pool(owner_options).await?;
+    enforce(&owner, &database, policy, &role).await?;
+    let runtime_options = match &role {
+        RuntimeRole::Login(_) => runtime_options,
+        RuntimeRole::Assumed => runtime_options.options([("role", ASSUMED)]),
+    };
+    let runtime = pool(runtime_options).await?;
+    let cases = PostgresCases::new(runtime, owner, Arc::new(SystemClock::new()));
+    Ok(PostgresStores { cases, directory })
+}
+
+/// Brings tables and policies up to date, by one process at a time.
+async fn enforce(
+    owner: &PgPool,
+    database: &PostgresDatabase,
+    policy: &Policy,
+    role: &RuntimeRole,
+) -> Result<(), Box<dyn Error>> {
+    // Held by a session, since the statements of the policy are a transaction of their own.
+    let mut turn = owner.acquire().await?;
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *turn)
+        .await?;
+    let done = bring_up_to_date(&mut turn, database, policy, role).await;
+    // Its end gives the lock back whatever happened.
+    turn.close().await?;
+    done
+}
+
+async fn bring_up_to_date(
+    owner: &mut PgConnection,
+    database: &PostgresDatabase,
+    policy: &Policy,
+    role: &RuntimeRole,
+) -> Result<(), Box<dyn Error>> {
+    sqlx::raw_sql(TABLES).execute(&mut *owner).await?;
+    // Statements that change nothing would still wait for everybody who reads.
+    if !database.examine(policy, role.name()).await?.is_empty() {
+        let options = RowLevelSecurityOptions::new(role.name())?
+            .schema(POLICY_SCHEMA)?
+            .attributes_table(&format!("{SCHEMA}.ringwall_user_attributes"))?;
+        let statements = policy.row_level_security(&options)?;
+        // Generated from the policy, which is a part of this program.
+        let statements = AssertSqlSafe(statements);
+        sqlx::raw_sql(statements).execute(&mut *owner).await?;
+        let usage = format!("GRANT USAGE ON SCHEMA {SCHEMA} TO \"{}\"", role.name());
+        sqlx::raw_sql(AssertSqlSafe(usage))
+            .execute(&mut *owner)
+            .await?;
+        if *role == RuntimeRole::Assumed {
+            let grant = format!("GRANT {ASSUMED} TO CURRENT_USER");
+            sqlx::raw_sql(AssertSqlSafe(grant))
+                .execute(&mut *owner)
+                .await?;
+        }
+    }
+    let findings = database.examine(policy, role.name()).await?;
+    for finding in &findings {
+        tracing::error!(kind = ?finding.kind, object = finding.object, advice = finding.advice, "row-level security");
+    }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(Box::new(Inert(findings.len())))
+    }
+}
