@@ -101,7 +101,8 @@ pub(crate) struct PolicyRlsArguments {
     /// The schema for the functions [default: ringwall]
     #[arg(long, value_name = "NAME")]
     pub(crate) functions_schema: Option<String>,
-    /// The table with the attributes of subjects [default: ringwall_user_attributes]
+    /// The table with the attributes of subjects, with its schema: `ringwall migrate` makes
+    /// ringwall.ringwall_user_attributes [default: ringwall_user_attributes, by the search path]
     #[arg(long, value_name = "NAME")]
     pub(crate) attributes_table: Option<String>,
 }

@@ -46,6 +46,12 @@ pub mod guide {
     #[doc = include_str!("guide/api_keys.md")]
     pub mod api_keys {}
 
+    #[doc = include_str!("guide/authorization.md")]
+    pub mod authorization {}
+
+    #[doc = include_str!("guide/row_level_security.md")]
+    pub mod row_level_security {}
+
     /// Which limits, behind what, counted where; with the features `axum`, `config` and `redis`.
     #[cfg_attr(
         all(feature = "axum", feature = "config", feature = "redis"),

@@ -6,6 +6,8 @@ mod configurations;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod guides;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod policies;

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::runner::World;
 
-fn url_of(variable: &str) -> Url {
+pub(crate) fn url_of(variable: &str) -> Url {
     let url = std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} names no server: run `cargo xtask test -p ringwall-cli`")
     });
@@ -24,7 +24,7 @@ fn url_of(variable: &str) -> Url {
 }
 
 /// The URL without its password, and the password.
-fn without_password(mut url: Url) -> (String, String) {
+pub(crate) fn without_password(mut url: Url) -> (String, String) {
     let password = url.password().expect("a password").to_owned();
     url.set_password(None).expect("it may have one");
     (url.to_string(), password)
