@@ -54,18 +54,19 @@ pub(crate) fn policy() -> Result<Policy, PolicyFaults> {
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     directory: Arc<dyn SubjectDirectory>,
-    /// Whose subjects the directory knows: the `alice` of another issuer is somebody else.
-    issuer: Option<Box<str>>,
+    /// Whose subjects the directory knows: the `alice` of another issuer is somebody else. Each of several is bound to an
+    /// organisation of its own, within which it gives a name to one person.
+    issuers: Arc<[String]>,
     /// Whether roles in tokens count too: those of a development issuer, which signs for anybody anyway.
     believes_tokens: bool,
 }
 
 impl Members {
-    /// The members whom `issuer` names, by `directory`.
-    pub(crate) fn new(directory: Arc<dyn SubjectDirectory>, issuer: Option<&str>) -> Self {
+    /// The members whom these issuers name, by `directory`.
+    pub(crate) const fn new(directory: Arc<dyn SubjectDirectory>, issuers: Arc<[String]>) -> Self {
         Self {
             directory,
-            issuer: issuer.map(Into::into),
+            issuers,
             believes_tokens: false,
         }
     }
@@ -91,7 +92,7 @@ impl SubjectResolver for Members {
             && principal
                 .issuer
                 .as_deref()
-                .is_none_or(|issuer| self.issuer.as_deref() == Some(issuer));
+                .is_none_or(|issuer| self.issuers.iter().any(|own| own == issuer));
         let Some(tenant) = principal.tenant.as_ref().filter(|_| is_ours) else {
             return Step::Done(Ok(known));
         };
@@ -157,9 +158,80 @@ impl ToResource for Kept<'_> {
 
 #[cfg(test)]
 mod tests {
-    use ringwall_gate::authz::Cases;
+    use ringwall_core::attest::Attest;
+    use ringwall_core::principal::{
+        Authentication, AuthenticationMethod, OrgId, Principal, Subject, Tenant,
+    };
+    use ringwall_gate::authz::{Cases, MemoryDirectory};
 
     use super::*;
+
+    fn caller(kind: PrincipalKind, issuer: Option<&str>, role: Option<&str>) -> Principal {
+        let name = Subject::new("ada").expect("valid");
+        let mut caller =
+            Principal::new(kind, name, Authentication::new(AuthenticationMethod::Token));
+        caller.issuer = issuer.map(Into::into);
+        caller.tenant = Some(Tenant {
+            org: OrgId::new("acme").expect("valid"),
+            project: None,
+        });
+        caller.roles = role
+            .map(|role| Role::new(role).expect("valid"))
+            .into_iter()
+            .collect();
+        caller
+    }
+
+    /// Which of the roles the caller acts in.
+    async fn roles(members: &Members, caller: Principal) -> Vec<&'static str> {
+        let policy = policy().expect("a policy");
+        let caller = VerifiedPrincipal::attest(caller, Attest::i_have_verified_this());
+        let known = members.resolve(&caller, Timestamp::UNIX_EPOCH).await;
+        let subject = known.expect("it answers").for_policy(&policy);
+        let all = ["admin", "manager", "analyst", "viewer"];
+        all.into_iter()
+            .filter(|role| subject.has_role(role))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_what_the_directory_says_and_never_what_it_says_itself() {
+        let directory = Arc::new(MemoryDirectory::new());
+        let issuers: Arc<[String]> = Arc::new(["https://login.example".to_owned()]);
+        let members = Members::new(directory.clone(), issuers);
+        let ours = Some("https://login.example");
+        let user = PrincipalKind::User;
+        let none: Vec<&str> = Vec::new();
+        assert_eq!(
+            roles(&members, caller(user, ours, Some("admin"))).await,
+            ["analyst"]
+        );
+        assert_eq!(
+            roles(&members, caller(user, Some("https://other.example"), None)).await,
+            none
+        );
+        assert_eq!(
+            roles(&members, caller(PrincipalKind::ApiKey, None, None)).await,
+            none
+        );
+        let (org, ada) = (
+            OrgId::new("acme").expect("valid"),
+            Subject::new("ada").expect("valid"),
+        );
+        let granted = directory.grant_role(&org, &ada, "viewer").await;
+        granted.expect("granted");
+        assert_eq!(
+            roles(&members, caller(user, ours, Some("admin"))).await,
+            ["viewer"]
+        );
+        assert_eq!(
+            roles(&members, caller(PrincipalKind::ApiKey, None, None)).await,
+            none
+        );
+        let believing = members.believing_tokens();
+        let both = roles(&believing, caller(user, ours, Some("admin"))).await;
+        assert_eq!(both, ["admin", "viewer"]);
+    }
 
     #[test]
     fn the_policy_decides_as_its_cases_say() {

@@ -113,8 +113,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
             (CaseStore::Postgres(stores.cases), directory)
         }
     };
-    let issuer = about.issuers.first().map(String::as_str);
-    let mut members = Members::new(directory.clone(), issuer);
+    let mut members = Members::new(directory.clone(), about.issuers.clone());
     if own.issuer.is_some() {
         members = members.believing_tokens();
     }

@@ -61,7 +61,7 @@ async fn app(with_issuer: bool) -> (tempfile::TempDir, App) {
 fn authorization(app: &App) -> Authorization {
     let policy = crate::authorization::policy().expect("a policy");
     let policy = PolicyHandle::new(policy, Arc::new(NoObserver));
-    let members = Members::new(app.directory.clone(), Some("https://issuer.example"));
+    let members = Members::new(app.directory.clone(), Arc::new([]));
     Authorization::new(policy, Arc::new(members))
 }
 
