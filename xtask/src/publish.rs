@@ -1,7 +1,10 @@
 //! `cargo xtask ci publish`: the packages as they would be published, and whether they can be built from what
 //! is in them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     failure::{Failure, Result},
@@ -44,7 +47,7 @@ fn package(project: &Project, folder: &Path) -> Result<()> {
 fn check(project: &Project, folder: &Path) -> Result<()> {
     let unpacked = folder.join("unpacked");
     project::create_folder(&unpacked)?;
-    let packages = packages(&folder.join("package"))?;
+    let packages = packages(folder)?;
     let published = Metadata::of_members(&project.root().join("Cargo.toml"))?;
     let published = published.packages.iter();
     let expected = published.filter(|package| package.is_published()).count();
@@ -77,12 +80,17 @@ fn check(project: &Project, folder: &Path) -> Result<()> {
         .run()
 }
 
-/// The packages that cargo made.
+/// The packages that cargo made, wherever below the folder it put them, each once.
 fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
-    let files = project::files_below(folder)?;
-    let is_package =
-        |file: &PathBuf| file.parent() == Some(folder) && project::has_extension(file, "crate");
-    Ok(files.into_iter().filter(is_package).collect())
+    let mut packages = BTreeMap::new();
+    for file in project::files_below(folder)? {
+        if project::has_extension(&file, "crate")
+            && let Some(name) = file.file_name()
+        {
+            packages.insert(name.to_owned(), file.clone());
+        }
+    }
+    Ok(packages.into_values().collect())
 }
 
 /// A workspace of the unpacked packages, each of which is asked for by the others as if it came from the
