@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use ringwall_authn::api_key::{ApiKeyManagementError, InvalidApiKeyName, PepperError};
 use ringwall_authn::revocation::{InvalidRevocation, RevocationStoreError};
+use ringwall_authz::DirectoryError;
+use ringwall_authz::directory::InvalidFact;
 use ringwall_core::clock::ClockUnavailable;
 use ringwall_gate::config::ConfigFaults;
 
@@ -66,6 +68,10 @@ pub(crate) enum Failure {
     Revocation(#[from] InvalidRevocation),
     #[error("the revocation was not stored: repeat the command")]
     RevocationStore(#[from] RevocationStoreError),
+    #[error("the role, attribute or department cannot be kept: {0}")]
+    Fact(#[from] InvalidFact),
+    #[error("what is known of the subject was not all changed: repeat the command")]
+    Directory(#[from] DirectoryError),
     /// Both parts were tried.
     #[error(
         "not everything of the organisation was revoked (API keys: {api_keys}; tokens: {tokens}): \
@@ -90,7 +96,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         if matches!(
             self,
-            Self::Arguments(_) | Self::ApiKeyName(_) | Self::Revocation(_)
+            Self::Arguments(_) | Self::ApiKeyName(_) | Self::Fact(_) | Self::Revocation(_)
         ) {
             ExitCode::from(2)
         } else {

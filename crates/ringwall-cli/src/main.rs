@@ -19,6 +19,7 @@ mod revoke;
 mod secrets;
 mod service;
 mod store;
+mod subjects;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,7 @@ fn run(command: Command, output: Output) -> Result<ExitCode, Failure> {
         Command::Migrate(arguments) => return in_runtime(migrate::run(arguments, output))?,
         Command::Apikey(command) => in_runtime(api_keys::run(*command, output))?,
         Command::Revoke(command) => in_runtime(revoke::run(command, output))?,
+        Command::Subject(command) => in_runtime(subjects::run(*command, output))?,
     };
     done.map(|()| ExitCode::SUCCESS)
 }

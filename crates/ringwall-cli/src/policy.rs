@@ -67,6 +67,14 @@ fn policy(path: &Path, output: Output) -> Result<Option<Policy>, Failure> {
     }
 }
 
+/// The policy, for a command that needs a sound one beside something else.
+pub(crate) fn sound(path: &Path) -> Result<Policy, Failure> {
+    read(path)?.map_err(|faults| Failure::PolicyFile {
+        path: path.display().to_string(),
+        problem: faults.to_string(),
+    })
+}
+
 fn complain(path: &Path, faults: &PolicyFaults, output: Output) -> Result<(), Failure> {
     if !output.is_json() {
         for fault in faults.faults() {

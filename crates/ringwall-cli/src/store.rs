@@ -6,10 +6,15 @@ use std::sync::Arc;
 
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::revocation::RevocationStore;
+use ringwall_authz::SubjectDirectory;
 use ringwall_core::secret::SecretString;
-use ringwall_postgres::{PostgresApiKeys, PostgresConfig, PostgresDatabase, PostgresRevocations};
+use ringwall_postgres::{
+    PostgresApiKeys, PostgresConfig, PostgresDatabase, PostgresDirectory, PostgresRevocations,
+};
 use ringwall_redis::{RedisClient, RedisConfig, RedisRevocations};
-use ringwall_sqlite::{SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteRevocations};
+use ringwall_sqlite::{
+    SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteDirectory, SqliteRevocations,
+};
 use ringwall_transport::{ClientTls, Pem};
 use url::Url;
 
@@ -120,6 +125,11 @@ impl Place {
     /// Whether API keys can be here.
     pub(crate) const fn holds_api_keys(&self) -> bool {
         matches!(self, Self::Sqlite(..) | Self::Postgres(_))
+    }
+
+    /// Whether a directory of subjects can be here.
+    pub(crate) const fn holds_subjects(&self) -> bool {
+        self.holds_api_keys()
     }
 
     /// The file, when it is SQLite's and not there.
@@ -233,6 +243,14 @@ impl Store {
         })
     }
 
+    pub(crate) async fn directory(&self) -> Result<Arc<dyn SubjectDirectory>, Failure> {
+        Ok(match self {
+            Self::Sqlite(database) => Arc::new(SqliteDirectory::open(database).await?),
+            Self::Postgres(database) => Arc::new(PostgresDirectory::open(database).await?),
+            Self::Redis(_) => return Err(Failure::Arguments(NOT_A_DIRECTORY)),
+        })
+    }
+
     pub(crate) async fn revocations(
         &self,
         redis_prefix: Option<&str>,
@@ -265,6 +283,9 @@ impl Store {
 
 pub(crate) const NOT_IN_REDIS: &str =
     "API keys are in SQLite or PostgreSQL: name their database with --store";
+
+pub(crate) const NOT_A_DIRECTORY: &str =
+    "what is known of subjects is in SQLite or PostgreSQL: name their database with --store";
 
 #[cfg(test)]
 mod tests {

@@ -20,4 +20,6 @@ mod servers;
 #[cfg(test)]
 mod service_keys;
 #[cfg(test)]
+mod subjects;
+#[cfg(test)]
 mod tls;
