@@ -127,6 +127,10 @@ pub struct CaseSubject {
     /// The scopes of its credential.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Whether these scopes limit what its roles permit, as those of a person's token do
+    /// ([`CredentialScopes`](crate::CredentialScopes)). By default they are rights beside them.
+    #[serde(default)]
+    pub limited: bool,
     /// Its attributes: one value, or a list.
     #[serde(default)]
     pub attributes: BTreeMap<String, CaseValues>,
@@ -335,8 +339,12 @@ impl CaseSubject {
         // A case is no caller: nobody does what it asks about.
         let mut subject: SubjectBuilder = policy
             .subject_of(&principal, Attest::i_have_verified_this())
-            .roles(&self.roles)
-            .scopes_of_credential();
+            .roles(&self.roles);
+        subject = if self.limited {
+            subject.limited_to_scopes_of_credential()
+        } else {
+            subject.scopes_of_credential()
+        };
         if let Some(unknown) = self
             .roles
             .iter()

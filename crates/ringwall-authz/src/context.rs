@@ -37,6 +37,27 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// The same circumstances for another policy, such as a candidate that decides beside the one in force: by their
+    /// names, with what this policy does not know and that one may. What neither knows is an error of both.
+    #[must_use]
+    pub fn for_policy(&self, policy: &Policy) -> Context<'_> {
+        let parts = &self.policy.compiled().parts;
+        let mut told = policy.context(self.now);
+        for (name, value) in self.slots.misfits() {
+            told = told.attribute(name, value);
+        }
+        for (place, attribute) in (0_u16..).zip(&parts.context) {
+            let value = self.slots.get(place).told(attribute.kind, &parts.levels);
+            // What this policy alone declares is no mistake for that one.
+            if value != Value::Null
+                && find(&policy.compiled().parts.context, &attribute.name).is_some()
+            {
+                told = told.attribute(&attribute.name, value);
+            }
+        }
+        told
+    }
+
     /// The time.
     #[must_use]
     pub const fn now(&self) -> Timestamp {

@@ -207,7 +207,7 @@ pub(crate) fn applies(rule: &CompiledRule, request: &Request<'_>, role: Option<u
         None => rule.roles.is_empty(),
         Some(role) => rule.roles.intersection(&subject.used).first() == Some(role),
     };
-    if !is_for || !subject.scopes.contains_all(&rule.scopes) {
+    if !is_for || !subject.meets_scopes(rule) {
         return Truth::False;
     }
     rule.when.evaluate(request)

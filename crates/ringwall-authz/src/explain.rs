@@ -88,11 +88,14 @@ impl Policy {
                             .map(|role| compiled.parts.roles.name(role))
                             .collect();
                         format!("the subject uses none of the roles {}", names.join(", "))
-                    } else if !request.subject.scopes.contains_all(&rule.scopes) {
+                    } else if request.subject.is_beyond_limit(rule) {
+                        "it demands no scope, and the credential is limited to scopes".to_owned()
+                    } else if !request.subject.meets_scopes(rule) {
+                        let held = request.subject.scopes_for(rule.effect);
                         let missing: Vec<&str> = rule
                             .scopes
                             .iter()
-                            .filter(|scope| !request.subject.scopes.contains(*scope))
+                            .filter(|scope| !held.contains(*scope))
                             .map(|scope| compiled.parts.scopes.name(scope))
                             .collect();
                         format!("the subject lacks the scope {}", missing.join(", "))

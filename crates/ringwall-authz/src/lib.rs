@@ -5,6 +5,7 @@ mod cases;
 mod compile;
 mod condition;
 mod context;
+mod credential;
 mod decide;
 mod decision;
 mod diff;
@@ -43,6 +44,7 @@ pub use compile::scopes::MAX_SCOPES;
 pub use compile::shapes::{MAX_ACTIONS, MAX_ATTRIBUTES, MAX_RELATIONS, MAX_RESOURCE_TYPES};
 pub use condition::{Condition, Constant, Operand, SetOperand};
 pub use context::Context;
+pub use credential::CredentialScopes;
 pub use decision::{Cause, Decision, MAX_NAMED_RULES, Outcome};
 pub use diff::{Change, Difference};
 pub use directory::{
@@ -62,7 +64,7 @@ pub use permit::{Action, Duties, Permit, Refused, RowsPermit};
 pub use policy::{Policy, PolicyHash};
 pub use required::{RequiredRole, RequiredScope};
 pub use resolve::{
-    CredentialSubjects, DirectorySubjects, KnownSubject, SubjectResolver, ToResource,
+    CredentialSubjects, DirectorySubjects, KnownSubject, RelatedValue, SubjectResolver, ToResource,
 };
 pub use resource::{Resource, UnknownResourceType};
 pub use rls::{InvalidIdentifier, RowLevelSecurityOptions};

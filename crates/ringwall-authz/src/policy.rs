@@ -4,7 +4,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use ringwall_core::attest::Attest;
-use ringwall_core::principal::{Principal, VerifiedPrincipal};
+use ringwall_core::principal::{
+    OrgId, Principal, ProjectId, Subject as SubjectId, VerifiedPrincipal,
+};
 
 use crate::compile::Compiled;
 use crate::context::Context;
@@ -13,6 +15,7 @@ use crate::fault::PolicyFaults;
 use crate::resource::{Resource, UnknownResourceType};
 use crate::source::Language;
 use crate::subject::SubjectBuilder;
+use crate::value::{Type, parse_uuid, uuid_text};
 use ringwall_core::clock::Timestamp;
 
 /// A policy that decides: a [`PolicyDocument`] in which nothing is wrong.
@@ -103,6 +106,47 @@ impl Policy {
     #[must_use]
     pub fn subject(&self, principal: &VerifiedPrincipal) -> SubjectBuilder {
         SubjectBuilder::new(self.clone(), principal.clone())
+    }
+
+    /// The principal under the one spelling of its ids, where the policy says that they are UUIDs: RFC 9562 §4 lets them
+    /// be written in either case of letters, and a directory compares texts. Ask it about this one, so that nobody is
+    /// somebody else by the case of a letter. `None` when nothing is spelled otherwise.
+    ///
+    /// What is no UUID stays as it is: no row has it for an id, and a key or a service may be named otherwise.
+    #[must_use]
+    pub fn canonical(&self, principal: &Principal) -> Option<Principal> {
+        let subject = &self.0.parts.subject;
+        let other = |kind: Type, text: &str| {
+            // Nothing else can differ in what is read as a UUID.
+            let is_other = kind == Type::Uuid && text.bytes().any(|byte| byte.is_ascii_uppercase());
+            is_other.then(|| parse_uuid(text)).flatten().map(uuid_text)
+        };
+        let id = |own: &SubjectId| SubjectId::new(other(subject.id, own.as_str())?).ok();
+        let tenant = principal.tenant.as_ref();
+        let org = tenant.and_then(|own| other(subject.tenant, own.org.as_str()));
+        let org = org.and_then(|org| OrgId::new(org).ok());
+        let project = tenant.and_then(|own| own.project.as_ref());
+        let project = project.and_then(|own| other(subject.tenant, own.as_str()));
+        let project = project.and_then(|own| ProjectId::new(own).ok());
+        let name = id(&principal.subject);
+        let on_behalf_of = principal.on_behalf_of.as_ref().and_then(id);
+        if name.is_none() && on_behalf_of.is_none() && org.is_none() && project.is_none() {
+            return None;
+        }
+        let mut canonical = principal.clone();
+        if let Some(name) = name {
+            canonical.subject = name;
+        }
+        canonical.on_behalf_of = on_behalf_of.or(canonical.on_behalf_of);
+        if let Some(tenant) = &mut canonical.tenant {
+            if let Some(org) = org {
+                tenant.org = org;
+            }
+            if project.is_some() {
+                tenant.project = project;
+            }
+        }
+        Some(canonical)
     }
 
     /// Begins to tell what is known of somebody who is not the caller: whom an administrator or another policy

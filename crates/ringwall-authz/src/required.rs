@@ -76,8 +76,7 @@ impl RequiredScope {
         let number = self.0.number(&known.policy, |name| {
             known.policy.compiled().parts.scopes.find(name)
         });
-        known.broken_separation.is_none()
-            && number.is_some_and(|number| known.scopes.contains(number))
+        number.is_some_and(|number| known.has_scope(number))
     }
 }
 
@@ -99,7 +98,6 @@ impl RequiredRole {
         let number = self.0.number(&known.policy, |name| {
             known.policy.compiled().parts.roles.find(name)
         });
-        known.broken_separation.is_none()
-            && number.is_some_and(|number| known.used.contains(number))
+        number.is_some_and(|number| known.has_role(number))
     }
 }

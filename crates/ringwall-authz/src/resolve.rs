@@ -7,12 +7,38 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::step::Step;
 
+use crate::credential::CredentialScopes;
 use crate::directory::{DirectoryError, PolicyInformationPoint, SubjectFacts};
 use crate::policy::Policy;
 use crate::resource::{Resource, UnknownResourceType};
 use crate::subject::Subject;
+use crate::value::Value;
 
 /// Finds out what is known of a caller, once for a request.
+///
+/// One that knows relations of its own asks another for the rest, and adds them:
+///
+/// ```
+/// use ringwall_authz::{DirectoryError, DirectorySubjects, KnownSubject, SubjectResolver};
+/// use ringwall_core::clock::Timestamp;
+/// use ringwall_core::principal::VerifiedPrincipal;
+/// use ringwall_core::step::Step;
+///
+/// #[derive(Debug)]
+/// struct WithAssignments(DirectorySubjects);
+///
+/// impl SubjectResolver for WithAssignments {
+///     fn resolve(
+///         &self,
+///         principal: &VerifiedPrincipal,
+///         now: Timestamp,
+///     ) -> Step<Result<KnownSubject, DirectoryError>> {
+///         let assigned = vec!["c1", "c7"]; // of `principal`, from a table
+///         let known = self.0.resolve(principal, now);
+///         known.map(|known| known.map(|known| known.related("case_assignments", assigned)))
+///     }
+/// }
+/// ```
 ///
 /// # Contract
 ///
@@ -32,10 +58,55 @@ pub struct KnownSubject {
     principal: VerifiedPrincipal,
     facts: Option<Arc<SubjectFacts>>,
     credential_roles: bool,
-    credential_scopes: bool,
+    credential_scopes: CredentialScopes,
     id: Option<Box<str>>,
     uses: Option<Vec<Box<str>>>,
-    in_database: Vec<Box<str>>,
+    relations: Vec<(Box<str>, Told)>,
+}
+
+/// What is known of one relation.
+#[derive(Clone, Debug)]
+enum Told {
+    All(Vec<RelatedValue>),
+    Pair(RelatedValue, bool),
+    InDatabase,
+}
+
+/// To what a subject stands in a relation: the department `sales`, the case 17.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RelatedValue {
+    /// A text, or a UUID, as the relation's type demands.
+    Text(Box<str>),
+    /// A whole number.
+    Integer(i64),
+}
+
+impl RelatedValue {
+    fn told(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::Text(text),
+            Self::Integer(number) => Value::Integer(*number),
+        }
+    }
+}
+
+impl From<&str> for RelatedValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for RelatedValue {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<i64> for RelatedValue {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
 }
 
 impl KnownSubject {
@@ -46,10 +117,10 @@ impl KnownSubject {
             principal,
             facts: None,
             credential_roles: false,
-            credential_scopes: false,
+            credential_scopes: CredentialScopes::Ignore,
             id: None,
             uses: None,
-            in_database: Vec::new(),
+            relations: Vec::new(),
         }
     }
 
@@ -68,10 +139,44 @@ impl KnownSubject {
         self
     }
 
-    /// With the scopes that its credential names.
+    /// With the scopes that its credential names, as what these say.
     #[must_use]
-    pub const fn with_credential_scopes(mut self) -> Self {
-        self.credential_scopes = true;
+    pub const fn with_credential_scopes(mut self, scopes: CredentialScopes) -> Self {
+        self.credential_scopes = scopes;
+        self
+    }
+
+    /// All values to which it stands in `relation`: see [`related`](crate::SubjectBuilder::related). Policies that have
+    /// no such relation do not hear of it.
+    #[must_use]
+    pub fn related(
+        mut self,
+        relation: impl Into<Box<str>>,
+        values: impl IntoIterator<Item: Into<RelatedValue>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.relations.push((relation.into(), Told::All(values)));
+        self
+    }
+
+    /// Whether it stands in `relation` to one value: see [`is_related`](crate::SubjectBuilder::is_related).
+    #[must_use]
+    pub fn is_related(
+        mut self,
+        relation: impl Into<Box<str>>,
+        value: impl Into<RelatedValue>,
+        is_related: bool,
+    ) -> Self {
+        let told = Told::Pair(value.into(), is_related);
+        self.relations.push((relation.into(), told));
+        self
+    }
+
+    /// States that the database knows the pairs of `relation`: see
+    /// [`related_in_database`](crate::SubjectBuilder::related_in_database).
+    #[must_use]
+    pub fn related_in_database(mut self, relation: impl Into<Box<str>>) -> Self {
+        self.relations.push((relation.into(), Told::InDatabase));
         self
     }
 
@@ -86,14 +191,6 @@ impl KnownSubject {
     #[must_use]
     pub fn using_roles(mut self, roles: impl IntoIterator<Item: Into<Box<str>>>) -> Self {
         self.uses = Some(roles.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// States that the database knows the pairs of this relation: see
-    /// [`related_in_database`](crate::SubjectBuilder::related_in_database).
-    #[must_use]
-    pub fn related_in_database(mut self, relation: impl Into<Box<str>>) -> Self {
-        self.in_database.push(relation.into());
         self
     }
 
@@ -113,39 +210,68 @@ impl KnownSubject {
         if self.credential_roles {
             subject = subject.roles_of_credential();
         }
-        if self.credential_scopes {
-            subject = subject.scopes_of_credential();
-        }
+        subject = match self.credential_scopes.for_principal(&self.principal) {
+            CredentialScopes::Limit => subject.limited_to_scopes_of_credential(),
+            CredentialScopes::Grant => subject.scopes_of_credential(),
+            CredentialScopes::ByKind | CredentialScopes::Ignore => subject,
+        };
         if let Some(id) = &self.id {
             subject = subject.known_as(id.clone());
         }
         if let Some(roles) = &self.uses {
             subject = subject.use_roles(roles.iter().cloned());
         }
-        for relation in &self.in_database {
-            subject = subject.related_in_database(relation);
+        let declared = &policy.document().relations;
+        let relations = self.relations.iter();
+        for (relation, told) in relations.filter(|(name, _)| declared.contains_key(&**name)) {
+            subject = match told {
+                Told::All(values) => {
+                    subject.related(relation, values.iter().map(RelatedValue::told))
+                }
+                Told::Pair(value, is_related) => {
+                    subject.is_related(relation, value.told(), *is_related)
+                }
+                Told::InDatabase => subject.related_in_database(relation),
+            };
         }
         subject.build()
     }
 }
 
 /// Believes what credentials say: their scopes, and their roles if that is said. Nothing is asked, so nothing waits.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct CredentialSubjects {
     roles: bool,
+    scopes: CredentialScopes,
 }
 
 impl CredentialSubjects {
-    /// Scopes alone: for API keys, and for services whose rights are in their tokens.
+    /// Scopes alone, which are rights: for API keys, and for services whose rights are in their tokens. Of people's
+    /// tokens it is right when their issuer gives nobody a scope for what that person may not do.
     #[must_use]
     pub const fn scopes() -> Self {
-        Self { roles: false }
+        Self {
+            roles: false,
+            scopes: CredentialScopes::Grant,
+        }
     }
 
-    /// Scopes and roles. Right when the issuer decides who holds which role; wrong when subjects can write the claim.
+    /// Roles, and scopes [by the kind](CredentialScopes::ByKind) of caller: what a person's roles permit is limited to
+    /// what the token's scopes name. Right when the issuer decides who holds which role; wrong when subjects can write
+    /// the claim.
     #[must_use]
     pub const fn scopes_and_roles() -> Self {
-        Self { roles: true }
+        Self {
+            roles: true,
+            scopes: CredentialScopes::ByKind,
+        }
+    }
+
+    /// Says what the scopes of credentials are.
+    #[must_use]
+    pub const fn with_scopes(mut self, scopes: CredentialScopes) -> Self {
+        self.scopes = scopes;
+        self
     }
 }
 
@@ -155,7 +281,8 @@ impl SubjectResolver for CredentialSubjects {
         principal: &VerifiedPrincipal,
         _now: Timestamp,
     ) -> Step<Result<KnownSubject, DirectoryError>> {
-        let mut known = KnownSubject::new(principal.clone()).with_credential_scopes();
+        let known = KnownSubject::new(principal.clone());
+        let mut known = known.with_credential_scopes(self.scopes);
         if self.roles {
             known = known.with_credential_roles();
         }
@@ -163,7 +290,8 @@ impl SubjectResolver for CredentialSubjects {
     }
 }
 
-/// Asks a directory for roles, attributes and departments, and takes over the scopes of credentials.
+/// Asks a directory for roles, attributes and departments; the scopes of credentials
+/// [limit people and grant to machines](CredentialScopes::ByKind), unless something else is said.
 ///
 /// A subject is unique within its issuer alone: the `alice` of a partner's issuer is not yours. So a directory knows the
 /// subjects of one issuer, or of several that never give one name to two people; of others nothing is asked.
@@ -172,6 +300,7 @@ pub struct DirectorySubjects {
     directory: Arc<dyn PolicyInformationPoint>,
     issuers: Vec<Box<str>>,
     credential_roles: bool,
+    credential_scopes: CredentialScopes,
 }
 
 impl DirectorySubjects {
@@ -186,6 +315,7 @@ impl DirectorySubjects {
             directory,
             issuers: vec![issuer.into()],
             credential_roles: false,
+            credential_scopes: CredentialScopes::ByKind,
         }
     }
 
@@ -203,6 +333,13 @@ impl DirectorySubjects {
         self.credential_roles = true;
         self
     }
+
+    /// Says what the scopes of credentials are.
+    #[must_use]
+    pub const fn with_scopes(mut self, scopes: CredentialScopes) -> Self {
+        self.credential_scopes = scopes;
+        self
+    }
 }
 
 impl SubjectResolver for DirectorySubjects {
@@ -211,7 +348,8 @@ impl SubjectResolver for DirectorySubjects {
         principal: &VerifiedPrincipal,
         _now: Timestamp,
     ) -> Step<Result<KnownSubject, DirectoryError>> {
-        let mut known = KnownSubject::new(principal.clone()).with_credential_scopes();
+        let known = KnownSubject::new(principal.clone());
+        let mut known = known.with_credential_scopes(self.credential_scopes);
         if self.credential_roles {
             known = known.with_credential_roles();
         }

@@ -199,6 +199,14 @@ CREATE OR REPLACE FUNCTION {schema}.has_role(name text) RETURNS boolean
 CREATE OR REPLACE FUNCTION {schema}.has_scope(name text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
     AS $ringwall$ SELECT coalesce(strpos({schema}.setting('scopes'), ' ' || name || ' ') > 0, FALSE) $ringwall$;
+-- Those that forbid, of which the limit of a credential takes none away.
+CREATE OR REPLACE FUNCTION {schema}.has_forbidding_scope(name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
+    AS $ringwall$ SELECT coalesce(strpos({schema}.setting('all_scopes'), ' ' || name || ' ') > 0, TRUE) $ringwall$;
+-- Whether the credential is limited to scopes. A session that was not told is.
+CREATE OR REPLACE FUNCTION {schema}.is_limited() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
+    AS $ringwall$ SELECT {schema}.setting('limited') IS DISTINCT FROM 'false' $ringwall$;
 
 -- The attributes of the subject. Others are not shown to it. The owner of the table, who keeps the directory, sees all.
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
@@ -231,6 +239,8 @@ GRANT EXECUTE ON FUNCTION {functions} TO {quoted_role};
                 "setting(text)",
                 "has_role(text)",
                 "has_scope(text)",
+                "has_forbidding_scope(text)",
+                "is_limited()",
                 "attribute_values(text)",
                 "attribute(text)",
                 "has_attribute(text, text)",
@@ -408,8 +418,17 @@ COMMENT ON POLICY ringwall_own ON {table} IS 'ringwall {place} {hash}';
                 .collect();
             demands.push(format!("(SELECT {})", roles.join(" OR ")));
         }
+        let (has_scope, is_permit) = match rule.effect {
+            Effect::Permit => ("has_scope", true),
+            Effect::Forbid => ("has_forbidding_scope", false),
+        };
+        // Nobody is limited to the scopes of a policy that has none.
+        if is_permit && rule.scopes.is_empty() && !parts.scopes.is_empty() {
+            let call = session.call("is_limited", None);
+            demands.push(format!("(SELECT NOT {call})"));
+        }
         for scope in rule.scopes.iter() {
-            let call = session.call("has_scope", Some(parts.scopes.name(scope)));
+            let call = session.call(has_scope, Some(parts.scopes.name(scope)));
             demands.push(format!("(SELECT {call})"));
         }
         if rule.when != Node::Known(Truth::True) {

@@ -4,6 +4,7 @@
 //! in which it was set, PostgreSQL answers an empty text for it.
 
 use crate::context::Context;
+use crate::document::Effect;
 use crate::subject::Subject;
 use crate::value::{Datum, uuid_text};
 
@@ -73,11 +74,14 @@ pub fn session_settings(
         roles.push_str(parts.roles.name(role));
         roles.push(' ');
     }
-    let mut scopes = String::from(" ");
-    for scope in known.scopes.iter() {
-        scopes.push_str(parts.scopes.name(scope));
-        scopes.push(' ');
-    }
+    let scopes_for = |effect| {
+        let mut scopes = String::from(" ");
+        for scope in known.scopes_for(effect).iter() {
+            scopes.push_str(parts.scopes.name(scope));
+            scopes.push(' ');
+        }
+        scopes
+    };
     let mut settings = Vec::new();
     let mut set = |name: &str, value: Option<String>| {
         settings.push(SessionSetting {
@@ -97,7 +101,9 @@ pub fn session_settings(
     set("subject_kind", Some(known.kind().as_str().to_owned()));
     set("on_behalf_of", text(known.on_behalf_of(), &[]));
     set("roles", Some(roles));
-    set("scopes", Some(scopes));
+    set("scopes", Some(scopes_for(Effect::Permit)));
+    set("all_scopes", Some(scopes_for(Effect::Forbid)));
+    set("limited", Some(known.is_limited().to_string()));
     set("now", Some(context.now().to_string()));
     set("now_micros", Some(context.now().unix_micros().to_string()));
     for (place, attribute) in (0_u16..).zip(&parts.context) {

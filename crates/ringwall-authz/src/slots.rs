@@ -39,6 +39,8 @@ impl std::error::Error for AttributeError {}
 pub(crate) struct Slots<'a> {
     values: Vec<Datum<'a>>,
     pub(crate) errors: Vec<AttributeError>,
+    /// What was told and does not fit this policy: it may fit another.
+    misfits: Vec<(Box<str>, Value<'a>)>,
 }
 
 impl<'a> Slots<'a> {
@@ -46,7 +48,12 @@ impl<'a> Slots<'a> {
         Self {
             values: vec![Datum::Unknown; number],
             errors: Vec::new(),
+            misfits: Vec::new(),
         }
+    }
+
+    pub(crate) fn misfits(&self) -> impl Iterator<Item = (&str, Value<'a>)> {
+        self.misfits.iter().map(|(name, value)| (&**name, *value))
     }
 
     pub(crate) fn get(&self, place: u16) -> Datum<'_> {
@@ -81,6 +88,7 @@ impl<'a> Slots<'a> {
             },
         };
         if let Err(why) = outcome {
+            self.misfits.push((name.into(), value));
             self.errors.push(AttributeError {
                 of,
                 attribute: name.into(),

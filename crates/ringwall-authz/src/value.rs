@@ -169,6 +169,33 @@ impl<'a> Datum<'a> {
         })
     }
 
+    /// What somebody told to be known so.
+    pub(crate) fn told<'b>(self, kind: Type, levels: &'b [Level]) -> Value<'b>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Unknown => Value::Null,
+            Self::Text(text) => Value::Text(text),
+            Self::Integer(number) => Value::Integer(number),
+            Self::Boolean(value) => Value::Boolean(value),
+            Self::Timestamp(micros) => Value::Timestamp(Timestamp::from_unix_micros(micros)),
+            Self::Uuid(uuid) => Value::Uuid(uuid.to_be_bytes()),
+            Self::Level(place) => match kind {
+                Type::Level(level) => levels
+                    .get(usize::from(level))
+                    .and_then(|level| level.members.get(usize::from(place)))
+                    .map_or(Value::Null, |name| Value::Text(name)),
+                Type::Text
+                | Type::Integer
+                | Type::Boolean
+                | Type::Timestamp
+                | Type::Uuid
+                | Type::TextSet => Value::Null,
+            },
+        }
+    }
+
     /// The order of two values of one type. `None` when either is unknown.
     pub(crate) fn compare(self, other: Datum<'_>) -> Option<Ordering> {
         match (self, other) {

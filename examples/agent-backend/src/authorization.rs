@@ -9,8 +9,8 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{PrincipalKind, Role, VerifiedPrincipal};
 use ringwall_core::step::Step;
 use ringwall_gate::authz::{
-    Action, DirectoryError, KnownSubject, Policy, PolicyFaults, Resource, SubjectDirectory,
-    SubjectResolver, ToResource, UnknownResourceType,
+    Action, CredentialScopes, DirectoryError, KnownSubject, Policy, PolicyFaults, Resource,
+    SubjectDirectory, SubjectResolver, ToResource, UnknownResourceType,
 };
 
 use crate::case::{Case, NewCase};
@@ -84,8 +84,14 @@ impl SubjectResolver for Members {
         principal: &VerifiedPrincipal,
         _now: Timestamp,
     ) -> Step<Result<KnownSubject, DirectoryError>> {
+        // The scopes of the policy are those of keys; what people's tokens name, the routes demand.
+        let scopes = if principal.kind == PrincipalKind::ApiKey {
+            CredentialScopes::Grant
+        } else {
+            CredentialScopes::Ignore
+        };
         let known = KnownSubject::new(principal.clone())
-            .with_credential_scopes()
+            .with_credential_scopes(scopes)
             .related_in_database(ASSIGNMENTS);
         // A key is nobody: what it may do, its scopes say.
         let is_ours = principal.kind != PrincipalKind::ApiKey

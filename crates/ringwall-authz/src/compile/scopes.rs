@@ -31,6 +31,10 @@ impl Scopes {
         self.by_name.get(name).copied()
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     pub(crate) fn name(&self, scope: u16) -> &str {
         self.names
             .get(usize::from(scope))

@@ -141,7 +141,7 @@ impl Policy {
         for rule in compiled.rules_of(number, action) {
             let is_for =
                 rule.roles.is_empty() || rule.roles.intersection(&known.used) != RoleBits::EMPTY;
-            if !is_for || !known.scopes.contains_all(&rule.scopes) {
+            if !is_for || !known.meets_scopes(rule) {
                 continue;
             }
             let node = partial

@@ -4,6 +4,8 @@
 #[cfg(feature = "conformance")]
 mod directories;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod people;

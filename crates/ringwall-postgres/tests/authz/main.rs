@@ -16,6 +16,8 @@ mod doctor;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 #[expect(unreachable_pub, reason = "it is public where it belongs")]
 #[path = "../../../ringwall-sqlite/src/authz/rows.rs"]
 mod sqlite_rows;

@@ -1,0 +1,403 @@
+//! How what is known of a subject is gathered.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ringwall_core::clock::Timestamp;
+use ringwall_core::principal::{Role, VerifiedPrincipal};
+
+use super::Subject;
+use super::known::{Attribute, Known, Related};
+use crate::bits::{Bits, RoleBits, ScopeBits};
+use crate::compile::shapes::find;
+use crate::credential;
+use crate::directory::SubjectFacts;
+use crate::policy::Policy;
+use crate::slots::{AttributeError, Why};
+use crate::value::{Datum, Mismatch, OwnedDatum, Type, Value};
+
+/// The most values of all attributes and relations of one subject. What is told beyond is an error, and the
+/// attribute is unknown.
+pub const MAX_SUBJECT_VALUES: usize = 10_000;
+
+/// Gathers what is known of who acts.
+#[derive(Clone, Debug)]
+pub struct SubjectBuilder {
+    policy: Policy,
+    principal: VerifiedPrincipal,
+    known_as: Option<Box<str>>,
+    roles: RoleBits,
+    activated: Option<Vec<Box<str>>>,
+    scopes: ScopeBits,
+    limit: Option<ScopeBits>,
+    attributes: Vec<Attribute>,
+    relations: Vec<Related>,
+    in_database: Bits<1>,
+    values: usize,
+    errors: Vec<AttributeError>,
+    version: Option<u64>,
+}
+
+impl SubjectBuilder {
+    pub(crate) fn new(policy: Policy, principal: VerifiedPrincipal) -> Self {
+        let parts = &policy.compiled().parts;
+        let attributes = vec![Attribute::Unknown; parts.subject.attributes.len()];
+        let relations = vec![Related::Unknown; parts.relations.len()];
+        Self {
+            principal,
+            known_as: None,
+            roles: RoleBits::EMPTY,
+            activated: None,
+            scopes: ScopeBits::EMPTY,
+            limit: None,
+            attributes,
+            relations,
+            in_database: Bits::EMPTY,
+            values: 0,
+            errors: Vec::new(),
+            version: None,
+            policy,
+        }
+    }
+
+    /// The id under which rows name the subject, when it is not the subject of the credential: that one is unique
+    /// within its issuer alone, so a service that trusts several has ids of its own.
+    #[must_use]
+    pub fn known_as(mut self, id: impl Into<Box<str>>) -> Self {
+        self.known_as = Some(id.into());
+        self
+    }
+
+    /// The roles that it holds in its tenant, as a [directory](crate::PolicyInformationPoint) tells them. Names that
+    /// the policy does not have grant nothing; they are compared byte for byte.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let table = &self.policy.compiled().parts.roles;
+        for role in roles {
+            if let Some(role) = table.find(role.as_ref()) {
+                self.roles.insert(role);
+            }
+        }
+        self
+    }
+
+    /// Takes over the roles that the credential names. Right when the issuer decides who holds which role; wrong
+    /// when the subject can write the claim that they are read from, such as user metadata.
+    #[must_use]
+    pub fn roles_of_credential(self) -> Self {
+        let principal = self.principal.clone();
+        self.roles(principal.roles.iter().map(Role::as_str))
+    }
+
+    /// Takes over the scopes that the credential names, as rights beside those of the roles: what an API key was made
+    /// for. Wrong for a token that somebody let a client have: see
+    /// [`limited_to_scopes_of_credential`](Self::limited_to_scopes_of_credential).
+    #[must_use]
+    pub fn scopes_of_credential(mut self) -> Self {
+        let named = credential::named(&self.policy, &self.principal);
+        self.scopes = self.scopes.union(&named);
+        self
+    }
+
+    /// Limits the subject to what the scopes of its credential name: it holds the scopes that its roles grant *and* its
+    /// credential names, only rules that demand scopes permit it anything, and it has neither role nor rank for whoever
+    /// asks for these alone. What is forbidden to it stays forbidden.
+    ///
+    /// A credential limits nothing when it names no scope at all, or only those of OpenID Connect, which speak of the
+    /// login; or `*`, where the policy says that it stands for all scopes in credentials. A policy that has no scopes
+    /// cannot be limited by them.
+    #[must_use]
+    pub fn limited_to_scopes_of_credential(mut self) -> Self {
+        self.limit = credential::limit(&self.policy, &self.principal);
+        self
+    }
+
+    /// Uses these of its roles alone, with what they inherit: a session in which the others are not active. Without
+    /// this, all are used.
+    #[must_use]
+    pub fn use_roles(mut self, roles: impl IntoIterator<Item: Into<Box<str>>>) -> Self {
+        self.activated = Some(roles.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// One value of an attribute, which holds until `expires_at`. An attribute of which two values are told that
+    /// hold at once is unknown, unless its type is `text_set`.
+    #[must_use]
+    pub fn attribute<'v>(
+        mut self,
+        name: &str,
+        value: impl Into<Value<'v>>,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        let parts = &self.policy.compiled().parts;
+        let Some((place, kind)) = find(&parts.subject.attributes, name) else {
+            return self.error(name, Why::Undeclared);
+        };
+        let kind = if kind == Type::TextSet {
+            Type::Text
+        } else {
+            kind
+        };
+        let value = Datum::new(value.into(), kind, &parts.levels).map(Datum::to_owned);
+        let until = expires_at.map_or(i64::MAX, Timestamp::unix_micros);
+        self.values = self.values.saturating_add(1);
+        let is_full = self.values > MAX_SUBJECT_VALUES;
+        let Some(slot) = self.attributes.get_mut(usize::from(place)) else {
+            return self;
+        };
+        match value {
+            Ok(value) if !is_full => {
+                slot.push(value, until);
+                self
+            }
+            Ok(_) => {
+                *slot = Attribute::Broken;
+                self.error(name, Why::Mismatch(Mismatch::TooMany))
+            }
+            Err(mismatch) => {
+                *slot = Attribute::Broken;
+                self.error(name, Why::Mismatch(mismatch))
+            }
+        }
+    }
+
+    /// States that all values of the attribute were told: what is not among them it does not have. For a
+    /// `text_set` of which no value was told this makes the set empty instead of unknown.
+    #[must_use]
+    pub fn attribute_is_complete(mut self, name: &str) -> Self {
+        let found = find(&self.policy.compiled().parts.subject.attributes, name);
+        let slot = found.and_then(|(place, _)| self.attributes.get_mut(usize::from(place)));
+        match slot {
+            Some(slot @ Attribute::Unknown) => *slot = Attribute::Values(Vec::new()),
+            Some(Attribute::Broken | Attribute::One(_) | Attribute::Values(_)) => {}
+            None => return self.error(name, Why::Undeclared),
+        }
+        self
+    }
+
+    /// All values to which the subject stands in `relation`, such as the departments of a user.
+    #[must_use]
+    pub fn related<'v>(
+        mut self,
+        relation: &str,
+        values: impl IntoIterator<Item: Into<Value<'v>>>,
+    ) -> Self {
+        let Some((place, kind)) = self.relation(relation) else {
+            return self.error(relation, Why::Undeclared);
+        };
+        let mut all = BTreeSet::new();
+        for value in values {
+            self.values = self.values.saturating_add(1);
+            match Datum::new(value.into(), kind, &[]) {
+                Ok(_) if self.values > MAX_SUBJECT_VALUES => {
+                    self.break_relation(place);
+                    return self.error(relation, Why::Mismatch(Mismatch::TooMany));
+                }
+                Ok(Datum::Unknown) => {}
+                Ok(value) => {
+                    all.insert(value.to_owned());
+                }
+                Err(mismatch) => {
+                    self.break_relation(place);
+                    return self.error(relation, Why::Mismatch(mismatch));
+                }
+            }
+        }
+        if let Some(slot) = self.relations.get_mut(usize::from(place))
+            && !matches!(slot, Related::Broken)
+        {
+            *slot = Related::All(all);
+        }
+        self
+    }
+
+    /// Whether the subject stands in `relation` to one value, where all of them are too many to be told: whether a
+    /// case is assigned to it.
+    #[must_use]
+    pub fn is_related<'v>(
+        mut self,
+        relation: &str,
+        value: impl Into<Value<'v>>,
+        is_related: bool,
+    ) -> Self {
+        let Some((place, kind)) = self.relation(relation) else {
+            return self.error(relation, Why::Undeclared);
+        };
+        self.values = self.values.saturating_add(1);
+        let value = match Datum::new(value.into(), kind, &[]) {
+            Ok(_) if self.values > MAX_SUBJECT_VALUES => Err(Mismatch::TooMany),
+            other => other,
+        };
+        let value = match value {
+            Ok(value) => value.to_owned(),
+            Err(mismatch) => {
+                self.break_relation(place);
+                return self.error(relation, Why::Mismatch(mismatch));
+            }
+        };
+        if let Some(slot) = self.relations.get_mut(usize::from(place)) {
+            match slot {
+                Related::Unknown => {
+                    let pairs = core::iter::once((value, is_related));
+                    *slot = Related::Pairs(pairs.collect());
+                }
+                Related::Pairs(pairs) => {
+                    pairs.insert(value, is_related);
+                }
+                // All that there are were told, or something that cannot be.
+                Related::All(_) | Related::Broken => {}
+            }
+        }
+        self
+    }
+
+    /// States that the database knows the pairs of `relation`: a row filter asks it for those that were not told here,
+    /// where it would otherwise leave the relation unknown, as [`decide`](Policy::decide) does. What is decided in the
+    /// process needs [`is_related`](Self::is_related) for the value in question.
+    #[must_use]
+    pub fn related_in_database(mut self, relation: &str) -> Self {
+        let Some((place, _)) = self.relation(relation) else {
+            return self.error(relation, Why::Undeclared);
+        };
+        self.in_database.insert(place);
+        self
+    }
+
+    /// The version of the attributes that this was made from, for the audit trail.
+    #[must_use]
+    pub const fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// What is known, put together.
+    #[must_use]
+    pub fn build(self) -> Subject {
+        let compiled = self.policy.compiled();
+        let parts = &compiled.parts;
+        let with_inherited = |roles: &RoleBits| {
+            roles.iter().fold(RoleBits::EMPTY, |all, role| {
+                all.union(&parts.roles.closure(role))
+            })
+        };
+        let held = with_inherited(&self.roles);
+        let used = match &self.activated {
+            None => held,
+            Some(names) => {
+                let named: RoleBits = names
+                    .iter()
+                    .filter_map(|name| parts.roles.find(name))
+                    .collect();
+                // Only what is held can be used.
+                with_inherited(&named.intersection(&held))
+            }
+        };
+        let granted = self.scopes.union(&parts.scopes.granted_by(&used));
+        let kind = parts.subject.id;
+        let datum = |text: &str| {
+            Datum::new(Value::Text(text), kind, &parts.levels)
+                .map_or(OwnedDatum::Unknown, Datum::to_owned)
+        };
+        let is_text = kind == Type::Text;
+        let known = Known {
+            id: match &self.known_as {
+                Some(id) => Some(datum(id)),
+                None if is_text => None,
+                None => Some(datum(self.principal.subject.as_str())),
+            },
+            on_behalf_of: match &self.principal.on_behalf_of {
+                Some(subject) if !is_text => Some(datum(subject.as_str())),
+                Some(_) | None => None,
+            },
+            scopes: self
+                .limit
+                .map_or(granted, |limit| granted.intersection(&limit)),
+            all_scopes: self.limit.map_or(granted, |limit| granted.union(&limit)),
+            is_limited: self.limit.is_some(),
+            highest_rank: used.iter().filter_map(|role| parts.roles.rank(role)).max(),
+            broken_separation: compiled
+                .broken_separation(&held, &used)
+                .map(|separation| separation.name.clone()),
+            used,
+            attributes: self.attributes,
+            relations: self.relations,
+            in_database: self.in_database,
+            errors: self.errors,
+            version: self.version,
+            principal: self.principal,
+            policy: self.policy,
+        };
+        Subject(Arc::new(known))
+    }
+
+    fn relation(&self, name: &str) -> Option<(u16, Type)> {
+        let relations = &self.policy.compiled().parts.relations;
+        (0_u16..)
+            .zip(relations)
+            .find(|(_, relation)| &*relation.name == name)
+            .map(|(place, relation)| (place, relation.value))
+    }
+
+    fn break_relation(&mut self, place: u16) {
+        if let Some(slot) = self.relations.get_mut(usize::from(place)) {
+            *slot = Related::Broken;
+        }
+    }
+
+    fn error(mut self, name: &str, why: Why) -> Self {
+        self.errors.push(AttributeError {
+            of: "subject",
+            attribute: name.into(),
+            why,
+        });
+        self
+    }
+}
+
+impl SubjectBuilder {
+    /// Takes over what a [directory](crate::PolicyInformationPoint) knows: its roles, the attributes that the policy
+    /// has, all of which are known then, and its departments where the policy has a relation `user_departments`.
+    #[must_use]
+    pub fn facts(mut self, facts: &SubjectFacts) -> Self {
+        let policy = self.policy.clone();
+        let parts = &policy.compiled().parts;
+        for attribute in &parts.subject.attributes {
+            self = self.attribute_is_complete(&attribute.name);
+        }
+        for stored in &facts.attributes {
+            // A directory serves more policies than this one.
+            if let Some((_, kind)) = find(&parts.subject.attributes, &stored.key) {
+                let value = stored_value(kind, &stored.value);
+                self = self.attribute(&stored.key, value, stored.expires_at);
+            }
+        }
+        if self
+            .relation(DEPARTMENTS)
+            .is_some_and(|(_, kind)| kind == Type::Text)
+        {
+            self = self.related(DEPARTMENTS, facts.departments.iter().map(|name| &**name));
+        }
+        self.roles(&facts.roles).version(facts.version)
+    }
+}
+
+/// The relation in which a directory's departments are told.
+const DEPARTMENTS: &str = "user_departments";
+
+/// A stored text in the type that the policy demands; null when it is none of it, as it is for a database.
+fn stored_value(kind: Type, text: &str) -> Value<'_> {
+    match kind {
+        Type::Text | Type::TextSet | Type::Uuid | Type::Level(_) => Value::Text(text),
+        Type::Integer => {
+            let number = text.parse::<i64>().ok();
+            let number = number.filter(|number| number.to_string() == text);
+            number.map_or(Value::Null, Value::Integer)
+        }
+        Type::Boolean => match text {
+            "true" => Value::Boolean(true),
+            "false" => Value::Boolean(false),
+            _ => Value::Null,
+        },
+        Type::Timestamp => text.parse().map_or(Value::Null, Value::Timestamp),
+    }
+}

@@ -1,0 +1,177 @@
+//! What is known of a subject, put together.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ringwall_core::principal::{PrincipalKind, Tenant, VerifiedPrincipal};
+
+use crate::bits::{Bits, RoleBits, ScopeBits};
+use crate::compile::rules::CompiledRule;
+use crate::document::Effect;
+use crate::policy::Policy;
+use crate::slots::AttributeError;
+use crate::value::{Datum, OwnedDatum};
+
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) policy: Policy,
+    pub(super) principal: VerifiedPrincipal,
+    /// Where it is not the text of the principal's subject.
+    pub(super) id: Option<OwnedDatum>,
+    pub(super) on_behalf_of: Option<OwnedDatum>,
+    /// The roles that it uses, with all that they inherit.
+    pub(crate) used: RoleBits,
+    /// Those that count for permits, demands and questions.
+    pub(super) scopes: ScopeBits,
+    /// Those that count for forbids: all that it holds, whatever its credential is limited to.
+    pub(super) all_scopes: ScopeBits,
+    /// Whether its credential is limited to scopes, so that nothing is permitted that none of them names.
+    pub(super) is_limited: bool,
+    pub(super) highest_rank: Option<u32>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) relations: Vec<Related>,
+    /// Those of which the database knows more.
+    pub(crate) in_database: Bits<1>,
+    pub(crate) broken_separation: Option<Box<str>>,
+    pub(super) errors: Vec<AttributeError>,
+    pub(super) version: Option<u64>,
+}
+
+/// What is known of one attribute.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Attribute {
+    /// Nobody told.
+    #[default]
+    Unknown,
+    /// Something was told of it that cannot be: nothing that is told later makes it known.
+    Broken,
+    /// It is known to have this value alone, and until when in microseconds.
+    One((OwnedDatum, i64)),
+    /// All its values, and until when each holds; none means that it is known to have none.
+    Values(Vec<(OwnedDatum, i64)>),
+}
+
+impl Attribute {
+    /// One value more. Most attributes have one, for which nothing is allocated.
+    pub(super) fn push(&mut self, value: OwnedDatum, until: i64) {
+        *self = match core::mem::take(self) {
+            Self::Unknown => Self::One((value, until)),
+            Self::Broken => Self::Broken,
+            Self::One(first) => Self::Values(vec![first, (value, until)]),
+            Self::Values(mut values) if !values.is_empty() => {
+                values.push((value, until));
+                Self::Values(values)
+            }
+            Self::Values(_) => Self::One((value, until)),
+        };
+    }
+
+    /// All its values. `None` when nobody told.
+    pub(super) fn values(&self) -> Option<&[(OwnedDatum, i64)]> {
+        match self {
+            Self::Unknown | Self::Broken => None,
+            Self::One(value) => Some(core::slice::from_ref(value)),
+            Self::Values(values) => Some(values),
+        }
+    }
+}
+
+/// What is known of one relation.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Related {
+    #[default]
+    Unknown,
+    /// All values to which the subject stands in it.
+    All(BTreeSet<OwnedDatum>),
+    /// Something was told of it that cannot be.
+    Broken,
+    /// Of these values it is known whether it does.
+    Pairs(HashMap<OwnedDatum, bool>),
+}
+
+impl Known {
+    pub(crate) fn has_role(&self, role: u16) -> bool {
+        self.may_use_roles() && self.used.contains(role)
+    }
+
+    pub(crate) fn has_scope(&self, scope: u16) -> bool {
+        self.broken_separation.is_none() && self.scopes.contains(scope)
+    }
+
+    /// Whether its roles count for whoever asks for a role, and for no scope.
+    pub(super) const fn may_use_roles(&self) -> bool {
+        self.broken_separation.is_none() && !self.is_limited
+    }
+
+    /// The scopes that count for a rule of this effect. A limit takes rights away, and never what forbids.
+    pub(crate) const fn scopes_for(&self, effect: Effect) -> &ScopeBits {
+        match effect {
+            Effect::Permit => &self.scopes,
+            Effect::Forbid => &self.all_scopes,
+        }
+    }
+
+    /// Whether the rule cannot apply, since it permits without a scope what the credential has to name.
+    pub(crate) fn is_beyond_limit(&self, rule: &CompiledRule) -> bool {
+        self.is_limited && matches!(rule.effect, Effect::Permit) && rule.scopes.is_empty()
+    }
+
+    /// Whether its scopes are such that the rule can apply.
+    pub(crate) fn meets_scopes(&self, rule: &CompiledRule) -> bool {
+        !self.is_beyond_limit(rule) && self.scopes_for(rule.effect).contains_all(&rule.scopes)
+    }
+
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.is_limited
+    }
+
+    pub(crate) fn kind(&self) -> PrincipalKind {
+        self.principal.kind
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&Tenant> {
+        self.principal.tenant.as_ref()
+    }
+
+    pub(crate) fn id(&self) -> Datum<'_> {
+        match &self.id {
+            Some(id) => id.get(),
+            None => Datum::Text(self.principal.subject.as_str()),
+        }
+    }
+
+    pub(crate) fn on_behalf_of(&self) -> Datum<'_> {
+        match (&self.on_behalf_of, &self.principal.on_behalf_of) {
+            (Some(id), _) => id.get(),
+            (None, Some(subject)) => Datum::Text(subject.as_str()),
+            (None, None) => Datum::Unknown,
+        }
+    }
+
+    /// The one value that holds at `now`.
+    pub(crate) fn value(&self, place: u16, now: i64) -> Datum<'_> {
+        let attribute = self.attributes.get(usize::from(place));
+        let Some(values) = attribute.and_then(Attribute::values) else {
+            return Datum::Unknown;
+        };
+        let mut holding = values.iter().filter(|(_, until)| *until > now);
+        match (holding.next(), holding.next()) {
+            (Some((value, _)), None) => value.get(),
+            (None, _) | (Some(_), Some(_)) => Datum::Unknown,
+        }
+    }
+
+    /// The values of a set that hold at `now`. `None` when nobody told them.
+    pub(crate) fn values(&self, place: u16, now: i64) -> Option<impl Iterator<Item = &OwnedDatum>> {
+        let values = self.attributes.get(usize::from(place))?.values()?;
+        let holding = values.iter().filter(move |(_, until)| *until > now);
+        Some(holding.map(|(value, _)| value))
+    }
+
+    pub(crate) fn is_related(&self, place: u16, value: Datum<'_>) -> Option<bool> {
+        match self.relations.get(usize::from(place))? {
+            Related::Unknown | Related::Broken => None,
+            Related::All(all) => Some(all.contains(&value.to_owned())),
+            Related::Pairs(pairs) => pairs.get(&value.to_owned()).copied(),
+        }
+    }
+}
