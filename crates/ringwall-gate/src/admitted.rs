@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use ringwall_authz::Policy;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
@@ -12,7 +13,7 @@ use ringwall_rate_limit::Tally;
 
 use crate::answer_fields::AnswerFields;
 use crate::authenticator::{Authenticated, Authenticator};
-use crate::authorization::{self, Fresh, SubjectAccess};
+use crate::authorization::{self, Standpoint, SubjectAccess};
 use crate::door::Door;
 use crate::field_names::FieldNames;
 use crate::lease::Lease;
@@ -43,6 +44,8 @@ pub struct Admitted {
     at: Option<Timestamp>,
     origin: ClientOrigin,
     tally: Tally,
+    /// The authorization policy by which the request is decided, of the moment of the door.
+    authorization_policy: Option<Policy>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,7 +53,11 @@ pub(crate) enum Attempt {
     NotAsked,
     Anonymous,
     /// With what is known of the caller, where the route asked for it.
-    Verified(Authenticated, Arc<dyn Authenticator>, Option<Arc<Fresh>>),
+    Verified(
+        Authenticated,
+        Arc<dyn Authenticator>,
+        Option<Arc<Standpoint>>,
+    ),
 }
 
 /// From where a request came, as far as the connection and trusted proxies say.
@@ -71,14 +78,21 @@ impl Attempt {
 }
 
 impl Admitted {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         door: Door,
         attempt: Attempt,
         at: Option<Timestamp>,
         origin: ClientOrigin,
         tally: Tally,
     ) -> Self {
+        let authorization = door.gate().authorization();
+        let authorization_policy = match &attempt {
+            Attempt::NotAsked | Attempt::Anonymous => None,
+            Attempt::Verified(.., Some(standpoint)) => Some(standpoint.policy().clone()),
+            Attempt::Verified(.., None) => authorization.map(|own| own.policy().load()),
+        };
         Self {
+            authorization_policy,
             door,
             attempt,
             at,
@@ -232,6 +246,10 @@ impl Admitted {
     /// What is known of the caller, to ask the gate's authorization policy with. It is asked for each time,
     /// unless the route demanded a role or a permission a moment ago: then it is there.
     ///
+    /// A request is decided by the policy that was in force when it came through the door, also when another one is put
+    /// into force meanwhile. One that goes on for longer than [`LONGEST_PAUSE`](crate::LONGEST_PAUSE) is decided by the
+    /// policy in force, as its [lease](Self::lease) is.
+    ///
     /// # Errors
     ///
     /// A [`Denial`] when nobody was authenticated, when the directory of subjects does not answer, and when the gate has
@@ -240,11 +258,15 @@ impl Admitted {
         authorization::subject(self)
     }
 
-    pub(crate) fn known_subject(&self) -> Option<&Arc<Fresh>> {
+    pub(crate) fn standpoint(&self) -> Option<&Arc<Standpoint>> {
         match &self.attempt {
             Attempt::NotAsked | Attempt::Anonymous => None,
-            Attempt::Verified(_, _, known) => known.as_ref(),
+            Attempt::Verified(_, _, standpoint) => standpoint.as_ref(),
         }
+    }
+
+    pub(crate) const fn authorization_policy(&self) -> Option<&Policy> {
+        self.authorization_policy.as_ref()
     }
 
     pub(crate) const fn origin(&self) -> ClientOrigin {

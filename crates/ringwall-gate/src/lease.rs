@@ -21,6 +21,9 @@ const SKEW_PAUSE: Duration = Duration::from_secs(5);
 /// The shortest pause: a credential that is about to end is looked at again after its end.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
+const UNAUTHORIZED: &str =
+    "the caller no longer meets what the route demands, and the answer was still going on";
+
 /// Until when the answer to one request may go on.
 ///
 /// A request is decided about when it comes. An answer that goes on (server-sent events, a gRPC
@@ -94,7 +97,7 @@ impl Lease {
                 if is_authorized {
                     standing
                 } else {
-                    lease.over(Some(now), EventKind::StreamEnded)
+                    lease.end(Some(now), EventKind::StreamEnded, UNAUTHORIZED)
                 }
             })
     }
@@ -129,12 +132,16 @@ impl Lease {
     }
 
     fn over(&self, at: Option<Timestamp>, kind: EventKind) -> Standing {
-        let principal = self.authenticated.principal();
-        let about = Some(self.door.policy().name());
         let cause = match at {
             Some(_) => "the credential no longer holds, and the answer was still going on",
             None => "the wall clock cannot tell the time, and an answer was still going on",
         };
+        self.end(at, kind, cause)
+    }
+
+    fn end(&self, at: Option<Timestamp>, kind: EventKind, cause: &'static str) -> Standing {
+        let principal = self.authenticated.principal();
+        let about = Some(self.door.policy().name());
         self.door
             .gate()
             .emit(kind, cause, at, None, Some(principal), about);

@@ -246,11 +246,11 @@ impl Refusal {
     }
 
     /// The denial says what the caller may hear: nothing of what the policy holds.
-    pub(crate) const fn unauthorized(denial: Denial) -> Self {
+    pub(crate) const fn unauthorized(denial: Denial, cause: &'static str) -> Self {
         Self {
             denial,
             event: Some(EventKind::AccessDenied),
-            cause: "the authorization policy does not permit the route to the caller",
+            cause,
         }
     }
 

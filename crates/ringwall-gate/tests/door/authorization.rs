@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ringwall_authz::directory::{DirectoryAnswer, DirectoryError};
 use ringwall_authz::{
-    Action, CredentialSubjects, DirectorySubjects, Duties, MemoryDirectory, NoObserver, Policy,
-    PolicyHandle, PolicyInformationPoint, PolicyObserver, Resource, SubjectDirectory as _,
-    SubjectFacts, SubjectResolver, ToResource, UnknownResourceType, ready,
+    Action, CredentialScopes, CredentialSubjects, DirectorySubjects, Duties, MemoryDirectory,
+    NoObserver, Policy, PolicyHandle, PolicyInformationPoint, PolicyObserver, Resource,
+    SubjectDirectory as _, SubjectFacts, SubjectResolver, ToResource, UnknownResourceType, ready,
 };
 use ringwall_core::attest::Attest;
 use ringwall_core::event::{EventKind, MemoryEvents};
@@ -18,18 +18,18 @@ use ringwall_gate::{
 
 use crate::support::{Bench, Says, done, principal, status, view, waited};
 
-const ISSUER: &str = "https://issuer.example";
+pub(crate) const ISSUER: &str = "https://issuer.example";
 
-struct ReadCase;
+pub(crate) struct ReadCase;
 
 impl Action for ReadCase {
     const RESOURCE: &'static str = "case";
     const NAME: &'static str = "read";
 }
 
-struct Case {
-    org: &'static str,
-    owner: &'static str,
+pub(crate) struct Case {
+    pub(crate) org: &'static str,
+    pub(crate) owner: &'static str,
 }
 
 impl ToResource for Case {
@@ -40,7 +40,7 @@ impl ToResource for Case {
 }
 
 /// A caller of the organisation `o1` whose token names these roles and scopes.
-fn caller(roles: &[&str], scopes: &[&str]) -> VerifiedPrincipal {
+pub(crate) fn caller(roles: &[&str], scopes: &[&str]) -> VerifiedPrincipal {
     let mut caller = (*principal(scopes)).clone();
     caller.tenant = Some(Tenant {
         org: OrgId::new("o1").expect("an organisation"),
@@ -53,7 +53,7 @@ fn caller(roles: &[&str], scopes: &[&str]) -> VerifiedPrincipal {
     VerifiedPrincipal::attest(caller, Attest::i_have_verified_this())
 }
 
-fn by(policy: &str, subjects: impl SubjectResolver + 'static) -> Authorization {
+pub(crate) fn by(policy: &str, subjects: impl SubjectResolver + 'static) -> Authorization {
     let policy = Policy::from_toml(policy).expect("a policy");
     let handle = PolicyHandle::new(policy, Arc::new(NoObserver));
     Authorization::new(handle, Arc::new(subjects))
@@ -63,7 +63,10 @@ fn claims(policy: &str) -> Authorization {
     by(policy, CredentialSubjects::scopes_and_roles())
 }
 
-fn bench(caller: VerifiedPrincipal, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Bench {
+pub(crate) fn bench(
+    caller: VerifiedPrincipal,
+    change: impl FnOnce(GateBuilder) -> GateBuilder,
+) -> Bench {
     let says = Says {
         answer: Ok(caller),
         waits: false,
@@ -71,12 +74,12 @@ fn bench(caller: VerifiedPrincipal, change: impl FnOnce(GateBuilder) -> GateBuil
     Bench::new(says, change)
 }
 
-fn route(demand: RouteDemand) -> RoutePolicy {
+pub(crate) fn route(demand: RouteDemand) -> RoutePolicy {
     let route = RoutePolicy::new("route", Access::Authenticated);
     route.with_demand(demand).expect("it is closed")
 }
 
-fn enter(bench: &Bench, demand: RouteDemand) -> u16 {
+pub(crate) fn enter(bench: &Bench, demand: RouteDemand) -> u16 {
     let door = bench.gate.door(route(demand));
     let entry = done(door.enter(&view(&vec![("authorization", "x")])));
     let status = status(&entry);
@@ -118,7 +121,9 @@ fn a_route_demands_a_permission() {
         (&[], &["members:read", "*"], 403),
     ] {
         let bench = bench(caller(roles, scopes), |gate| {
-            gate.authorization(claims(ready::ORGANISATION))
+            let subjects = CredentialSubjects::scopes_and_roles();
+            let subjects = subjects.with_scopes(CredentialScopes::Grant);
+            gate.authorization(by(ready::ORGANISATION, subjects))
         });
         let demand = RouteDemand::none().permission("member", "write");
         assert_eq!(enter(&bench, demand), expected, "{roles:?} {scopes:?}");

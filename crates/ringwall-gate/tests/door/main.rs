@@ -23,6 +23,8 @@ mod organisations;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod subjects;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telling;
