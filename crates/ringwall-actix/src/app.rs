@@ -207,6 +207,7 @@ impl GuardedApp {
                 path,
                 access: policy.access().clone(),
                 authentication: policy.authentication().cloned(),
+                demand: policy.demand().clone(),
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
                 plain_http: policy.permits_plain_http(),

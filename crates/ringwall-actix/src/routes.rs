@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use ringwall_gate::{Access, AuditScope, AuthenticationRequirement};
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, RouteDemand};
 
 /// One registered route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct RouteEntry {
     pub access: Access,
     /// What is demanded of their login.
     pub authentication: Option<AuthenticationRequirement>,
+    /// What is demanded of the gate's authorization policy.
+    pub demand: RouteDemand,
     /// The longest request body in bytes.
     pub body_limit: u64,
     /// Which requests are recorded.
@@ -71,6 +73,7 @@ impl fmt::Display for Routes {
                 path,
                 access,
                 authentication,
+                demand,
                 plain_http,
                 tier,
                 unlimited,
@@ -79,6 +82,9 @@ impl fmt::Display for Routes {
             write!(f, "{method:<7} {path:<width$} {access}")?;
             if let Some(login) = authentication {
                 write!(f, ", login: {login}")?;
+            }
+            if !demand.is_none() {
+                write!(f, ", {demand}")?;
             }
             if *plain_http {
                 write!(f, ", plain HTTP too")?;

@@ -226,6 +226,7 @@ where
                 path,
                 access: policy.access().clone(),
                 authentication: policy.authentication().cloned(),
+                demand: policy.demand().clone(),
                 body_limit: policy.body_limit(),
                 audit: policy.audit(),
                 plain_http: policy.permits_plain_http(),

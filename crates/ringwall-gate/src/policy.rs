@@ -171,6 +171,33 @@ impl RouteDemand {
     pub const fn is_none(&self) -> bool {
         self.role.is_none() && self.permission.is_none()
     }
+
+    /// The role whose rank it demands.
+    #[must_use]
+    pub fn demanded_role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
+    /// The type of resource and the action that it demands a permission for.
+    #[must_use]
+    pub fn demanded_permission(&self) -> Option<(&str, &str)> {
+        let (resource, action) = self.permission.as_ref()?;
+        Some((resource, action))
+    }
+}
+
+/// Such as `role: manager, permission: read payment`; nothing when nothing is demanded.
+impl core::fmt::Display for RouteDemand {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if let Some(role) = &self.role {
+            write!(f, "role: {role}")?;
+        }
+        if let Some((resource, action)) = &self.permission {
+            let comma = if self.role.is_some() { ", " } else { "" };
+            write!(f, "{comma}permission: {action} {resource}")?;
+        }
+        Ok(())
+    }
 }
 
 /// By which limits a route is bounded.

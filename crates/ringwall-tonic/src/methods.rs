@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, RoutePolicy};
+use ringwall_gate::{Access, AuditScope, AuthenticationRequirement, RouteDemand, RoutePolicy};
 
 use crate::policy::MethodPolicy;
 
@@ -18,6 +18,8 @@ pub struct MethodEntry {
     pub access: Access,
     /// What is demanded of their login.
     pub authentication: Option<AuthenticationRequirement>,
+    /// What is demanded of the gate's authorization policy.
+    pub demand: RouteDemand,
     /// How many bytes the client may send in one call. `None` without a limit.
     pub body_limit: Option<u64>,
     /// Which calls are recorded.
@@ -35,6 +37,7 @@ impl MethodEntry {
             path: Arc::clone(policy.name()),
             access: policy.access().clone(),
             authentication: policy.authentication().cloned(),
+            demand: policy.demand().clone(),
             body_limit: (limit != MethodPolicy::NO_LIMIT).then_some(limit),
             audit: policy.audit(),
             tier: policy.tier().cloned(),
@@ -83,6 +86,7 @@ impl fmt::Display for Methods {
                 path,
                 access,
                 authentication,
+                demand,
                 body_limit,
                 tier,
                 unlimited,
@@ -91,6 +95,9 @@ impl fmt::Display for Methods {
             write!(f, "{path:<width$} {access}")?;
             if let Some(login) = authentication {
                 write!(f, ", login: {login}")?;
+            }
+            if !demand.is_none() {
+                write!(f, ", {demand}")?;
             }
             if body_limit.is_none() {
                 f.write_str(", streams without a limit")?;
