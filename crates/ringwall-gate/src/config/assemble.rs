@@ -19,6 +19,7 @@ use ringwall_jose::KeySource;
 use ringwall_replay::ReplayStore;
 
 use super::api_keys::{ApiKeysConfig, StaticKeys};
+use super::authorization;
 use super::dpop::{self, Replay};
 use super::fault::{ConfigFaults, Faults, SettingSource};
 use super::introspection::Introspection;
@@ -87,6 +88,15 @@ pub(super) fn assemble(
                 );
             }
         }
+    }
+    match &config.authorization {
+        Some(authorization) => {
+            let made = authorization.authorization(&services, &events, &mut faults);
+            if let Some(authorization) = made {
+                builder = builder.authorization(authorization);
+            }
+        }
+        None => authorization::check_unused(&services, &mut faults),
     }
     let dpop = dpop(&config, &services, &mut faults);
     for (place, verifier) in &verifiers {

@@ -6,6 +6,7 @@ use ringwall_core::principal::{
 use ringwall_core::profile::Profile;
 
 use super::api_keys::ApiKeysConfig;
+use super::authorization::AuthorizationConfig;
 use super::dpop::{DpopConfig, Replay};
 use super::effective::EffectiveConfig;
 use super::fault::{ConfigFaults, Faults, SettingSource};
@@ -72,6 +73,7 @@ pub(super) fn read<T>(
     let role_scopes = top.taken("role_scopes");
     let organisations = top.taken("organisation");
     let rate_limits = top.taken("rate_limits");
+    let authorization = top.taken("authorization");
     top.finish();
 
     let names = Names::read(Section::new("scopes", names, &mut reader));
@@ -130,6 +132,10 @@ pub(super) fn read<T>(
         let section = Section::new("rate_limits", Some(taken), &mut reader);
         RateLimitsConfig::read(section, &front, is_named.then_some(realm.as_str()))
     });
+    let authorization = authorization.and_then(|taken| {
+        let section = Section::new("authorization", Some(taken), &mut reader);
+        AuthorizationConfig::read(section)
+    });
     let faults = &mut reader.faults;
     check_headers(&tokens, introspection.as_ref(), api_keys.as_ref(), faults);
     check_proofs(&tokens, introspection.as_ref(), dpop.as_ref(), faults);
@@ -155,6 +161,7 @@ pub(super) fn read<T>(
         role_scopes,
         organisations,
         rate_limits,
+        authorization,
         effective: reader.effective,
         old_names,
         notices: Vec::new(),

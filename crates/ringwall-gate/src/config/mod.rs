@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod assemble;
+mod authorization;
 mod certificates;
 mod claim_names;
 mod dpop;
@@ -55,6 +56,7 @@ pub use sources::{ConfigSources, MAX_CONFIG_BYTES};
 use crate::organisation::OrganisationRules;
 use crate::role_scopes::RoleScopes;
 use api_keys::ApiKeysConfig;
+use authorization::AuthorizationConfig;
 use dpop::DpopConfig;
 use front::Front;
 use introspection::Introspection;
@@ -81,6 +83,7 @@ pub struct GateConfig {
     role_scopes: RoleScopes,
     organisations: OrganisationRules,
     rate_limits: Option<RateLimitsConfig>,
+    authorization: Option<AuthorizationConfig>,
     effective: EffectiveConfig,
     old_names: Vec<OldNameUse>,
     notices: Vec<String>,

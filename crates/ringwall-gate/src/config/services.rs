@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::introspection::IntrospectionTransport;
 use ringwall_authn::{ApiKeys, Revocations, TokenVerifier};
+use ringwall_authz::SubjectResolver;
 use ringwall_core::clock::{MonotonicClock, WallClock};
 use ringwall_core::event::EventSink;
 use ringwall_jose::{KeySet, WatchHandle};
@@ -28,6 +29,7 @@ pub struct Services {
     pub(super) clock: Option<Arc<dyn WallClock>>,
     pub(super) limit_store: Option<Arc<dyn LimitStore>>,
     pub(super) limit_clock: Option<Arc<dyn MonotonicClock>>,
+    pub(super) subjects: Option<Arc<dyn SubjectResolver>>,
     pub(super) events: Option<Arc<dyn EventSink>>,
 }
 
@@ -95,6 +97,13 @@ impl Services {
     /// The wall clock; the machine's unless set.
     pub fn clock(mut self, clock: Arc<dyn WallClock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Tells what is known of callers, to the policy of the section `authorization`: needed with it, unless the
+    /// configuration says `authorization.subjects = "credentials"`.
+    pub fn subjects(mut self, subjects: Arc<dyn SubjectResolver>) -> Self {
+        self.subjects = Some(subjects);
         self
     }
 

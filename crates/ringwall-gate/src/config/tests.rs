@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod authorization;
 mod cases;
 mod faults;
 mod gates;
@@ -14,6 +15,9 @@ mod settings;
 /// Keys of an issuer, in a file that the configurations name.
 const JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
+/// A policy in which there is one role, and nothing else.
+const POLICY: &str = r#"{"version": 1, "name": "one", "roles": {"reader": {"rank": 1}}}"#;
+
 /// A folder with keys and secrets in it.
 struct Folder(tempfile::TempDir);
 
@@ -22,6 +26,8 @@ impl Folder {
         let folder = Self(tempfile::tempdir().expect("a folder"));
         folder.write("jwks.json", JWKS);
         folder.write("pepper", "0123456789abcdef0123456789abcdef\n");
+        folder.write("policy.toml", ringwall_authz::ready::ROWS);
+        folder.write("policy.json", POLICY);
         folder
     }
 

@@ -114,4 +114,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         "any",
         "domains of which the verified mail address must be",
     ),
+    setting(
+        "authorization.policy_file",
+        TEXT,
+        "must be set",
+        "the file of the authorization policy, in TOML or, as `*.json`, in JSON; without the section there is none",
+    ),
+    setting(
+        "authorization.candidate_file",
+        TEXT,
+        "none",
+        "a policy that decides beside it, for nothing: where the two differ, an event says so",
+    ),
+    setting(
+        "authorization.subjects",
+        TEXT,
+        "service",
+        "who tells what is known of callers: `service`, or `credentials` to believe the roles that they name",
+    ),
+    setting(
+        "authorization.credential_scopes",
+        TEXT,
+        "by_kind",
+        "with `credentials`: whether their scopes `limit` what roles permit, `grant` beside them, or are `ignore`d; `by_kind` limits people and grants to machines",
+    ),
 ];

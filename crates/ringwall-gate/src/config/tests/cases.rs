@@ -55,6 +55,16 @@ client_id = "cases"
 client_secret = { file = "{}/pepper" }
 "#;
 
+pub(super) const AUTHORIZATION: &str = r#"modes = ["jwt"]
+[tokens]
+issuer = "https://login.example.com"
+audience = "https://api.example.com"
+jwks_file = "{}/jwks.json"
+[authorization]
+policy_file = "{}/policy.toml"
+subjects = "credentials"
+"#;
+
 const fn case(
     base: &'static str,
     section: &'static str,

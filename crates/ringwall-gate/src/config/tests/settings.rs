@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ringwall_jwks_client::RefreshPolicy;
 
-use super::cases::{self, Case, DPOP, INTROSPECTION, REMOTE, SHARED, STATIC};
+use super::cases::{self, AUTHORIZATION, Case, DPOP, INTROSPECTION, REMOTE, SHARED, STATIC};
 use super::*;
 
 /// `base` with the one setting in it, in place of what is there.
@@ -58,6 +58,7 @@ fn each_setting_takes_what_it_can_be_and_nothing_else() {
         SHARED,
         DPOP,
         INTROSPECTION,
+        AUTHORIZATION,
     ] {
         folder.good(base);
     }

@@ -1,7 +1,7 @@
 //! Settings of the gate as a whole, of rights, and of what stands in front.
 
 use super::super::{JWT, NONE};
-use super::{Case, case};
+use super::{AUTHORIZATION, Case, case};
 
 pub(super) const CASES: &[Case] = &[
     case(
@@ -168,5 +168,41 @@ pub(super) const CASES: &[Case] = &[
         "amr_values",
         &["[\"mfa\"]"],
         &["[]"],
+    ),
+    case(
+        AUTHORIZATION,
+        "authorization",
+        "policy_file",
+        &["\"{}/policy.toml\"", "\"{}/policy.json\""],
+        // A file that is not there, one that is none, one that is no policy, and one in another language.
+        &[
+            "\"{}/nowhere.toml\"",
+            "\"{}\"",
+            "\"{}/pepper\"",
+            "\"{}/jwks.json\"",
+            "\"\"",
+            "1",
+        ],
+    ),
+    case(
+        AUTHORIZATION,
+        "authorization",
+        "candidate_file",
+        &["\"{}/policy.json\""],
+        &["\"{}/nowhere.toml\"", "\"{}/pepper\"", "true"],
+    ),
+    case(
+        AUTHORIZATION,
+        "authorization",
+        "subjects",
+        &["\"service\"", "\"credentials\""],
+        &["\"Service\"", "\"\"", "[]"],
+    ),
+    case(
+        AUTHORIZATION,
+        "authorization",
+        "credential_scopes",
+        &["\"by_kind\"", "\"limit\"", "\"grant\"", "\"ignore\""],
+        &["\"none\"", "\"\"", "true"],
     ),
 ];
