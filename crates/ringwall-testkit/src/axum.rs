@@ -64,7 +64,9 @@ impl RouteList for ringwall_axum::Routes {
     fn listed(&self) -> Vec<ListedRoute> {
         let list = |entry: &ringwall_axum::RouteEntry| {
             let name = format!("{} {}", entry.method, entry.path);
-            ListedRoute::new(&name, entry.access.clone()).with_login(entry.authentication.clone())
+            ListedRoute::new(&name, entry.access.clone())
+                .with_login(entry.authentication.clone())
+                .with_demand(entry.demand.clone())
         };
         self.iter().map(list).collect()
     }

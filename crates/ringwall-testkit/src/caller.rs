@@ -186,6 +186,16 @@ impl Base {
         }
     }
 
+    /// The same under another name.
+    #[track_caller]
+    pub(crate) fn named(&self, subject: &str) -> Self {
+        match self {
+            Self::Token(draft) => Self::Token(draft.clone().named(subject)),
+            Self::Principal(draft) => Self::Principal(draft.clone().named(subject)),
+            Self::Fixed => Self::Fixed,
+        }
+    }
+
     pub(crate) fn without_org(&self) -> Self {
         match self {
             Self::Token(draft) => Self::Token(draft.clone().without_org()),

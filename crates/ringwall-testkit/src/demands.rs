@@ -12,6 +12,9 @@ use crate::failure::fail;
 use crate::request::TestRequest;
 use crate::verdict::Wrong;
 
+/// A subject whom no directory knows.
+const UNKNOWN: &str = "ringwall-testkit-nobody";
+
 /// Assertions about the route that a request is for. Each sends requests of its own, whose caller is
 /// varied from the request's own: a user `alice` without a tenant, unless [`as_user`](Self::as_user),
 /// [`with`](Self::with) or [`in_org`](Self::in_org) say otherwise.
@@ -167,6 +170,47 @@ impl<'a, T: Transport> TestRequest<'a, T> {
                 asked_at,
             );
         })
+    }
+
+    /// Asserts that a caller of another name is refused (403), whom no directory knows, who acts in the same
+    /// organisation with the same scopes; and that the request's own caller is let in. It shows that what a route
+    /// [demands of the authorization policy](ringwall_gate::RouteDemand), or what its handler asks, depends on who is
+    /// calling.
+    ///
+    /// The handler runs twice at most: it may be what refuses.
+    #[track_caller]
+    pub fn needs_rights(self) -> Assertion<impl Future<Output = ()> + use<'a, T>> {
+        let asked_at = Location::caller();
+        let caller = self.caller.base("needs_rights").clone();
+        Assertion::new(asked_at, async move {
+            let unknown = caller.named(UNKNOWN);
+            self.lacks_rights(&unknown, "of nobody", asked_at).await;
+            let answer = self.send_as(&caller.credentials()).await;
+            self.expect(
+                answer.is_let_in(),
+                Wrong::NotLetIn,
+                "the handler",
+                &answer,
+                asked_at,
+            );
+        })
+    }
+
+    /// Asserts that `caller` has too few rights, and that the operator hears of it.
+    pub(crate) async fn lacks_rights(
+        &self,
+        caller: &Base,
+        role: &str,
+        asked_at: &'static Location<'static>,
+    ) {
+        let answer = self.send_as(&caller.credentials()).await;
+        let names_scope = answer
+            .challenge()
+            .is_some_and(|challenge| challenge.is_error("insufficient_scope"));
+        let holds =
+            answer.class() == Class::Forbidden && answer.seen().is_refused() && !names_scope;
+        let wrong = Wrong::Role(role);
+        self.expect(holds, wrong, "403, and an event", &answer, asked_at);
     }
 
     /// Asserts that a login of no authentication context class, and one of another, are sent to log in

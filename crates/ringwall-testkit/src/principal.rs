@@ -204,6 +204,12 @@ impl PrincipalDraft {
         self.principal.scopes.iter().map(Scope::as_str).collect()
     }
 
+    #[track_caller]
+    pub(crate) fn named(mut self, subject: &str) -> Self {
+        self.principal.subject = name(Subject::new(subject), subject);
+        self
+    }
+
     pub(crate) fn without_org(mut self) -> Self {
         self.principal.tenant = None;
         self.project = None;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use http::Method;
 use ringwall_core::principal::{ContextClass, Scope};
-use ringwall_gate::{Access, AuthenticationRequirement};
+use ringwall_gate::{Access, AuthenticationRequirement, RouteDemand};
 
 use crate::answer::Answer;
 use crate::app::{App, Transport};
@@ -39,6 +39,8 @@ pub struct ListedRoute {
     pub access: Access,
     /// What it demands of the login behind a credential.
     pub login: Option<AuthenticationRequirement>,
+    /// What it demands of the gate's authorization policy.
+    pub demand: RouteDemand,
 }
 
 impl ListedRoute {
@@ -57,6 +59,7 @@ impl ListedRoute {
             sample: sample(template),
             access,
             login: None,
+            demand: RouteDemand::none(),
         }
     }
 
@@ -64,6 +67,13 @@ impl ListedRoute {
     #[must_use]
     pub fn with_login(mut self, login: Option<AuthenticationRequirement>) -> Self {
         self.login = login;
+        self
+    }
+
+    /// Says what it demands of the gate's authorization policy.
+    #[must_use]
+    pub fn with_demand(mut self, demand: RouteDemand) -> Self {
+        self.demand = demand;
         self
     }
 
@@ -109,7 +119,8 @@ fn sample(template: &str) -> String {
 impl<T: Transport> App<T> {
     /// Asserts that the routes named in `open`, by names such as `GET /healthz`, are public or optional,
     /// that no other route is, and that each of the others [refuses strangers], refuses whoever lacks a
-    /// scope that it declares, and sends a login to log in again that is not what it declares.
+    /// scope that it declares, sends a login to log in again that is not what it declares, and refuses whoever
+    /// holds the scopes and not the role that it declares.
     ///
     /// A list that still names what is no longer there, or no longer open, fails too: it is what a reviewer
     /// reads. No handler runs, unless the assertion fails.
@@ -162,6 +173,12 @@ impl<T: Transport> App<T> {
                     request.lacks(&caller, &held, &scopes, &[], asked_at).await;
                 }
             }
+        }
+        // Whether a caller whom nobody knows has a permission is the policy's to say. A role it has not.
+        if let Some(role) = route.demand.demanded_role() {
+            let held: Vec<&str> = scopes.iter().map(String::as_str).collect();
+            let caller = caller.with_exactly(&held);
+            request.lacks_rights(&caller, role, asked_at).await;
         }
     }
 

@@ -220,6 +220,17 @@ impl TokenDraft {
         self.scopes.iter().map(Scope::as_str).collect()
     }
 
+    #[track_caller]
+    pub(crate) fn named(mut self, subject: &str) -> Self {
+        let is_service = self.client_id.as_deref() == Some(self.subject.as_str());
+        self.subject = name(Subject::new(subject), subject);
+        if is_service {
+            self.of_a_service()
+        } else {
+            self
+        }
+    }
+
     pub(crate) fn without_org(mut self) -> Self {
         self.org = None;
         self.project = None;

@@ -157,7 +157,9 @@ impl RouteList for ringwall_tonic::Methods {
     fn listed(&self) -> Vec<ListedRoute> {
         let list = |entry: &MethodEntry| {
             let route = ListedRoute::new(&entry.path, entry.access.clone());
-            let route = route.with_login(entry.authentication.clone());
+            let route = route
+                .with_login(entry.authentication.clone())
+                .with_demand(entry.demand.clone());
             ListedRoute {
                 method: Method::POST,
                 sample: sample(&entry.path),

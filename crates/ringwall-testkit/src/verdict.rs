@@ -39,6 +39,8 @@ pub(crate) enum Wrong<'a> {
     NotRefused(&'static str),
     /// Likewise, whoever lacks these scopes.
     Scope(&'a str),
+    /// Likewise, whoever has no such role.
+    Role(&'a str),
     /// Credentials were looked at.
     Looked,
     /// It did not fail closed.
@@ -60,6 +62,7 @@ impl Wrong<'_> {
             Self::NotLetIn => "does not let in whom it must".to_owned(),
             Self::NotRefused(who) => format!("{verb} a caller who {who}"),
             Self::Scope(scopes) => format!("{verb} a caller without the scope {scopes}"),
+            Self::Role(role) => format!("{verb} a caller without the role {role}"),
             Self::Looked => "does not serve everybody alike".to_owned(),
             Self::While(part) => format!("does not fail closed without {}", part.as_str()),
         }

@@ -9,12 +9,14 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::{Bytes, Payload, ReqData};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer};
 use ringwall_actix::{
-    CurrentPrincipal, CurrentTenant, GuardedApp, OptionalPrincipal, Rejection, any, any_service,
-    delete, get, head, post,
+    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedApp, OptionalPrincipal, Rejection, any,
+    any_service, delete, get, head, post,
 };
+use ringwall_gate::authz::Duties;
 use ringwall_gate::{Admitted, AuditScope, Gate};
 use tokio_stream::StreamExt as _;
 
+use crate::authorization::{Dossier, ROW, ReadDossier};
 use crate::echo::{DENIAL, denial, echo, parts, said};
 use crate::gates::{Bench, LARGE, step_up};
 
@@ -76,6 +78,10 @@ fn routes(gate: &Gate) -> GuardedApp {
             "/orgs/{org}",
             app().route("/cases/{id}", get(show).require_scope("cases:read")),
         );
+    let described = match gate.authorization() {
+        Some(_) => demanding(described),
+        None => described,
+    };
     described
         .route("/cases", cases)
         .route("/cases/{id}", case)
@@ -104,6 +110,22 @@ fn routes(gate: &Gate) -> GuardedApp {
         .nest("/api", api)
         .nest_service("/files", everything().require_scope("files:read"))
         .nest_service("/open", everything().public())
+}
+
+/// The routes that demand something of the authorization policy.
+fn demanding(app: GuardedApp) -> GuardedApp {
+    let payments = get(show)
+        .require_permission("read", "payment")
+        .and(post(show).require_permission("write", "payment"));
+    let vault = get(show)
+        .require_scope("vault:open")
+        .require_role("manager");
+    app.route("/ledger", get(show).require_role("manager"))
+        .route("/payments", payments)
+        .route("/payroll", get(show).require_permission("read", "payroll"))
+        .route("/vault", vault)
+        .route("/dossier", get(dossier))
+        .route("/feed", get(watch).require_role("manager"))
 }
 
 /// A service of actix-web's own that answers every path.
@@ -163,6 +185,17 @@ async fn deny(request: HttpRequest) -> Result<String, Rejection> {
         Some(denial) => Err(denial.into()),
         None => Err(Rejection::Misconfigured),
     }
+}
+
+/// Reads the row that the caller names, once the policy permits it.
+async fn dossier(
+    CurrentSubject(subject): CurrentSubject,
+    admitted: ReqData<Admitted>,
+    request: HttpRequest,
+) -> Result<String, Rejection> {
+    let row = Dossier::named(request.headers().get(ROW).map(|value| value.as_bytes()));
+    let _permit = subject.authorize::<ReadDossier>(&row, &Duties::none())?;
+    Ok(seen(&admitted, &request, 0))
 }
 
 async fn watch() -> HttpResponse {

@@ -96,6 +96,9 @@ impl KnownKeys {
         let scope = Scope::new("cases:read").expect("a scope");
         texts.insert("sso", text(&made(by_sso.scopes([scope]))));
 
+        let scope = Scope::new("payments:read").expect("a scope");
+        texts.insert("payments", text(&made(request().scopes([scope]))));
+
         let old = format!("pak_{}", "0123456789abcdef".repeat(4));
         at_once(keys.import(&SecretString::new(old.clone()), self::reader())).expect("imported");
         texts.insert("unknown_old", old.replace("0123", "0124"));

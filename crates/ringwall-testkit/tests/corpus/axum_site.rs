@@ -11,13 +11,15 @@ use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use axum::{Extension, Router};
 use ringwall_axum::{
-    CurrentPrincipal, CurrentTenant, GuardedRouter, Rejection, any, any_service, delete, get, head,
-    post,
+    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedRouter, Rejection, any, any_service,
+    delete, get, head, post,
 };
+use ringwall_gate::authz::Duties;
 use ringwall_gate::{Admitted, AuditScope, Gate};
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
 
+use crate::authorization::{Dossier, ROW, ReadDossier};
 use crate::echo::{DENIAL, denial, echo, parts, said};
 use crate::gates::{Bench, LARGE, step_up};
 
@@ -78,6 +80,10 @@ fn routes(gate: &Gate) -> GuardedRouter {
             "/orgs/{org}",
             router().route("/cases/{id}", get(show).require_scope("cases:read")),
         );
+    let described = match gate.authorization() {
+        Some(_) => demanding(described),
+        None => described,
+    };
     described
         .route("/cases", cases)
         .route("/cases/{id}", case)
@@ -109,6 +115,23 @@ fn routes(gate: &Gate) -> GuardedRouter {
             any_service(everything()).require_scope("files:read"),
         )
         .nest_service("/open", any_service(everything()).public())
+}
+
+/// The routes that demand something of the authorization policy.
+fn demanding(router: GuardedRouter) -> GuardedRouter {
+    let payments = get(show)
+        .require_permission("read", "payment")
+        .and(post(show).require_permission("write", "payment"));
+    let vault = get(show)
+        .require_scope("vault:open")
+        .require_role("manager");
+    router
+        .route("/ledger", get(show).require_role("manager"))
+        .route("/payments", payments)
+        .route("/payroll", get(show).require_permission("read", "payroll"))
+        .route("/vault", vault)
+        .route("/dossier", get(dossier))
+        .route("/feed", get(watch).require_role("manager"))
 }
 
 /// A router of axum's own that answers every path.
@@ -173,6 +196,17 @@ pub(crate) async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
         Some(denial) => Err(denial.into()),
         None => Err(Rejection::Misconfigured),
     }
+}
+
+/// Reads the row that the caller names, once the policy permits it.
+pub(crate) async fn dossier(
+    CurrentSubject(subject): CurrentSubject,
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+) -> Result<String, Rejection> {
+    let row = Dossier::named(headers.get(ROW).map(HeaderValue::as_bytes));
+    let _permit = subject.authorize::<ReadDossier>(&row, &Duties::none())?;
+    Ok(seen(&admitted, &headers, 0))
 }
 
 pub(crate) async fn watch() -> Body {

@@ -105,6 +105,12 @@ pub(crate) enum GateName {
     LimitedForwarded,
     /// As `Proxied`, with a limit by identity, which the proxy may name.
     LimitedNamed,
+    /// As `Direct`, with an authorization policy, and the routes that demand something of it.
+    Authorized,
+    /// As `Authorized`, with a directory that takes its time.
+    AuthorizedSlow,
+    /// As `Authorized`, with a directory that is down.
+    AuthorizedDown,
 }
 
 impl GateName {
@@ -299,6 +305,13 @@ impl Request {
             ("GET", "/misplaced") => "/corpus.v1.Cases/Misplaced",
             ("GET", "/tenant") => "/corpus.v1.Cases/Tenant",
             ("GET", "/watch") => "/corpus.v1.Cases/Watch",
+            ("GET", "/ledger") => "/corpus.v1.Ledgers/Ledger",
+            ("GET", "/payments") => "/corpus.v1.Ledgers/Payments",
+            ("POST", "/payments") => "/corpus.v1.Ledgers/Pay",
+            ("GET", "/payroll") => "/corpus.v1.Ledgers/Payroll",
+            ("GET", "/vault") => "/corpus.v1.Ledgers/Vault",
+            ("GET", "/dossier") => "/corpus.v1.Ledgers/Dossier",
+            ("GET", "/feed") => "/corpus.v1.Ledgers/Feed",
             _ => return None,
         })
     }

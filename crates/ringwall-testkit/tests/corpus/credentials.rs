@@ -11,8 +11,8 @@ use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::{BearerError, Challenge, Denial};
 use ringwall_core::event::{EventKind, EventSink, SecurityEvent};
 use ringwall_core::principal::{
-    Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, Scope, Subject, Tenant,
-    VerifiedPrincipal,
+    Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, Role, Scope, Subject,
+    Tenant, VerifiedPrincipal,
 };
 use ringwall_core::request::{HeaderValues, RequestView};
 use ringwall_core::step::Step;
@@ -34,7 +34,7 @@ pub(crate) const RECENT: u64 = 300;
 /// The login of one organisation alone.
 pub(crate) const SSO: &str = "https://sso.example";
 
-const ISSUER: &str = "https://issuer.example";
+pub(crate) const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "corpus";
 
 /// When everything happens: 2027-01-15T08:00:00Z.
@@ -95,6 +95,55 @@ impl Credentials {
             ("mail_text", mail("ada@acme.example", json!("true"))),
             ("mail_unsaid", sign(&ours, &of("mail"), 0)),
             ("mfa", methods(&["pwd", "mfa"])),
+            ("lead", sign(&ours, &member("lead"), 0)),
+            (
+                "lead_elsewhere",
+                sign(&sso, &member("lead").tenant(in_org("sso")), 0),
+            ),
+            (
+                "lead_of_another",
+                sign(&ours, &member("lead").tenant(in_org("other")), 0),
+            ),
+            ("lead_of_none", sign(&ours, &good("lead"), 0)),
+            (
+                "lead_login",
+                sign(
+                    &ours,
+                    &member("lead").scopes(named(&["openid", "profile"])),
+                    0,
+                ),
+            ),
+            (
+                "lead_reading",
+                sign(&ours, &member("lead").scopes(named(&["payments:read"])), 0),
+            ),
+            (
+                "lead_renamed",
+                sign(&ours, &member("lead").scopes(named(&["payment:read"])), 0),
+            ),
+            ("chief", sign(&ours, &member("chief"), 0)),
+            ("clerk", sign(&ours, &member("clerk"), 0)),
+            (
+                "clerk_writing",
+                sign(
+                    &ours,
+                    &member("clerk").scopes(named(&["payments:write"])),
+                    0,
+                ),
+            ),
+            (
+                "clerk_opening",
+                sign(&ours, &member("clerk").scopes(named(&["vault:open"])), 0),
+            ),
+            (
+                "claimant",
+                sign(&ours, &member("claimant").roles([role("manager")]), 0),
+            ),
+            ("alike", sign(&ours, &member("alike"), 0)),
+            ("suspended", sign(&ours, &member("suspended"), 0)),
+            ("fleeting", sign(&ours, &member("fleeting"), 0)),
+            ("robot", sign(&ours, &robot(&["vault:open"]), 0)),
+            ("robot_paying", sign(&ours, &robot(&["payments:write"]), 0)),
             ("mfa_other", methods(&["pwd", "otp"])),
             ("mfa_unsaid", sign(&ours, &of("mfa"), 0)),
             ("tampered", tampered(&reader)),
@@ -184,10 +233,28 @@ fn in_org(name: &str) -> Tenant {
     }
 }
 
-fn granted(name: &str) -> impl Iterator<Item = Scope> {
-    scopes(name)
+/// Somebody of the organisation `acme`, whose token names no scope.
+fn member(name: &str) -> TokenRequest {
+    request(name, AUDIENCE).tenant(in_org("acme"))
+}
+
+/// A service that acts by itself (RFC 9068 §5: its client is its subject).
+fn robot(scopes: &[&'static str]) -> TokenRequest {
+    member("robot").client_id("robot").scopes(named(scopes))
+}
+
+fn role(name: &str) -> Role {
+    Role::new(name).expect("a role")
+}
+
+fn named(scopes: &[&'static str]) -> impl Iterator<Item = Scope> {
+    scopes
         .iter()
         .map(|scope| Scope::new(*scope).expect("a scope"))
+}
+
+fn granted(name: &str) -> impl Iterator<Item = Scope> {
+    named(scopes(name))
 }
 
 fn issuer(name: &str) -> TokenIssuer {

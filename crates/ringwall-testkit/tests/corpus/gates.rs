@@ -23,6 +23,7 @@ use ringwall_gate::{
     OrganisationRules, ProtectedResource, RoutePolicy, TrustedProxies,
 };
 
+use crate::authorization;
 use crate::case::GateName;
 use crate::credentials::{self, Credentials, Keys, REALM, RECENT, STRONG};
 use crate::limits;
@@ -86,6 +87,9 @@ impl Bench {
             | GateName::LimitedProxied
             | GateName::LimitedForwarded
             | GateName::LimitedNamed
+            | GateName::Authorized
+            | GateName::AuthorizedSlow
+            | GateName::AuthorizedDown
             | GateName::Alone => Arc::clone(&trail) as Arc<dyn AuditSink>,
         };
         let proxies = match name {
@@ -99,6 +103,9 @@ impl Bench {
             | GateName::Organisations
             | GateName::Limited
             | GateName::LimitedSlow
+            | GateName::Authorized
+            | GateName::AuthorizedSlow
+            | GateName::AuthorizedDown
             | GateName::Alone => NOBODY,
             GateName::Proxied
             | GateName::HttpsOnly
@@ -154,10 +161,17 @@ impl Bench {
             | GateName::LimitedProxied
             | GateName::LimitedForwarded
             | GateName::LimitedNamed
+            | GateName::Authorized
+            | GateName::AuthorizedSlow
+            | GateName::AuthorizedDown
             | GateName::Alone => builder,
         };
         let builder = match limits::of(name) {
             Some(limits) => builder.rate_limits(limits),
+            None => builder,
+        };
+        let builder = match authorization::of(name) {
+            Some(authorization) => builder.authorization(authorization),
             None => builder,
         };
         let gate = builder.build().expect("a gate");
@@ -218,6 +232,9 @@ fn tokens(name: GateName, verifier: TokenVerifier) -> TokenAuthenticatorBuilder 
         | GateName::LimitedProxied
         | GateName::LimitedForwarded
         | GateName::LimitedNamed
+        | GateName::Authorized
+        | GateName::AuthorizedSlow
+        | GateName::AuthorizedDown
         | GateName::Alone => tokens,
     }
 }

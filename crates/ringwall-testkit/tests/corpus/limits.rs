@@ -93,6 +93,9 @@ pub(crate) fn of(name: GateName) -> Option<RateLimits> {
         | GateName::Nonces
         | GateName::SlowNonces
         | GateName::Organisations
+        | GateName::Authorized
+        | GateName::AuthorizedSlow
+        | GateName::AuthorizedDown
         | GateName::Alone => return None,
     };
     let rules = builder.build().expect("rules");

@@ -9,6 +9,8 @@ mod actix_site;
 mod answer;
 mod api_keys;
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod axum_site;
 #[cfg(test)]
 mod case;

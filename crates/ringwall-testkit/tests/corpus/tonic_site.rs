@@ -10,10 +10,11 @@ use std::net::SocketAddr;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::{Request as HttpRequest, Response as HttpResponse};
+use ringwall_gate::authz::Duties;
 use ringwall_gate::{Admitted, AuditScope, Gate};
 use ringwall_tonic::{
-    CurrentPrincipal, CurrentTenant, GuardedRoutes, authenticated, guard, optional, public,
-    refusal, require_any_scope, require_scope,
+    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedRoutes, GuardedServer, authenticated,
+    guard, optional, public, refusal, require_any_scope, require_scope,
 };
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
@@ -28,6 +29,7 @@ use tonic::{Request, Response, Status};
 use tower::util::MapRequestLayer;
 use tower_service::Service;
 
+use crate::authorization::{Dossier, ROW, ReadDossier};
 use crate::echo::{DENIAL, denial, echo, parts, said};
 use crate::gates::{Bench, LARGE, step_up};
 
@@ -74,15 +76,45 @@ fn routes(gate: &Gate) -> GuardedRoutes {
         .method("Misplaced", public())
         .method("Tenant", authenticated())
         .method("Watch", require_scope("cases:read"));
-    GuardedRoutes::new(gate.clone())
+    let routes = GuardedRoutes::new(gate.clone());
+    let routes = match gate.authorization() {
+        Some(_) => routes.service(demanding()),
+        None => routes,
+    };
+    routes
         .service(cases)
         .service(guard(Admin).every_method(require_scope("admin")))
         .public_service(Open)
 }
 
+/// The methods that demand something of the authorization policy.
+fn demanding() -> GuardedServer<Ledgers> {
+    guard(Ledgers)
+        .method("Ledger", authenticated().require_role("manager"))
+        .method(
+            "Payments",
+            authenticated().require_permission("read", "payment"),
+        )
+        .method(
+            "Pay",
+            authenticated().require_permission("write", "payment"),
+        )
+        .method(
+            "Payroll",
+            authenticated().require_permission("read", "payroll"),
+        )
+        .method("Vault", require_scope("vault:open").require_role("manager"))
+        .method("Dossier", authenticated())
+        .method("Feed", authenticated().require_role("manager"))
+}
+
 /// Every method that has a policy, and one that has none.
 #[derive(Clone, Copy)]
 struct Cases;
+
+/// Methods for whoever the authorization policy permits.
+#[derive(Clone, Copy)]
+struct Ledgers;
 
 /// Every method of its own is a plain one.
 #[derive(Clone, Copy)]
@@ -97,6 +129,10 @@ impl NamedService for Cases {
 
 impl NamedService for Admin {
     const NAME: &'static str = "corpus.v1.Admin";
+}
+
+impl NamedService for Ledgers {
+    const NAME: &'static str = "corpus.v1.Ledgers";
 }
 
 impl NamedService for Open {
@@ -120,7 +156,7 @@ macro_rules! server {
                 Box::pin(async move {
                     Ok(match request.uri().path() {
                         $($path => Grpc::new(Plain).unary(Method::$method, request).await,)+
-                        "/corpus.v1.Cases/Watch" => {
+                        "/corpus.v1.Cases/Watch" | "/corpus.v1.Ledgers/Feed" => {
                             Grpc::new(Plain).server_streaming(Watch, request).await
                         }
                         _ => Status::unimplemented("").into_http(),
@@ -148,6 +184,15 @@ server!(Cases {
     "/corpus.v1.Cases/Forgotten" => Show,
 });
 
+server!(Ledgers {
+    "/corpus.v1.Ledgers/Ledger" => Show,
+    "/corpus.v1.Ledgers/Payments" => Show,
+    "/corpus.v1.Ledgers/Pay" => Show,
+    "/corpus.v1.Ledgers/Payroll" => Show,
+    "/corpus.v1.Ledgers/Vault" => Show,
+    "/corpus.v1.Ledgers/Dossier" => Dossier,
+});
+
 server!(Admin {
     "/corpus.v1.Admin/Show" => Show,
     "/corpus.v1.Admin/" => Show,
@@ -165,6 +210,7 @@ enum Method {
     Maybe,
     Tenant,
     Deny,
+    Dossier,
 }
 
 impl UnaryService<Bytes> for Method {
@@ -174,6 +220,9 @@ impl UnaryService<Bytes> for Method {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let method = *self;
         Box::pin(async move {
+            if matches!(method, Self::Dossier) {
+                dossier(&request).await?;
+            }
             let mut answer = method.answer(&request).map(Response::new)?;
             for (name, value) in said(fields(&request)) {
                 let name = AsciiMetadataKey::from_bytes(name.as_bytes()).expect("a name");
@@ -188,7 +237,7 @@ impl UnaryService<Bytes> for Method {
 impl Method {
     fn answer(self, request: &Request<Bytes>) -> Result<String, Status> {
         match self {
-            Self::Show => {}
+            Self::Show | Self::Dossier => {}
             Self::Me => {
                 let CurrentPrincipal(one) = CurrentPrincipal::from_request(request)?;
                 let other = admitted(request)?.principal();
@@ -221,6 +270,21 @@ impl Method {
             request.get_ref().len(),
         ))
     }
+}
+
+/// Reads the row that the caller names, once the policy permits it.
+async fn dossier(request: &Request<Bytes>) -> Result<(), Status> {
+    let CurrentSubject(subject) = CurrentSubject::from_request(request).await?;
+    let row = Dossier::named(
+        request
+            .metadata()
+            .get(ROW)
+            .map(|value| value.as_encoded_bytes()),
+    );
+    let permit = subject.authorize::<ReadDossier>(&row, &Duties::none());
+    permit
+        .map(drop)
+        .map_err(|denial| CurrentSubject::refuse(&denial))
 }
 
 fn fields(request: &Request<Bytes>) -> impl Iterator<Item = (&str, &[u8])> {

@@ -9,11 +9,11 @@ use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::{Extensions, Method};
 use axum::routing::{MethodRouter, any, delete, get, head, post};
 use ringwall_core::denial::Denial;
-use ringwall_gate::{Access, AuditScope, Door, Gate, RoutePolicy};
+use ringwall_gate::{Access, AuditScope, Door, Gate, RouteDemand, RoutePolicy};
 use ringwall_tower::{GateLayer, GateService, Origin, refusal};
 use tower::Layer as _;
 
-use crate::axum_site::{deny, drain, everything, listen, maybe, me, show, tenant, watch};
+use crate::axum_site::{deny, dossier, drain, everything, listen, maybe, me, show, tenant, watch};
 use crate::gates::{Bench, LARGE, step_up};
 
 /// Serves the routes behind the gate of `bench`.
@@ -80,6 +80,38 @@ fn scopes(scopes: &[&str]) -> Access {
     Access::all_scopes(scopes.iter().copied()).expect("scopes")
 }
 
+/// The routes that demand something of the authorization policy.
+fn demanding(doors: &Doors<'_>, router: Router) -> Router {
+    let policy = |name: &str, access: Access, demand: RouteDemand| {
+        let policy = Doors::policy(name, access).with_demand(demand);
+        policy.expect("a route that asks")
+    };
+    let any = || Access::Authenticated;
+    let role = || RouteDemand::none().role("manager");
+    let permission =
+        |resource: &str, action: &str| RouteDemand::none().permission(resource, action);
+    let read = permission("payment", "read");
+    let write = permission("payment", "write");
+    let payments = vec![
+        (policy("GET /payments", any(), read), get(show)),
+        (policy("POST /payments", any(), write), post(show)),
+    ];
+    let plain = [
+        ("/ledger", any(), role(), get(show)),
+        ("/payroll", any(), permission("payroll", "read"), get(show)),
+        ("/vault", scopes(&["vault:open"]), role(), get(show)),
+        ("/dossier", any(), RouteDemand::none(), get(dossier)),
+        ("/feed", any(), role(), get(watch)),
+    ];
+    let payments = doors.path("/payments", "GET, POST, HEAD", payments);
+    let mut router = router.route("/payments", payments);
+    for (path, access, demand, route) in plain {
+        let policy = policy(&format!("GET {path}"), access, demand);
+        router = router.route(path, doors.path(path, "GET, HEAD", vec![(policy, route)]));
+    }
+    router
+}
+
 fn routes(gate: &Gate) -> Router {
     let doors = Doors(gate);
     let policy = |name: &str, scope: &str| Doors::policy(name, scopes(&[scope]));
@@ -138,6 +170,9 @@ fn routes(gate: &Gate) -> Router {
         let policy = policy.with_audit(AuditScope::DenialsOnly);
         let route = get(async move || document.clone());
         router = router.route(path, doors.path(path, "GET, HEAD", vec![(policy, route)]));
+    }
+    if gate.authorization().is_some() {
+        router = demanding(&doors, router);
     }
     router
         .route("/cases", doors.path("/cases", "GET, POST, HEAD", cases))

@@ -25,6 +25,8 @@ mod records;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod scopes;
 #[cfg(test)]
 mod strangers;

@@ -290,3 +290,14 @@ fn what_is_not_named_is_protected() {
     let text = failure(app.protects_all_but(&promised, []));
     says(&text, &["a caller without the scope a"]);
 }
+
+#[test]
+fn a_list_of_methods_says_what_each_demands() {
+    let kit = Kit::new();
+    let routes = routes(
+        crate::rights::gate(&kit),
+        authenticated().require_role("viewer"),
+    );
+    let methods = routes.methods().expect("methods").to_string();
+    says(&methods, &["authenticated, role: viewer"]);
+}
