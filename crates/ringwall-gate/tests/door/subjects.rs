@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ringwall_authz::directory::{DirectoryAnswer, DirectoryError};
 use ringwall_authz::{
-    Action, CredentialScopes, CredentialSubjects, DirectorySubjects, Duties, KnownSubject,
-    MemoryDirectory, NoObserver, Policy, PolicyHandle, PolicyInformationPoint,
-    SubjectDirectory as _, SubjectFacts, SubjectResolver, ready,
+    CredentialScopes, CredentialSubjects, DirectorySubjects, Duties, KnownSubject, MemoryDirectory,
+    NoObserver, Policy, PolicyHandle, PolicyInformationPoint, SubjectDirectory as _, SubjectFacts,
+    SubjectResolver, ready,
 };
 use ringwall_core::attest::Attest;
 use ringwall_core::clock::{ManualClock, Timestamp};

@@ -127,13 +127,11 @@ fn what_is_wrong_with_a_policy_is_told_with_its_line() {
         .iter()
         .map(|fault| {
             assert_eq!(fault.field(), "authorization.policy_file");
-            match fault.source() {
-                SettingSource::File { name, line } => {
-                    assert!(name.ends_with("policy.toml"), "{name}");
-                    line.expect("a line")
-                }
-                other => panic!("{other}"),
-            }
+            let SettingSource::File { name, line } = fault.source() else {
+                panic!("{fault}");
+            };
+            assert!(name.ends_with("policy.toml"), "{name}");
+            line.expect("a line")
         })
         .collect();
     assert_eq!(told, lines, "{faults}");
