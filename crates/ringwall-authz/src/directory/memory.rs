@@ -1,5 +1,6 @@
 //! A directory in memory.
 
+use core::ops::Bound;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +10,10 @@ use ringwall_core::step::Step;
 
 use super::change::FactChange;
 use super::facts::SubjectFacts;
-use super::{DirectoryAnswer, PolicyInformationPoint, SubjectDirectory};
+use super::{
+    DirectoryAnswer, DirectoryError, MAX_LISTED_SUBJECTS, PolicyInformationPoint, SubjectDirectory,
+    SubjectListing,
+};
 
 /// By organisation and subject.
 type Subjects = BTreeMap<(Box<str>, Box<str>), SubjectFacts>;
@@ -62,5 +66,33 @@ impl SubjectDirectory for MemoryDirectory {
             purged = purged.saturating_add(u64::try_from(gone).unwrap_or(u64::MAX));
         }
         Step::Done(Ok(purged))
+    }
+}
+
+impl SubjectListing for MemoryDirectory {
+    fn subjects(
+        &self,
+        org: &OrgId,
+        after: Option<&Subject>,
+        limit: usize,
+    ) -> DirectoryAnswer<Vec<Subject>> {
+        // No name is empty.
+        let after = after.map_or("", Subject::as_str);
+        let start = (Box::from(org.as_str()), Box::from(after));
+        let behind = (Bound::Excluded(start), Bound::Unbounded);
+        let subjects = self.subjects();
+        let names = subjects
+            .range::<(Box<str>, Box<str>), _>(behind)
+            .take_while(|((own, _), _)| **own == *org.as_str())
+            .filter(|(_, facts)| facts.count() > 0)
+            .take(limit.min(MAX_LISTED_SUBJECTS))
+            .map(|((_, name), _)| Subject::new(name.clone()));
+        Step::Done(
+            names
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| DirectoryError::Corrupt {
+                    source: Some(Box::new(error)),
+                }),
+        )
     }
 }

@@ -5,6 +5,9 @@ mod change;
 pub mod conformance;
 mod error;
 mod facts;
+mod listing;
+#[cfg(feature = "conformance")]
+pub mod listing_conformance;
 mod memory;
 
 use core::fmt;
@@ -18,6 +21,7 @@ pub use error::DirectoryError;
 pub use facts::{
     InvalidFact, MAX_FACT_BYTES, MAX_FACTS, StoredAttribute, SubjectFacts, check_name,
 };
+pub use listing::{MAX_LISTED_SUBJECTS, SubjectListing};
 pub use memory::MemoryDirectory;
 
 /// The answer of a directory.

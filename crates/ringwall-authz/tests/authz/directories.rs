@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringwall_authz::directory::conformance;
+use ringwall_authz::directory::{conformance, listing_conformance};
 use ringwall_authz::{
     Condition, MemoryDirectory, Policy, PolicyDocument, PolicyInformationPoint as _,
     ResourceDefinition, Rule, StoredAttribute, SubjectDirectory, SubjectFacts, ready,
@@ -15,6 +15,11 @@ use crate::people::{now, somebody};
 async fn a_directory_in_memory_keeps_the_contract() {
     conformance::run(|| async { Arc::new(MemoryDirectory::new()) as Arc<dyn SubjectDirectory> })
         .await;
+}
+
+#[tokio::test]
+async fn a_directory_in_memory_lists_its_subjects() {
+    listing_conformance::run(|| async { Arc::new(MemoryDirectory::new()) }).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! What is known of subjects, in tables.
 
-use ringwall_authz::directory::{DirectoryAnswer, FactChange, FactChangeKind, MAX_FACTS};
+use ringwall_authz::directory::{
+    DirectoryAnswer, FactChange, FactChangeKind, MAX_FACTS, MAX_LISTED_SUBJECTS,
+};
 use ringwall_authz::{
     DirectoryError, PolicyInformationPoint, StoredAttribute, SubjectDirectory, SubjectFacts,
+    SubjectListing,
 };
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{OrgId, Subject};
@@ -104,6 +107,14 @@ const PURGE: &str = "WITH over AS (
         RETURNING a.org_id, a.user_id
     )
     SELECT count(*) FROM gone";
+/// Each table gives its first names from its key, so that a page costs the same in a large organisation.
+const LIST: &str = "SELECT user_id FROM (SELECT DISTINCT user_id FROM ringwall_org_memberships
+        WHERE org_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3) AS memberships
+    UNION SELECT user_id FROM (SELECT DISTINCT user_id FROM ringwall_user_attributes
+        WHERE org_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3) AS attributes
+    UNION SELECT user_id FROM (SELECT DISTINCT user_id FROM ringwall_user_departments
+        WHERE org_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3) AS departments
+    ORDER BY user_id LIMIT $3";
 
 impl PolicyInformationPoint for PostgresDirectory {
     fn facts(&self, org: &OrgId, subject: &Subject) -> DirectoryAnswer<SubjectFacts> {
@@ -197,6 +208,36 @@ impl SubjectDirectory for PostgresDirectory {
             })
         })
     }
+}
+
+impl SubjectListing for PostgresDirectory {
+    fn subjects(
+        &self,
+        org: &OrgId,
+        after: Option<&Subject>,
+        limit: usize,
+    ) -> DirectoryAnswer<Vec<Subject>> {
+        let org = org.as_str().to_owned();
+        // No name is empty.
+        let after = after.map_or("", Subject::as_str).to_owned();
+        let limit = i64::try_from(limit.min(MAX_LISTED_SUBJECTS)).unwrap_or(0);
+        self.answer(move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query(LIST)
+                    .bind(&org)
+                    .bind(&after)
+                    .bind(limit)
+                    .fetch_all(connection)
+                    .await?;
+                rows.iter().map(name).collect()
+            })
+        })
+    }
+}
+
+fn name(row: &PgRow) -> Result<Subject, Fault> {
+    let name: String = row.try_get(0)?;
+    Subject::new(name).map_err(Fault::corrupt)
 }
 
 /// The statements of a change, whose parameters after the organisation and the subject are the texts and, of an attribute

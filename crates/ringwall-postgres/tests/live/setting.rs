@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::revocation::RevocationStore;
-use ringwall_authz::SubjectDirectory;
 use ringwall_core::secret::SecretString;
 use ringwall_postgres::{
     PostgresApiKeys, PostgresConfig, PostgresDatabase, PostgresDirectory, PostgresRevocations,
@@ -68,7 +67,7 @@ pub(crate) async fn revocations(address: &str) -> Arc<dyn RevocationStore> {
     Arc::new(store.expect("it is migrated"))
 }
 
-pub(crate) async fn directory(address: &str) -> Arc<dyn SubjectDirectory> {
+pub(crate) async fn directory(address: &str) -> Arc<PostgresDirectory> {
     let store = PostgresDirectory::open(&at(address).await).await;
     Arc::new(store.expect("it is migrated"))
 }

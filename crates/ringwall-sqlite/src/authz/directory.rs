@@ -1,8 +1,11 @@
 //! What is known of subjects, in tables.
 
-use ringwall_authz::directory::{DirectoryAnswer, FactChange, FactChangeKind, MAX_FACTS};
+use ringwall_authz::directory::{
+    DirectoryAnswer, FactChange, FactChangeKind, MAX_FACTS, MAX_LISTED_SUBJECTS,
+};
 use ringwall_authz::{
     DirectoryError, PolicyInformationPoint, StoredAttribute, SubjectDirectory, SubjectFacts,
+    SubjectListing,
 };
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{OrgId, Subject};
@@ -95,6 +98,14 @@ const FORGET: [&str; 3] = [
 const PURGE: &str = "DELETE FROM ringwall_user_attributes WHERE (org_id, user_id, key, value) IN (
         SELECT org_id, user_id, key, value FROM ringwall_user_attributes WHERE expires_at < ?1 LIMIT 4096
     )";
+/// Each table gives its first names from its key, so that a page costs the same in a large organisation.
+const LIST: &str = "SELECT user_id FROM (SELECT DISTINCT user_id FROM ringwall_org_memberships
+        WHERE org_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3)
+    UNION SELECT user_id FROM (SELECT DISTINCT user_id FROM ringwall_user_attributes
+        WHERE org_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3)
+    UNION SELECT user_id FROM (SELECT DISTINCT user_id FROM ringwall_user_departments
+        WHERE org_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3)
+    ORDER BY user_id LIMIT ?3";
 
 impl PolicyInformationPoint for SqliteDirectory {
     fn facts(&self, org: &OrgId, subject: &Subject) -> DirectoryAnswer<SubjectFacts> {
@@ -183,6 +194,34 @@ impl SubjectDirectory for SqliteDirectory {
             }
         })
     }
+}
+
+impl SubjectListing for SqliteDirectory {
+    fn subjects(
+        &self,
+        org: &OrgId,
+        after: Option<&Subject>,
+        limit: usize,
+    ) -> DirectoryAnswer<Vec<Subject>> {
+        let org = org.as_str().to_owned();
+        // No name is empty.
+        let after = after.map_or("", Subject::as_str).to_owned();
+        let limit = i64::try_from(limit.min(MAX_LISTED_SUBJECTS)).unwrap_or(0);
+        self.answer(move |database| async move {
+            let rows = sqlx::query(LIST)
+                .bind(&org)
+                .bind(&after)
+                .bind(limit)
+                .fetch_all(database.pool())
+                .await?;
+            rows.iter().map(name).collect()
+        })
+    }
+}
+
+fn name(row: &SqliteRow) -> Result<Subject, Fault> {
+    let name: String = row.try_get(0)?;
+    Subject::new(name).map_err(Fault::corrupt)
 }
 
 /// The statements of a change, whose parameters after the organisation and the subject are the texts and, of an attribute

@@ -1,9 +1,9 @@
 //! The suites of the traits.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use ringwall_authn::{api_key, revocation};
-use ringwall_authz::directory as subjects;
+use ringwall_authz::{SubjectDirectory, directory as subjects};
 
 use crate::setting::{directory, fresh, keys, revocations};
 
@@ -36,6 +36,18 @@ async fn revocations_conform() {
 async fn directories_conform() {
     let places = Mutex::new(Vec::new());
     subjects::conformance::run(async || {
+        let place = fresh().await;
+        let store: Arc<dyn SubjectDirectory> = directory(&place.address).await;
+        places.lock().expect("no panic").push(place);
+        store
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_conform() {
+    let places = Mutex::new(Vec::new());
+    subjects::listing_conformance::run(async || {
         let place = fresh().await;
         let store = directory(&place.address).await;
         places.lock().expect("no panic").push(place);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ringwall_authn::api_key::ApiKeyStore;
 use ringwall_authn::revocation::RevocationStore;
-use ringwall_authz::SubjectDirectory;
 use ringwall_sqlite::{
     SqliteApiKeys, SqliteConfig, SqliteDatabase, SqliteDirectory, SqliteRevocations,
 };
@@ -51,7 +50,7 @@ pub(crate) async fn revocations(address: &str) -> Arc<dyn RevocationStore> {
     Arc::new(store.expect("it is migrated"))
 }
 
-pub(crate) async fn directory(address: &str) -> Arc<dyn SubjectDirectory> {
+pub(crate) async fn directory(address: &str) -> Arc<SqliteDirectory> {
     let store = SqliteDirectory::open(&open(address).await).await;
     Arc::new(store.expect("it is migrated"))
 }
