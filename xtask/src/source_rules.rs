@@ -41,6 +41,12 @@ const MINTERS: &[Minter] = &[
         reason: "a token whose signature and claims were verified becomes a principal",
     },
     Minter {
+        file: "crates/ringwall-authz/src/authzen/evaluator.rs",
+        calls: 1,
+        reason: "whom an authenticated enforcement point asks about, in its own tenant and without roles or scopes: only \
+                 decisions are told",
+    },
+    Minter {
         file: "crates/ringwall-authz/src/cases.rs",
         calls: 1,
         reason: "the subjects of policy tests, who are no callers and of whom only decisions are told",

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "authzen")]
+pub mod authzen;
 mod bits;
 mod cases;
 mod compile;
@@ -49,7 +51,7 @@ pub use decision::{Cause, Decision, MAX_NAMED_RULES, Outcome};
 pub use diff::{Change, Difference};
 pub use directory::{
     DirectoryError, MemoryDirectory, PolicyInformationPoint, StoredAttribute, SubjectDirectory,
-    SubjectFacts,
+    SubjectFacts, SubjectListing,
 };
 pub use document::{
     AttributeDefinition, AttributePlace, Commands, Effect, PolicyDocument, RelationDefinition,
