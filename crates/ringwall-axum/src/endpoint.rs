@@ -16,6 +16,8 @@ use tower_service::Service;
 
 use crate::error::Error;
 use crate::guard::Guarded;
+#[cfg(feature = "authzen")]
+use crate::request_id::EchoesRequestId;
 use crate::service::Served;
 
 /// Makes the route once its door is known, which is when its whole path is.
@@ -75,6 +77,18 @@ impl Verb {
             Self::Only(_, name) => name,
         }
     }
+
+    fn route<H, T, S>(self, handler: H) -> MethodRouter<S>
+    where
+        H: Handler<T, S>,
+        T: 'static,
+        S: Clone + Send + Sync + 'static,
+    {
+        match self {
+            Self::Any => routing::any(handler),
+            Self::Only(filter, _) => routing::on(filter, handler),
+        }
+    }
 }
 
 impl<S> Endpoint<S>
@@ -95,13 +109,24 @@ where
             audit: AuditScope::default(),
             plain_http: false,
             limits: None,
-            make: Box::new(move |door, verb| {
-                let guarded = Guarded::new(handler, door);
-                match verb {
-                    Verb::Any => routing::any(guarded),
-                    Verb::Only(filter, _) => routing::on(filter, guarded),
-                }
-            }),
+            make: Box::new(move |door, verb| verb.route(Guarded::new(handler, door))),
+        }
+    }
+
+    /// An endpoint whose every answer has the id of its request.
+    #[cfg(feature = "authzen")]
+    fn echoing<H, T>(verb: Verb, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let make = {
+            let handler = handler.clone();
+            move |door: Door, verb: Verb| verb.route(EchoesRequestId(Guarded::new(handler, door)))
+        };
+        Self {
+            make: Box::new(make),
+            ..Self::new(verb, handler)
         }
     }
 
@@ -346,6 +371,28 @@ methods! {
     options OPTIONS "OPTIONS" ". For CORS put a `CorsPolicyLayer` (ringwall-tower) around the finished router instead: it answers preflights, which carry no credentials, before the gate.",
     trace TRACE "TRACE" ".",
     connect CONNECT "CONNECT" ".",
+}
+
+/// As [`get`], with the id of the request in every answer.
+#[cfg(feature = "authzen")]
+pub(crate) fn echoing_get<H, T, S>(handler: H) -> Endpoint<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    Endpoint::echoing(Verb::Only(MethodFilter::GET, "GET"), handler)
+}
+
+/// As [`post`], with the id of the request in every answer.
+#[cfg(feature = "authzen")]
+pub(crate) fn echoing_post<H, T, S>(handler: H) -> Endpoint<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    Endpoint::echoing(Verb::Only(MethodFilter::POST, "POST"), handler)
 }
 
 /// Answers every method that the path has no other endpoint for with `handler`.

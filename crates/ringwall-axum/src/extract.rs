@@ -35,7 +35,7 @@ fn caller(parts: &Parts) -> Result<(&Admitted, Option<&VerifiedPrincipal>), Reje
 }
 
 /// Who is calling, or the 401 of a route with optional authentication.
-fn required(parts: &Parts) -> Result<(&Admitted, &VerifiedPrincipal), Rejection> {
+pub(crate) fn required(parts: &Parts) -> Result<(&Admitted, &VerifiedPrincipal), Rejection> {
     let (admitted, principal) = caller(parts)?;
     if let Some(principal) = principal {
         return Ok((admitted, principal));

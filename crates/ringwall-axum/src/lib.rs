@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "authzen")]
+mod authorization_api;
 mod endpoint;
 mod error;
 mod extract;
@@ -8,10 +10,14 @@ mod guard;
 mod listener;
 mod origin;
 mod rejection;
+#[cfg(feature = "authzen")]
+mod request_id;
 mod router;
 mod routes;
 mod service;
 
+#[cfg(feature = "authzen")]
+pub use authorization_api::AuthorizationOperation;
 pub use endpoint::{
     Endpoint, Endpoints, any, any_service, connect, delete, get, head, options, patch, post, put,
     trace,

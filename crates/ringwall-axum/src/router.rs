@@ -103,7 +103,6 @@ where
             return self;
         };
         let path = resource.path().to_owned();
-        self.check_path(&path, 1);
         let handler = async move || {
             let headers = [
                 (CONTENT_TYPE, ProtectedResource::MEDIA_TYPE),
@@ -111,11 +110,18 @@ where
             ];
             (headers, resource.document().to_owned())
         };
+        let endpoint = get(handler).public().audit(AuditScope::DenialsOnly);
+        self.route_at_root(&path, endpoint)
+    }
+
+    /// Registers an endpoint at a path that stays as it is wherever this router is nested (RFC 8615 §3).
+    pub(crate) fn route_at_root(mut self, path: &str, endpoint: Endpoint<S>) -> Self {
+        self.check_path(path, 1);
         self.entries.push(Entry {
             gate: self.gate.clone(),
-            path,
+            path: path.to_owned(),
             at_root: true,
-            endpoint: get(handler).public().audit(AuditScope::DenialsOnly),
+            endpoint,
         });
         self
     }

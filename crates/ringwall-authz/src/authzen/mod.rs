@@ -37,7 +37,7 @@
 //! | `action.properties` | ignored |
 //! | attributes of the context | `context`, in the policy's types |
 //! | the time | the service's clock, never `context.time` |
-//! | relations other than the departments | nobody told, so unknown: what needs them is denied |
+//! | relations other than the departments | nobody told, so unknown: what needs them is denied. Where the resolver says that the database knows one ([`related_in_database`](crate::KnownSubject::related_in_database)), a resource search asks it, and finds what an evaluation denies |
 //!
 //! What the policy does not declare is ignored, as the specification demands of unknown fields (§10.1.1).
 //!

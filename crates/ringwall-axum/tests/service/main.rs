@@ -5,6 +5,9 @@ mod access;
 #[cfg(test)]
 mod ambiguity;
 #[cfg(test)]
+#[cfg(feature = "authzen")]
+mod authzen;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod endings;
