@@ -238,8 +238,8 @@ fn property_a_search_finds_what_an_evaluation_permits() {
             let found = found(&evaluator, action, limit).await;
             (found, permitted(&evaluator, action, &rows).await)
         });
-        yes.set(yes.get() + permitted.len());
-        no.set(no.get() + rows.len() - permitted.len());
+        yes.set(yes.get().saturating_add(permitted.len()));
+        no.set(no.get().saturating_add(rows.len().saturating_sub(permitted.len())));
         prop_assert_eq!(found, permitted);
     });
     // A run in which all are permitted or all denied shows nothing.

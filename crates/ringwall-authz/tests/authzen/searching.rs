@@ -136,7 +136,9 @@ async fn finds_nobody_of_another_kind_or_for_what_is_not_there() {
 async fn all_pages(evaluator: &Evaluator, limit: usize) -> (Vec<String>, usize) {
     let mut page = json!({"limit": limit});
     let mut names = Vec::new();
-    for number in 1.. {
+    let mut number: usize = 0;
+    loop {
+        number = number.saturating_add(1);
         let found = evaluator
             .search_subjects(&pep(), &who("read", page), now())
             .await;
@@ -150,7 +152,6 @@ async fn all_pages(evaluator: &Evaluator, limit: usize) -> (Vec<String>, usize) 
         assert!(number < 100, "it ends");
         page = json!({"token": token});
     }
-    unreachable!()
 }
 
 #[tokio::test]
@@ -203,8 +204,9 @@ async fn a_token_belongs_to_one_request_of_one_organisation() {
         .insert("channel".into(), "phone".into());
     let mut other_resource = with(json!({"token": token}));
     other_resource.resource = document("2");
-    let mut changed = token.clone();
-    changed.replace_range(20..21, if &token[20..21] == "0" { "1" } else { "0" });
+    let part = |from: usize, to: usize| token.get(from..to).expect("it is ASCII");
+    let digit = if part(20, 21) == "0" { "1" } else { "0" };
+    let changed = format!("{}{digit}{}", part(0, 20), part(21, token.len()));
     for request in [
         who("inspect", json!({"token": token})),
         with(json!({"token": token, "limit": 3})),
@@ -212,10 +214,10 @@ async fn a_token_belongs_to_one_request_of_one_organisation() {
         with(json!({"token": ""})),
         with(json!({"token": "a3M9NDU2O3N6PTI="})),
         with(json!({"token": token.to_uppercase()})),
-        with(json!({"token": token[..token.len() - 1]})),
-        with(json!({"token": token[..40]})),
+        with(json!({"token": part(1, token.len())})),
+        with(json!({"token": part(0, 40)})),
         with(json!({"token": changed})),
-        with(json!({"token": format!("00{}", &token[2..])})),
+        with(json!({"token": format!("00{}", part(2, token.len()))})),
         with(json!({"token": format!("{}ff", token)})),
         other_context,
         other_resource,
@@ -401,7 +403,7 @@ impl ResourceListing for Broken {
         let one = || "1".to_owned();
         Step::Done(Ok(match self.0 {
             0 => ResourcePage {
-                ids: vec![one(); query.limit + 1],
+                ids: vec![one(); query.limit.saturating_add(1)],
                 next: None,
             },
             1 => ResourcePage {

@@ -137,7 +137,7 @@ impl ResourceListing for Fixed {
             },
         };
         let ids = self.0.iter().skip(from).take(query.limit);
-        let end = from + query.limit;
+        let end = from.saturating_add(query.limit);
         let page = ResourcePage {
             ids: ids.map(|id| (*id).to_owned()).collect(),
             next: (end < self.0.len()).then(|| end.to_string()),
