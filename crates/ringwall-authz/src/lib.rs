@@ -69,7 +69,10 @@ pub use resolve::{
     CredentialSubjects, DirectorySubjects, KnownSubject, RelatedValue, SubjectResolver, ToResource,
 };
 pub use resource::{Resource, UnknownResourceType};
-pub use rls::{InvalidIdentifier, RowLevelSecurityOptions};
+pub use rls::{
+    InvalidIdentifier, RowLevelSecurityOptions, RowLevelSecurityParts, SecuredTable,
+    SecurityFunction, SecurityPolicy,
+};
 pub use session::{SessionError, SessionSetting, session_settings};
 pub use slots::AttributeError;
 pub use source::MAX_POLICY_BYTES;

@@ -172,10 +172,6 @@ impl Policy {
         Context::new(self.clone(), now)
     }
 
-    pub(crate) const fn hash_of(compiled: &Compiled) -> PolicyHash {
-        PolicyHash(compiled.hash)
-    }
-
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.0
     }

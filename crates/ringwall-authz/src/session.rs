@@ -3,6 +3,7 @@
 //! Each setting begins with a `v`, so that an empty text is told from one that was never set: after the transaction
 //! in which it was set, PostgreSQL answers an empty text for it.
 
+use crate::compile::Parts;
 use crate::context::Context;
 use crate::document::Effect;
 use crate::subject::Subject;
@@ -125,6 +126,33 @@ pub fn session_settings(
         );
     }
     Ok(settings)
+}
+
+/// The names of all settings that [`session_settings`] gives.
+pub(crate) fn setting_names(parts: &Parts) -> Vec<String> {
+    let known = [
+        "policy",
+        "directory_org",
+        "directory_subject",
+        "org",
+        "project",
+        "subject_id",
+        "subject_kind",
+        "on_behalf_of",
+        "roles",
+        "scopes",
+        "now",
+        "now_micros",
+    ];
+    let context = parts
+        .context
+        .iter()
+        .map(|attribute| format!("ringwall.context_{}", attribute.name));
+    known
+        .into_iter()
+        .map(|name| format!("ringwall.{name}"))
+        .chain(context)
+        .collect()
 }
 
 /// The text of a value, as the functions of the database read it.

@@ -1,5 +1,6 @@
 //! The tables that a policy names, for whoever compares them with a database.
 
+use crate::filter::quoted;
 use crate::policy::Policy;
 use crate::value::Type;
 
@@ -17,6 +18,14 @@ pub struct PolicyTable {
     pub commands: Vec<&'static str>,
 }
 
+impl PolicyTable {
+    /// Its name as SQL writes it.
+    #[must_use]
+    pub fn quoted_name(&self) -> String {
+        quoted(&self.name)
+    }
+}
+
 /// What a table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableContent {
@@ -24,6 +33,8 @@ pub enum TableContent {
     Resources,
     /// The pairs of a relation.
     Relation,
+    /// The attributes of subjects, which no policy names: it is an option of row-level security.
+    Attributes,
 }
 
 /// A column that a policy reads.

@@ -1,0 +1,326 @@
+//! What row-level security is made of, for the statements and for whoever compares them with a database.
+
+use super::RowLevelSecurityOptions;
+use super::conditions::Writer;
+use crate::filter::{FilterError, quoted};
+use crate::policy::Policy;
+use crate::session;
+use crate::tables::{ColumnKind, PolicyColumn, PolicyTable, TableContent};
+
+/// What [`Policy::row_level_security`] makes, one by one, for whoever compares it with a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowLevelSecurityParts {
+    /// The role that the service connects as.
+    pub runtime_role: String,
+    /// The schema of the functions.
+    pub schema: String,
+    /// The functions that the policies call, in the order in which they can be made.
+    pub functions: Vec<SecurityFunction>,
+    /// The tables: that of the attributes of subjects, those of relations, those of resources.
+    pub tables: Vec<SecuredTable>,
+    /// The comment of each policy, by which a later migration finds what an earlier one made. Anybody who may alter a
+    /// policy may alter it.
+    pub comment: String,
+    /// The names of the settings of a session that say who acts, such as `ringwall.org`.
+    pub settings: Vec<String>,
+}
+
+/// A table with its policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecuredTable {
+    /// The table.
+    pub table: PolicyTable,
+    /// All policies that it needs, those that restrict first.
+    pub policies: Vec<SecurityPolicy>,
+}
+
+/// A policy of a table, in PostgreSQL's sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecurityPolicy {
+    /// Its name.
+    pub name: String,
+    /// It permits; otherwise it restricts what others permit.
+    pub is_permissive: bool,
+    /// `ALL`, or one command.
+    pub command: &'static str,
+    /// It holds for every role, and not for the runtime role alone.
+    pub is_for_everybody: bool,
+    /// Which rows are there.
+    pub using: Option<String>,
+    /// Which rows may be written.
+    pub check: Option<String>,
+}
+
+impl SecurityPolicy {
+    /// The statement that makes it, on a table whose name is written as SQL is, for a role that is an identifier.
+    #[must_use]
+    pub fn statement(&self, table: &str, runtime_role: &str) -> String {
+        let kind = if self.is_permissive {
+            "PERMISSIVE"
+        } else {
+            "RESTRICTIVE"
+        };
+        let role = if self.is_for_everybody {
+            "PUBLIC".to_owned()
+        } else {
+            quoted(runtime_role)
+        };
+        let mut text = format!(
+            "CREATE POLICY {} ON {table} AS {kind} FOR {} TO {role}",
+            self.name, self.command
+        );
+        if let Some(using) = &self.using {
+            text.push_str(&format!("\n    USING ({using})"));
+        }
+        if let Some(check) = &self.check {
+            text.push_str(&format!("\n    WITH CHECK ({check})"));
+        }
+        text.push(';');
+        text
+    }
+}
+
+/// A function that policies call. Each is `LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecurityFunction {
+    /// Its name, without its schema.
+    pub name: &'static str,
+    /// Its parameters, name and type.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// What it returns.
+    pub returns: &'static str,
+    /// Its body, character by character.
+    pub body: String,
+    /// The table that it finds by the search path of the migration; without one, its path is `pg_catalog, pg_temp`.
+    pub table_on_path: Option<String>,
+}
+
+impl SecurityFunction {
+    /// The types of its parameters, as in `text, text`.
+    #[must_use]
+    pub fn types(&self) -> String {
+        let types: Vec<&str> = self.parameters.iter().map(|(_, kind)| *kind).collect();
+        types.join(", ")
+    }
+
+    pub(super) fn statement(&self, schema: &str) -> String {
+        let parameters: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|(name, kind)| format!("{name} {kind}"))
+            .collect();
+        let path = match self.table_on_path {
+            // The schema of today: a function that is looked up by the path of whoever calls it could be led elsewhere.
+            Some(_) => "FROM CURRENT",
+            None => "= pg_catalog, pg_temp",
+        };
+        format!(
+            "CREATE OR REPLACE FUNCTION {schema}.{}({}) RETURNS {}\n    \
+             LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}\n    \
+             AS $ringwall${}$ringwall$;",
+            self.name,
+            parameters.join(", "),
+            self.returns,
+            self.body
+        )
+    }
+}
+
+impl Policy {
+    /// What [`row_level_security`](Self::row_level_security) makes, in parts.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError::NotPushable`] when a rule asks what no column holds.
+    pub fn row_level_security_parts(
+        &self,
+        options: &RowLevelSecurityOptions,
+    ) -> Result<RowLevelSecurityParts, FilterError> {
+        let compiled = self.compiled();
+        let writer = Writer {
+            schema: &options.schema,
+            compiled,
+        };
+        let mut tables = vec![attributes(options, &writer)];
+        let mut names = self.tables().into_iter();
+        // As `tables` lists them: those of resources, then those of relations.
+        let mut resources = Vec::new();
+        for (number, resource) in (0_u16..).zip(&compiled.parts.types) {
+            if let (Some(table), Some(named)) = (
+                &resource.table,
+                resource.table.as_ref().and_then(|_| names.next()),
+            ) {
+                let tenant = writer.tenant(table);
+                let mut policies = vec![SecurityPolicy {
+                    name: "ringwall_tenant".to_owned(),
+                    is_permissive: false,
+                    command: "ALL",
+                    is_for_everybody: true,
+                    using: Some(tenant.clone()),
+                    check: Some(tenant),
+                }];
+                let commands = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+                for (command, action) in commands.into_iter().zip(table.commands) {
+                    let Some(action) = action else {
+                        continue;
+                    };
+                    let condition = writer.condition(number, resource, action)?;
+                    policies.push(SecurityPolicy {
+                        name: format!("ringwall_{}", command.to_lowercase()),
+                        is_permissive: true,
+                        command,
+                        is_for_everybody: false,
+                        using: (command != "INSERT").then(|| condition.clone()),
+                        // Of an update the old row and the new one: nobody moves a row to where it may not be.
+                        check: matches!(command, "INSERT" | "UPDATE").then_some(condition),
+                    });
+                }
+                resources.push(SecuredTable {
+                    table: named,
+                    policies,
+                });
+            }
+        }
+        for relation in &compiled.parts.relations {
+            if let (Some(table), Some(named)) = (
+                &relation.table,
+                relation.table.as_ref().and_then(|_| names.next()),
+            ) {
+                tables.push(SecuredTable {
+                    table: named,
+                    policies: vec![own(writer.own_pairs(table))],
+                });
+            }
+        }
+        tables.append(&mut resources);
+        Ok(RowLevelSecurityParts {
+            runtime_role: options.runtime_role.clone(),
+            schema: options.schema.clone(),
+            functions: functions(options, &writer),
+            tables,
+            comment: format!("ringwall {} {}", options.schema, self.hash()),
+            settings: session::setting_names(&compiled.parts),
+        })
+    }
+}
+
+/// Of what is known of subjects, each sees its own.
+fn own(condition: String) -> SecurityPolicy {
+    SecurityPolicy {
+        name: "ringwall_own".to_owned(),
+        is_permissive: true,
+        command: "SELECT",
+        is_for_everybody: false,
+        using: Some(condition),
+        check: None,
+    }
+}
+
+fn attributes(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> SecuredTable {
+    let column = |name: &str, kind: ColumnKind, is_tenant: bool| PolicyColumn {
+        name: name.to_owned(),
+        kind,
+        is_tenant,
+    };
+    let (org, subject) = (writer.directory_org(), writer.directory_subject());
+    SecuredTable {
+        table: PolicyTable {
+            name: options.attributes.clone(),
+            holds: TableContent::Attributes,
+            columns: vec![
+                column("org_id", ColumnKind::Text, true),
+                column("user_id", ColumnKind::Text, false),
+                column("key", ColumnKind::Text, false),
+                column("value", ColumnKind::Text, false),
+                column("expires_at", ColumnKind::Integer, false),
+            ],
+            commands: Vec::new(),
+        },
+        policies: vec![own(format!(
+            "\"org_id\" = ({org}) AND \"user_id\" = ({subject})"
+        ))],
+    }
+}
+
+fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<SecurityFunction> {
+    const NAME: &[(&str, &str)] = &[("name", "text")];
+    const KEY: &[(&str, &str)] = &[("attribute_key", "text")];
+    let schema = quoted(&options.schema);
+    let table = quoted(&options.attributes);
+    let (org, subject) = (writer.directory_org(), writer.directory_subject());
+    let now = writer.now_micros();
+    let holds = |setting: &str, untold: &str| {
+        format!(
+            " SELECT coalesce(strpos({schema}.setting('{setting}'), ' ' || name || ' ') > 0, {untold}) "
+        )
+    };
+    let function = |name, parameters, returns, body| SecurityFunction {
+        name,
+        parameters,
+        returns,
+        body,
+        table_on_path: None,
+    };
+    let is_on_path = !options.attributes.contains('.');
+    vec![
+        // What the session was told, NULL when it was told nothing.
+        function(
+            "setting",
+            NAME,
+            "text",
+            " SELECT CASE WHEN left(s.v, 1) = 'v' THEN substr(s.v, 2) END\n        \
+             FROM (SELECT current_setting('ringwall.' || name, true)) AS s(v) "
+                .to_owned(),
+        ),
+        function("has_role", NAME, "boolean", holds("roles", "FALSE")),
+        function("has_scope", NAME, "boolean", holds("scopes", "FALSE")),
+        // Those that forbid, of which the limit of a credential takes none away.
+        function(
+            "has_forbidding_scope",
+            NAME,
+            "boolean",
+            holds("all_scopes", "TRUE"),
+        ),
+        // Whether the credential is limited to scopes. A session that was not told is.
+        function(
+            "is_limited",
+            &[],
+            "boolean",
+            format!(" SELECT {schema}.setting('limited') IS DISTINCT FROM 'false' "),
+        ),
+        SecurityFunction {
+            table_on_path: is_on_path.then(|| options.attributes.clone()),
+            ..function(
+                "attribute_values",
+                KEY,
+                "SETOF text",
+                format!(
+                    " SELECT a.\"value\" FROM {table} AS a\n        \
+                     WHERE a.\"org_id\" = ({org}) AND a.\"user_id\" = ({subject}) AND a.\"key\" = attribute_key\n        \
+                     AND (a.\"expires_at\" IS NULL OR a.\"expires_at\" > {now}) "
+                ),
+            )
+        },
+        // The one value of an attribute; NULL when there is none, and when there are several.
+        function(
+            "attribute",
+            KEY,
+            "text",
+            format!(
+                " SELECT CASE WHEN count(*) = 1 THEN min(v) END FROM {schema}.attribute_values(attribute_key) AS v "
+            ),
+        ),
+        function(
+            "has_attribute",
+            &[("attribute_key", "text"), ("attribute_value", "text")],
+            "boolean",
+            format!(
+                " SELECT EXISTS (SELECT FROM {schema}.attribute_values(attribute_key) AS v WHERE v = attribute_value) "
+            ),
+        ),
+    ]
+}
