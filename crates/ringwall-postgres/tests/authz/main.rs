@@ -22,4 +22,6 @@ mod limits;
 #[path = "../../../ringwall-sqlite/src/authz/rows.rs"]
 mod sqlite_rows;
 #[cfg(test)]
+mod told;
+#[cfg(test)]
 mod world;
