@@ -11,6 +11,7 @@ use ringwall_browser::OriginPattern;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{InvalidName, OrgId, ProjectId, Scope, Subject};
 use ringwall_core::secret::SecretString;
+use ringwall_postgres::{AcceptedFinding, InvalidAcceptance};
 
 /// Check configurations and policies, migrate stores, manage API keys, and revoke tokens
 #[derive(Parser)]
@@ -153,6 +154,13 @@ pub(crate) struct PolicyExplainArguments {
 pub(crate) struct PolicyRlsArguments {
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
+    #[command(flatten)]
+    pub(crate) security: SecurityArguments,
+}
+
+/// For whom row-level security is, and where its parts are.
+#[derive(Args)]
+pub(crate) struct SecurityArguments {
     /// The role that the service connects as
     #[arg(long, value_name = "NAME")]
     pub(crate) role: String,
@@ -179,9 +187,12 @@ pub(crate) struct PolicyDiffArguments {
 pub(crate) struct PolicyDoctorArguments {
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
-    /// The role that the service connects as
-    #[arg(long, value_name = "NAME")]
-    pub(crate) role: String,
+    #[command(flatten)]
+    pub(crate) security: SecurityArguments,
+    /// A finding that you have looked at and accept, as the report names it, such as View:app.masked_cases
+    /// (repeatable); it stays in the report
+    #[arg(long, value_name = "CODE:OBJECT", value_parser = accepted)]
+    pub(crate) accept: Vec<AcceptedFinding>,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 }
@@ -559,6 +570,10 @@ fn subject(text: &str) -> Result<Subject, InvalidName> {
 
 fn scope(text: &str) -> Result<Scope, InvalidName> {
     Scope::new(text)
+}
+
+fn accepted(text: &str) -> Result<AcceptedFinding, InvalidAcceptance> {
+    text.parse()
 }
 
 fn pepper_id(text: &str) -> Result<PepperId, PepperError> {

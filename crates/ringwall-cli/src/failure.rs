@@ -54,6 +54,8 @@ pub(crate) enum Failure {
     Sqlite(#[from] ringwall_sqlite::Error),
     #[error("the PostgreSQL store cannot be used")]
     Postgres(#[from] ringwall_postgres::Error),
+    #[error("the row-level security could not be examined")]
+    Examination(#[from] ringwall_postgres::ExaminationError),
     #[error("the Redis store cannot be used")]
     Redis(#[from] ringwall_redis::Error),
     #[error("--root-certificates cannot be used")]

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::arguments::{
     PolicyArguments, PolicyCommand, PolicyDiffArguments, PolicyDoctorArguments,
-    PolicyExplainArguments, PolicyRlsArguments, PolicyTestArguments,
+    PolicyExplainArguments, PolicyRlsArguments, PolicyTestArguments, SecurityArguments,
 };
 use crate::failure::Failure;
 use crate::output::Output;
@@ -225,10 +225,7 @@ fn plain(name: &str) -> String {
     shown.collect()
 }
 
-fn rls(arguments: &PolicyRlsArguments, output: Output) -> Result<ExitCode, Failure> {
-    let Some(policy) = policy(&arguments.policy.policy, output)? else {
-        return Ok(ExitCode::FAILURE);
-    };
+fn security(arguments: &SecurityArguments) -> Result<RowLevelSecurityOptions, Failure> {
     let options = RowLevelSecurityOptions::new(&arguments.role).and_then(|options| {
         let options = match &arguments.functions_schema {
             Some(schema) => options.schema(schema)?,
@@ -239,11 +236,18 @@ fn rls(arguments: &PolicyRlsArguments, output: Output) -> Result<ExitCode, Failu
             None => Ok(options),
         }
     });
-    let options = options.map_err(|_| {
+    options.map_err(|_| {
         Failure::Arguments(
             "a role, a schema or a table is named by something that is no identifier",
         )
-    })?;
+    })
+}
+
+fn rls(arguments: &PolicyRlsArguments, output: Output) -> Result<ExitCode, Failure> {
+    let Some(policy) = policy(&arguments.policy.policy, output)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let options = security(&arguments.security)?;
     let statements = policy.row_level_security(&options)?;
     output.answer(&json!({ "sql": statements }), statements.trim_end())?;
     Ok(ExitCode::SUCCESS)
@@ -282,34 +286,44 @@ pub(crate) async fn doctor(
             "the policy names no table that could be looked at",
         ));
     }
+    let options = security(&arguments.security)?;
     let place = Place::of_store(&arguments.store)?;
     store::refuse_unused(&[&place], &arguments.store.connection, None)?;
     let Store::Postgres(database) = place.open().await? else {
         return Err(Failure::Arguments("row-level security is PostgreSQL's"));
     };
-    let findings = database.examine(&policy, &arguments.role).await?;
-    let mut is_hole = false;
-    for finding in &findings {
-        is_hole |= finding.kind.is_hole();
-        let mark = if finding.kind.is_hole() {
-            "HOLE"
+    let examination = database
+        .examine(&policy, &options, &arguments.accept)
+        .await?;
+    for finding in &examination.findings {
+        let mark = if finding.is_accepted {
+            "accepted"
+        } else if finding.kind.is_hole() {
+            "HOLE    "
         } else {
-            "note"
+            "warning "
         };
         let value = json!({
-            "kind": format!("{:?}", finding.kind),
+            "code": finding.kind.code(),
             "object": finding.object,
-            "advice": finding.advice,
+            "allows": finding.allows,
+            "repair": finding.repair,
             "hole": finding.kind.is_hole(),
+            "accepted": finding.is_accepted,
         });
         output.answer(&value, &format!("{mark}  {finding}"))?;
     }
-    if findings.is_empty() {
+    for one in &examination.unused {
+        output.note(&format!(
+            "accepted and not found: take it off the list: {one}"
+        ));
+    }
+    if examination.findings.is_empty() {
         output.note("nothing was found by which row-level security could do nothing");
     }
-    Ok(if is_hole {
-        ExitCode::FAILURE
-    } else {
+    Ok(if examination.is_sound() {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }

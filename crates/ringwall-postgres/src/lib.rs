@@ -18,7 +18,8 @@ mod schema;
 pub use api_keys::PostgresApiKeys;
 #[cfg(feature = "authz")]
 pub use authz::{
-    Finding, FindingKind, PostgresDirectory, PushRows, SubjectError, WithSubject, examine,
+    AcceptedFinding, Examination, ExaminationError, Finding, FindingKind, InvalidAcceptance,
+    PostgresDirectory, PushRows, SubjectError, WithSubject, examine,
 };
 pub use config::PostgresConfig;
 pub use database::PostgresDatabase;

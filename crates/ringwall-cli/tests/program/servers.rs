@@ -12,6 +12,7 @@ use ringwall_core::request::HeaderValues;
 use ringwall_core::secret::SecretString;
 use ringwall_postgres::{PostgresApiKeys, PostgresConfig, PostgresDatabase, PostgresRevocations};
 use ringwall_redis::{RedisClient, RedisConfig, RedisRevocations};
+use serde_json::Value;
 use url::Url;
 
 use crate::runner::World;
@@ -182,6 +183,65 @@ fn migrators_at_once_apply_each_step_once() {
         applied,
         u64::try_from(steps.stdout.lines().count()).expect("few")
     );
+}
+
+#[test]
+fn the_doctor_says_what_it_found_and_what_was_accepted_of_it() {
+    let place = Postgres::new();
+    let world = &place.world;
+    world.run(&["migrate"]).done();
+    let policy = world.write("rows.toml", ringwall_authz::ready::ROWS);
+    let role = format!("nobody_{}", salt());
+    let doctor = ["--json", "policy", "doctor", &policy, "--role", &role];
+    let examined = world.run(&doctor);
+    assert_eq!(examined.code, 1);
+    let findings = examined.json();
+    let told = |finding: &Value| {
+        let text = |name: &str| finding[name].as_str().expect("a text").to_owned();
+        assert!(!text("allows").is_empty() && !text("repair").is_empty());
+        format!("{}:{}", text("code"), text("object"))
+    };
+    let found: Vec<String> = findings.iter().map(told).collect();
+    assert_eq!(found[0], format!("NoRole:{role}"));
+    assert!(found.contains(&"NoTable:cases".to_owned()), "{found:?}");
+    // All of it, one by one.
+    let mut all: Vec<&str> = doctor.to_vec();
+    for one in &found {
+        all.extend(["--accept", one]);
+    }
+    let examined = world.run(&all).done();
+    for finding in examined.json() {
+        assert_eq!(
+            (&finding["hole"], &finding["accepted"]),
+            (&true.into(), &true.into())
+        );
+    }
+    // The same for people. What is not there is told; what is not accepted is still a hole.
+    let some = [
+        "policy",
+        "doctor",
+        &policy,
+        "--role",
+        &role,
+        "--accept",
+        "NoTable:cases",
+        "--accept",
+        "View:app.gone",
+    ];
+    let examined = world.run(&some);
+    assert_eq!(examined.code, 1);
+    let starts = |start: &str| examined.stdout.lines().any(|line| line.starts_with(start));
+    assert!(starts("accepted  NoTable:cases: "), "{examined:?}");
+    assert!(
+        starts(&format!("HOLE      NoRole:{role}: ")),
+        "{examined:?}"
+    );
+    assert!(examined.stderr.contains("View:app.gone"), "{examined:?}");
+    for wrong in ["NoTable", "Nothing:cases", "NoTable:"] {
+        let mut words: Vec<&str> = doctor.to_vec();
+        words.extend(["--accept", wrong]);
+        world.run(&words).refused(2);
+    }
 }
 
 #[test]

@@ -6,6 +6,9 @@ mod rows;
 mod subject;
 
 pub use directory::PostgresDirectory;
-pub use doctor::{Finding, FindingKind, examine};
+pub use doctor::{
+    AcceptedFinding, Examination, ExaminationError, Finding, FindingKind, InvalidAcceptance,
+    examine,
+};
 pub use rows::PushRows;
 pub use subject::{SubjectError, WithSubject};

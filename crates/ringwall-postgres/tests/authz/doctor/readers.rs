@@ -1,0 +1,227 @@
+//! Views, rules, functions and triggers that read as somebody else.
+
+use ringwall_postgres::WithSubject as _;
+use sqlx::Row as _;
+
+use super::Patient;
+use crate::isolation::{give, subject};
+use crate::world::now;
+
+/// A role that views may belong to: nobody logs in as it, and it owns no table.
+const MASKER: &str = "CREATE ROLE RUNTIME_masker NOLOGIN; GRANT USAGE ON SCHEMA HOME, HELPERS TO RUNTIME_masker;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA HELPERS TO RUNTIME_masker; GRANT RUNTIME TO RUNTIME_masker;
+    CREATE VIEW masked_cases WITH (security_barrier = true) AS SELECT id, '***' AS note FROM cases;
+    ALTER VIEW masked_cases OWNER TO RUNTIME_masker; GRANT SELECT ON masked_cases TO RUNTIME";
+const NO_MASKER: &str =
+    "DROP VIEW masked_cases CASCADE; DROP OWNED BY RUNTIME_masker; DROP ROLE RUNTIME_masker";
+
+#[tokio::test]
+async fn views_that_read_as_their_owners_are_found_through_chains_of_views() {
+    let patient = Patient::new().await;
+    for (harm, repair, expected) in [
+        (
+            "CREATE VIEW all_cases AS SELECT * FROM cases; GRANT SELECT ON all_cases TO RUNTIME",
+            "DROP VIEW all_cases",
+            "View:HOME.all_cases",
+        ),
+        (
+            "CREATE VIEW all_cases WITH (security_invoker = off) AS SELECT * FROM cases; GRANT SELECT (id) ON all_cases TO RUNTIME",
+            "DROP VIEW all_cases",
+            "View:HOME.all_cases",
+        ),
+        (
+            "CREATE VIEW all_cases AS SELECT * FROM cases; GRANT UPDATE ON all_cases TO RUNTIME",
+            "DROP VIEW all_cases",
+            "View:HOME.all_cases",
+        ),
+        (
+            "CREATE VIEW inner_cases AS SELECT * FROM cases; CREATE VIEW outer_cases AS SELECT * FROM inner_cases; GRANT SELECT ON outer_cases TO RUNTIME",
+            "DROP VIEW outer_cases; DROP VIEW inner_cases",
+            "View:HOME.inner_cases",
+        ),
+        (
+            "CREATE MATERIALIZED VIEW old_cases AS SELECT * FROM cases; GRANT SELECT ON old_cases TO RUNTIME",
+            "DROP MATERIALIZED VIEW old_cases",
+            "View:HOME.old_cases",
+        ),
+        (
+            "CREATE MATERIALIZED VIEW old_cases AS SELECT * FROM cases; CREATE VIEW outer_cases AS SELECT * FROM old_cases; GRANT SELECT ON outer_cases TO RUNTIME",
+            "DROP VIEW outer_cases; DROP MATERIALIZED VIEW old_cases",
+            "View:HOME.old_cases",
+        ),
+        (
+            "CREATE VIEW inner_cases WITH (security_invoker) AS SELECT * FROM cases; CREATE MATERIALIZED VIEW old_cases AS SELECT * FROM inner_cases; GRANT SELECT ON old_cases TO RUNTIME",
+            "DROP MATERIALIZED VIEW old_cases; DROP VIEW inner_cases",
+            "View:HOME.old_cases",
+        ),
+        (
+            "CREATE TABLE more_cases () INHERITS (cases); CREATE VIEW some_cases AS SELECT * FROM more_cases; GRANT SELECT ON some_cases TO RUNTIME",
+            "DROP VIEW some_cases; DROP TABLE more_cases",
+            "View:HOME.some_cases",
+        ),
+    ] {
+        patient.suffers(harm, repair, &[expected]).await;
+    }
+    for (harm, repair) in [
+        // Whoever reads reads as itself.
+        (
+            "CREATE VIEW all_cases WITH (security_invoker = yes) AS SELECT * FROM cases; GRANT SELECT ON all_cases TO RUNTIME",
+            "DROP VIEW all_cases",
+        ),
+        (
+            "CREATE VIEW inner_cases WITH (security_invoker) AS SELECT * FROM cases; CREATE VIEW outer_cases AS SELECT * FROM inner_cases; GRANT SELECT ON outer_cases, inner_cases TO RUNTIME",
+            "DROP VIEW outer_cases; DROP VIEW inner_cases",
+        ),
+        // The inner one is refused to whoever reads the outer one.
+        (
+            "CREATE VIEW inner_cases AS SELECT * FROM cases; CREATE VIEW outer_cases WITH (security_invoker) AS SELECT * FROM inner_cases; GRANT SELECT ON outer_cases TO RUNTIME",
+            "DROP VIEW outer_cases; DROP VIEW inner_cases",
+        ),
+        (
+            "CREATE VIEW all_cases AS SELECT * FROM cases",
+            "DROP VIEW all_cases",
+        ),
+    ] {
+        patient.bears(harm, repair).await;
+    }
+    patient.remove().await;
+}
+
+#[tokio::test]
+async fn a_masked_view_with_an_owner_of_its_own_is_sound() {
+    let patient = Patient::new().await;
+    give(&patient.directory, "o1", "u1", "analyst").await;
+    patient.run(MASKER).await;
+    patient.is_healthy("a masked view").await;
+    let subject = subject(&patient.policy, &patient.directory, "o1", "u1").await;
+    let mut transaction = patient.world.runtime.begin().await.expect("it begins");
+    transaction
+        .with_subject(&subject, &patient.policy.context(now()))
+        .await
+        .expect("it is told");
+    let rows = sqlx::query("SELECT id FROM masked_cases")
+        .fetch_all(&mut *transaction)
+        .await;
+    let seen: Vec<String> = rows
+        .expect("it answers")
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(seen, ["a1"]);
+    transaction.rollback().await.expect("it ends");
+    patient.run(NO_MASKER).await;
+    // What is no longer sound about it.
+    for (change, repair, expected) in [
+        (
+            "ALTER VIEW masked_cases SET (security_barrier = false)",
+            "",
+            "View:HOME.masked_cases",
+        ),
+        (
+            "ALTER ROLE RUNTIME_masker LOGIN",
+            "",
+            "View:HOME.masked_cases",
+        ),
+        (
+            "REVOKE RUNTIME FROM RUNTIME_masker; GRANT SELECT ON cases TO RUNTIME_masker; CREATE POLICY mine ON cases TO RUNTIME_masker USING (TRUE)",
+            "DROP POLICY mine ON cases;",
+            "ForeignPolicy:mine ON cases",
+        ),
+        // The outer one is apart, and reads what reads as the owner of the table.
+        (
+            "CREATE VIEW inner_cases AS SELECT * FROM cases; GRANT SELECT ON inner_cases TO RUNTIME_masker;
+             REVOKE RUNTIME FROM RUNTIME_masker; CREATE OR REPLACE VIEW masked_cases WITH (security_barrier = true) AS SELECT id, '***' AS note FROM inner_cases",
+            "DROP VIEW inner_cases CASCADE; CREATE VIEW masked_cases AS SELECT 1;",
+            "View:HOME.inner_cases",
+        ),
+    ] {
+        patient
+            .suffers(
+                &format!("{MASKER}; {change}"),
+                &format!("{repair} {NO_MASKER}"),
+                &[expected],
+            )
+            .await;
+    }
+    // Its owner may become one that bypasses security, or is the owner of the table.
+    let masked = &["MemberBypasses:RUNTIME_masker", "View:HOME.masked_cases"];
+    patient
+        .suffers(
+            &format!(
+                "{MASKER}; CREATE ROLE RUNTIME_by BYPASSRLS; GRANT RUNTIME_by TO RUNTIME_masker"
+            ),
+            &format!("{NO_MASKER}; DROP ROLE RUNTIME_by"),
+            masked,
+        )
+        .await;
+    patient
+        .suffers(
+            &format!("{MASKER}; REVOKE RUNTIME FROM RUNTIME_masker; ALTER TABLE cases OWNER TO RUNTIME_masker"),
+            &format!("ALTER TABLE cases OWNER TO CURRENT_USER; {NO_MASKER}"),
+            &["View:HOME.masked_cases"],
+        )
+        .await;
+    patient.remove().await;
+}
+
+#[tokio::test]
+async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
+    let patient = Patient::new().await;
+    let definer = "CREATE FUNCTION peek() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END'; REVOKE ALL ON FUNCTION peek() FROM PUBLIC";
+    for (harm, repair, expected) in [
+        (
+            "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM cases'".to_owned(),
+            "DROP FUNCTION peek()",
+            "DefinerFunction:HOME.peek()",
+        ),
+        (
+            "CREATE FUNCTION tell(text) RETURNS boolean LANGUAGE sql LEAKPROOF AS 'SELECT TRUE'".to_owned(),
+            "DROP FUNCTION tell(text)",
+            "LeakproofFunction:HOME.tell(text)",
+        ),
+        (
+            format!("{definer}; CREATE TRIGGER peeks BEFORE INSERT ON cases FOR EACH ROW EXECUTE FUNCTION peek()"),
+            "DROP TRIGGER peeks ON cases; DROP FUNCTION peek()",
+            "DefinerTrigger:peeks ON HOME.cases",
+        ),
+        (
+            format!("{definer}; CREATE TABLE inbox (id text); ALTER TABLE inbox ENABLE ROW LEVEL SECURITY; GRANT INSERT (id) ON inbox TO RUNTIME; CREATE TRIGGER peeks BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION peek()"),
+            "DROP TABLE inbox; DROP FUNCTION peek()",
+            "DefinerTrigger:peeks ON HOME.inbox",
+        ),
+        (
+            "CREATE TABLE inbox (id text); ALTER TABLE inbox ENABLE ROW LEVEL SECURITY; GRANT INSERT ON inbox TO RUNTIME; CREATE RULE forward AS ON INSERT TO inbox DO ALSO DELETE FROM cases WHERE id = NEW.id".to_owned(),
+            "DROP TABLE inbox",
+            "Rule:HOME.inbox",
+        ),
+        (
+            "CREATE VIEW letters WITH (security_invoker) AS SELECT 1 AS id; GRANT DELETE ON letters TO RUNTIME; CREATE RULE forward AS ON DELETE TO letters DO INSTEAD DELETE FROM cases".to_owned(),
+            "DROP VIEW letters",
+            "Rule:HOME.letters",
+        ),
+        (
+            "CREATE TABLE log (id text); CREATE RULE logged AS ON UPDATE TO cases DO ALSO INSERT INTO log VALUES (NEW.id)".to_owned(),
+            "DROP RULE logged ON cases; DROP TABLE log",
+            "Rule:logged ON HOME.cases",
+        ),
+    ] {
+        patient.suffers(&harm, repair, &[expected]).await;
+    }
+    for (harm, repair) in [
+        (
+            format!("{definer}; CREATE TABLE inbox (id text); CREATE TRIGGER peeks BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION peek()"),
+            "DROP TABLE inbox; DROP FUNCTION peek()",
+        ),
+        (
+            format!("{definer}; ALTER FUNCTION peek() SECURITY INVOKER; CREATE TRIGGER peeks BEFORE INSERT ON cases FOR EACH ROW EXECUTE FUNCTION peek()"),
+            "DROP TRIGGER peeks ON cases; DROP FUNCTION peek()",
+        ),
+        (
+            "CREATE TABLE inbox (id text); CREATE RULE forward AS ON INSERT TO inbox DO ALSO DELETE FROM cases".to_owned(),
+            "DROP TABLE inbox",
+        ),
+    ] {
+        patient.bears(&harm, repair).await;
+    }
+    patient.remove().await;
+}
