@@ -141,6 +141,8 @@ pub(crate) fn setting_names(parts: &Parts) -> Vec<String> {
         "on_behalf_of",
         "roles",
         "scopes",
+        "all_scopes",
+        "limited",
         "now",
         "now_micros",
     ];
@@ -168,4 +170,36 @@ fn text(value: Datum<'_>, members: &[Box<str>]) -> Option<String> {
         Datum::Uuid(uuid) => uuid_text(uuid),
         Datum::Level(place) => members.get(usize::from(place))?.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwall_core::attest::Attest;
+    use ringwall_core::clock::Timestamp;
+    use ringwall_core::principal::{
+        Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind,
+        Subject as SubjectId, Tenant,
+    };
+
+    use super::*;
+    use crate::{Policy, ready};
+
+    #[test]
+    fn the_settings_that_are_looked_for_are_those_that_are_told() {
+        let policy = Policy::from_toml(ready::ROWS_AND_CLEARANCE).expect("a policy");
+        let mut principal = Principal::new(
+            PrincipalKind::User,
+            SubjectId::new("ada").expect("valid"),
+            Authentication::new(AuthenticationMethod::Token),
+        );
+        principal.tenant = Some(Tenant {
+            org: OrgId::new("acme").expect("valid"),
+            project: None,
+        });
+        let subject = policy.subject_of(&principal, Attest::i_have_verified_this());
+        let context = policy.context(Timestamp::UNIX_EPOCH);
+        let told = session_settings(&subject.build(), &context).expect("it can be told");
+        let told: Vec<String> = told.into_iter().map(|setting| setting.name).collect();
+        assert_eq!(told, setting_names(&policy.compiled().parts));
+    }
 }
