@@ -70,7 +70,7 @@ pub use resolve::{
 };
 pub use resource::{Resource, UnknownResourceType};
 pub use rls::{
-    InvalidIdentifier, RowLevelSecurityOptions, RowLevelSecurityParts, SecuredTable,
+    FunctionPath, InvalidIdentifier, RowLevelSecurityOptions, RowLevelSecurityParts, SecuredTable,
     SecurityFunction, SecurityPolicy,
 };
 pub use session::{SessionError, SessionSetting, session_settings};

@@ -8,11 +8,12 @@ use crate::document::Effect;
 use crate::filter::{Conditions, Dialect, FilterError, Precision, Source, quoted};
 use crate::node::{Attribute, Node, Term};
 use crate::truth::Truth;
-use crate::value::Type;
 
 /// Writes conditions that ask the functions of this schema.
 pub(super) struct Writer<'a> {
     pub(super) schema: &'a str,
+    /// The table with the attributes of subjects.
+    pub(super) attributes: &'a str,
     pub(super) compiled: &'a Compiled,
 }
 
@@ -20,6 +21,7 @@ impl Writer<'_> {
     pub(super) fn session(&self) -> Session<'_> {
         Session {
             schema: self.schema.to_owned(),
+            attributes: quoted(self.attributes),
             parts: &self.compiled.parts,
         }
     }
@@ -44,11 +46,6 @@ impl Writer<'_> {
         let session = self.session();
         let subject = session.call("setting", Some("directory_subject"));
         format!("SELECT {subject}")
-    }
-
-    pub(super) fn now_micros(&self) -> String {
-        let session = self.session();
-        session.typed(&session.call("setting", Some("now_micros")), Type::Integer)
     }
 
     /// The organisation and the project are those of the session, and it was told of this policy.

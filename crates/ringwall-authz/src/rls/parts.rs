@@ -95,8 +95,20 @@ pub struct SecurityFunction {
     pub returns: &'static str,
     /// Its body, character by character.
     pub body: String,
-    /// The table that it finds by the search path of the migration; without one, its path is `pg_catalog, pg_temp`.
-    pub table_on_path: Option<String>,
+    /// By which path its names are looked up.
+    pub path: FunctionPath,
+}
+
+/// By which path the names in the body of a function are looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FunctionPath {
+    /// By none: each name has its schema, operators too. PostgreSQL writes such a body into the plan of a statement
+    /// instead of calling the function, which it does not for one that has a path.
+    Inlined,
+    /// By `pg_catalog, pg_temp`.
+    Catalog,
+    /// By the path of the migration, on which it finds this table.
+    OfMigration(String),
 }
 
 impl SecurityFunction {
@@ -113,14 +125,15 @@ impl SecurityFunction {
             .iter()
             .map(|(name, kind)| format!("{name} {kind}"))
             .collect();
-        let path = match self.table_on_path {
+        let path = match self.path {
+            FunctionPath::Inlined => "",
+            FunctionPath::Catalog => " SET search_path = pg_catalog, pg_temp",
             // The schema of today: a function that is looked up by the path of whoever calls it could be led elsewhere.
-            Some(_) => "FROM CURRENT",
-            None => "= pg_catalog, pg_temp",
+            FunctionPath::OfMigration(_) => " SET search_path FROM CURRENT",
         };
         format!(
             "CREATE OR REPLACE FUNCTION {schema}.{}({}) RETURNS {}\n    \
-             LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER SET search_path {path}\n    \
+             LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER{path}\n    \
              AS $ringwall${}$ringwall$;",
             self.name,
             parameters.join(", "),
@@ -143,6 +156,7 @@ impl Policy {
         let compiled = self.compiled();
         let writer = Writer {
             schema: &options.schema,
+            attributes: &options.attributes,
             compiled,
         };
         let mut tables = vec![attributes(options, &writer)];
@@ -250,63 +264,73 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
     const NAME: &[(&str, &str)] = &[("name", "text")];
     const KEY: &[(&str, &str)] = &[("attribute_key", "text")];
     let schema = quoted(&options.schema);
-    let table = quoted(&options.attributes);
-    let (org, subject) = (writer.directory_org(), writer.directory_subject());
-    let now = writer.now_micros();
+    let session = writer.session();
+    // A word among those of a setting, each of which stands between spaces.
     let holds = |setting: &str, untold: &str| {
+        let words = session.call("setting", Some(setting));
         format!(
-            " SELECT coalesce(strpos({schema}.setting('{setting}'), ' ' || name || ' ') > 0, {untold}) "
+            " SELECT coalesce(pg_catalog.strpos({words}, ' ' OPERATOR(pg_catalog.||) name OPERATOR(pg_catalog.||) ' ') \
+             OPERATOR(pg_catalog.>) 0, {untold}) "
         )
     };
-    let function = |name, parameters, returns, body| SecurityFunction {
+    let inlined = |name, parameters, body| SecurityFunction {
+        name,
+        parameters,
+        returns: "boolean",
+        body,
+        path: FunctionPath::Inlined,
+    };
+    let of_attributes = |name, parameters, returns, body| SecurityFunction {
         name,
         parameters,
         returns,
         body,
-        table_on_path: None,
+        path: FunctionPath::Catalog,
     };
     let is_on_path = !options.attributes.contains('.');
     vec![
         // What the session was told, NULL when it was told nothing.
-        function(
-            "setting",
-            NAME,
-            "text",
-            " SELECT CASE WHEN left(s.v, 1) = 'v' THEN substr(s.v, 2) END\n        \
-             FROM (SELECT current_setting('ringwall.' || name, true)) AS s(v) "
-                .to_owned(),
-        ),
-        function("has_role", NAME, "boolean", holds("roles", "FALSE")),
-        function("has_scope", NAME, "boolean", holds("scopes", "FALSE")),
-        // Those that forbid, of which the limit of a credential takes none away.
-        function(
-            "has_forbidding_scope",
-            NAME,
-            "boolean",
-            holds("all_scopes", "TRUE"),
-        ),
-        // Whether the credential is limited to scopes. A session that was not told is.
-        function(
-            "is_limited",
-            &[],
-            "boolean",
-            format!(" SELECT {schema}.setting('limited') IS DISTINCT FROM 'false' "),
-        ),
         SecurityFunction {
-            table_on_path: is_on_path.then(|| options.attributes.clone()),
-            ..function(
-                "attribute_values",
-                KEY,
-                "SETOF text",
+            returns: "text",
+            ..inlined(
+                "setting",
+                NAME,
                 format!(
-                    " SELECT a.\"value\" FROM {table} AS a\n        \
-                     WHERE a.\"org_id\" = ({org}) AND a.\"user_id\" = ({subject}) AND a.\"key\" = attribute_key\n        \
-                     AND (a.\"expires_at\" IS NULL OR a.\"expires_at\" > {now}) "
+                    " SELECT CASE WHEN pg_catalog.left({TOLD}, 1) OPERATOR(pg_catalog.=) 'v' \
+                     THEN pg_catalog.substr({TOLD}, 2) END "
                 ),
             )
         },
+        inlined("has_role", NAME, holds("roles", "FALSE")),
+        inlined("has_scope", NAME, holds("scopes", "FALSE")),
+        // Those that forbid, of which the limit of a credential takes none away.
+        inlined("has_forbidding_scope", NAME, holds("all_scopes", "TRUE")),
+        // Whether the credential is limited to scopes. A session that was not told is.
+        inlined(
+            "is_limited",
+            &[],
+            format!(
+                " SELECT coalesce({} OPERATOR(pg_catalog.<>) 'false', TRUE) ",
+                session.call("setting", Some("limited"))
+            ),
+        ),
+        // The policies ask the table themselves, since a function with a path is planned anew in each statement. These
+        // are for policies and queries of the service's own.
+        SecurityFunction {
+            path: if is_on_path {
+                FunctionPath::OfMigration(options.attributes.clone())
+            } else {
+                FunctionPath::Catalog
+            },
+            ..of_attributes(
+                "attribute_values",
+                KEY,
+                "SETOF text",
+                format!(" {} ", session.attribute_values("attribute_key")),
+            )
+        },
         // The one value of an attribute; NULL when there is none, and when there are several.
-        function(
+        of_attributes(
             "attribute",
             KEY,
             "text",
@@ -314,7 +338,7 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
                 " SELECT CASE WHEN count(*) = 1 THEN min(v) END FROM {schema}.attribute_values(attribute_key) AS v "
             ),
         ),
-        function(
+        of_attributes(
             "has_attribute",
             &[("attribute_key", "text"), ("attribute_value", "text")],
             "boolean",
@@ -324,3 +348,7 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
         ),
     ]
 }
+
+/// What the session was told under a name, with the letter that tells an empty text from none.
+const TOLD: &str =
+    "pg_catalog.current_setting('ringwall.' OPERATOR(pg_catalog.||) name, TRUE)";

@@ -60,6 +60,8 @@ pub(super) fn text_literal(text: &str) -> String {
 /// Subject and context, as the session was told them.
 pub(super) struct Session<'a> {
     pub(super) schema: String,
+    /// The table with the attributes of subjects, quoted.
+    pub(super) attributes: String,
     pub(super) parts: &'a Parts,
 }
 
@@ -87,7 +89,28 @@ impl Session<'_> {
                 cases
             }
         };
-        format!("(SELECT {value} FROM (SELECT {text}) AS s(v))")
+        // With an offset the inner query stays what it is, and is not written out wherever `v` stands.
+        format!("(SELECT {value} FROM (SELECT {text} OFFSET 0) AS s(v))")
+    }
+
+    /// A query for the values that an attribute of the subject has now. `key` is an expression. A call of the function
+    /// that answers the same would be planned anew in each statement.
+    pub(super) fn attribute_values(&self, key: &str) -> String {
+        let org = self.call("setting", Some("directory_org"));
+        let subject = self.call("setting", Some("directory_subject"));
+        let now = self.typed(&self.call("setting", Some("now_micros")), Type::Integer);
+        format!(
+            "SELECT a.\"value\" FROM {} AS a WHERE a.\"org_id\" = (SELECT {org}) AND a.\"user_id\" = (SELECT {subject}) \
+             AND a.\"key\" = {key} AND (a.\"expires_at\" IS NULL OR a.\"expires_at\" > {now})",
+            self.attributes
+        )
+    }
+
+    /// Such a query for the attribute at this place.
+    fn values_of(&self, place: u16) -> String {
+        let attribute = self.parts.subject.attributes.get(usize::from(place));
+        let name = attribute.map_or("", |attribute| &*attribute.name);
+        self.attribute_values(&text_literal(name))
     }
 
     pub(super) fn call(&self, function: &str, argument: Option<&str>) -> String {
@@ -111,10 +134,11 @@ impl Source for Session<'_> {
                 let name = name_of(&self.parts.context, place);
                 self.call("setting", Some(&format!("context_{name}")))
             }
-            Attribute::Subject(place) => {
-                let name = name_of(&self.parts.subject.attributes, place);
-                self.call("attribute", Some(&name))
-            }
+            // The one value; NULL when there is none, and when there are several.
+            Attribute::Subject(place) => format!(
+                "(SELECT CASE WHEN count(*) = 1 THEN min(s.v) END FROM ({}) AS s(v))",
+                self.values_of(place)
+            ),
             // Of a row, they are columns.
             Attribute::ResourceId | Attribute::Resource(_) => "NULL".to_owned(),
         };
@@ -123,10 +147,8 @@ impl Source for Session<'_> {
     }
 
     fn set(&mut self, out: &mut dyn SqlWriter, place: u16) {
-        let attribute = self.parts.subject.attributes.get(usize::from(place));
-        let name = attribute.map_or("", |attribute| &*attribute.name);
-        let call = self.call("attribute_values", Some(name));
-        out.text(&format!("SELECT {call}"));
+        let values = self.values_of(place);
+        out.text(&values);
     }
 
     fn subject_id(&mut self, out: &mut dyn SqlWriter) {

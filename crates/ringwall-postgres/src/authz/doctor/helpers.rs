@@ -1,6 +1,6 @@
 //! The functions that policies call, and the tables of what is known of subjects that no policy names.
 
-use ringwall_authz::SecurityFunction;
+use ringwall_authz::{FunctionPath, SecurityFunction};
 use sqlx::Row as _;
 
 use super::roles::path_parts;
@@ -139,6 +139,10 @@ impl Doctor<'_> {
             [only] => only.strip_prefix("search_path="),
             _ => None,
         };
+        let is_configured = match function.path {
+            FunctionPath::Inlined => installed.config.is_empty(),
+            FunctionPath::Catalog | FunctionPath::OfMigration(_) => path.is_some(),
+        };
         let differences: Vec<&str> = [
             (installed.body != function.body, "its body"),
             (installed.is_definer, "it runs as its owner"),
@@ -147,7 +151,7 @@ impl Doctor<'_> {
                 "its parameters",
             ),
             (installed.returns != function.returns, "what it returns"),
-            (path.is_none(), "its settings"),
+            (!is_configured, "its settings"),
             (!installed.is_plain, "its language or kind"),
         ]
         .into_iter()
@@ -197,13 +201,15 @@ impl Doctor<'_> {
             }
         }
         let is_temporary_last = parts.last().is_some_and(|last| last == "pg_temp");
-        let problem = match &function.table_on_path {
-            None if parts == ["pg_catalog", "pg_temp"] => None,
-            None => Some("it is not pg_catalog, pg_temp"),
-            Some(_) if !is_temporary_last => {
+        let problem = match &function.path {
+            // That it has none was looked at.
+            FunctionPath::Inlined => None,
+            FunctionPath::Catalog if parts == ["pg_catalog", "pg_temp"] => None,
+            FunctionPath::Catalog => Some("it is not pg_catalog, pg_temp"),
+            FunctionPath::OfMigration(_) if !is_temporary_last => {
                 Some("a temporary table goes before the one that it should read")
             }
-            Some(name) => {
+            FunctionPath::OfMigration(name) => {
                 let rows = sqlx::query(ON_PATH)
                     .bind(&parts)
                     .bind(name)
