@@ -10,11 +10,13 @@ use crate::{
 };
 
 /// The manifest of the benches' workspace.
-const MANIFEST: &str = "benches/Cargo.toml";
+pub(crate) const MANIFEST: &str = "benches/Cargo.toml";
 /// Tells a bench where to write its report.
 const OUT_VARIABLE: &str = "RINGWALL_BENCH_OUT";
 /// Areas that measure against a Redis.
 const NEEDS_REDIS: [&str; 1] = ["ratelimit"];
+/// Areas that measure against a PostgreSQL.
+const NEEDS_POSTGRES: [&str; 1] = ["authz"];
 /// Asks a bench for one quick pass over every case. Its times mean nothing.
 const SMOKE_FLAG: &str = "--smoke";
 
@@ -100,6 +102,13 @@ fn run_area(project: &Project, area: &str, smoke: bool) -> Result<()> {
         .transpose()?;
     if let Some(redis) = &redis {
         program = redis.told_to(program);
+    }
+    let postgres = NEEDS_POSTGRES
+        .contains(&area)
+        .then(setup::bench_postgres)
+        .transpose()?;
+    if let Some(postgres) = &postgres {
+        program = postgres.told_to(program);
     }
     // The quick pass looks at what runs, not at how fast: it uses the artefacts of the tests
     // instead of a second, optimised build of every dependency.

@@ -1,5 +1,6 @@
 //! Authorization: what a decision costs, and how it grows with the policy.
 
+pub mod lists;
 mod worlds;
 
 use std::hint::black_box;

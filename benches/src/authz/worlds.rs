@@ -32,13 +32,17 @@ pub(super) enum Shape {
 }
 
 pub(super) fn principal(id: &str, scopes: &[&str]) -> VerifiedPrincipal {
+    principal_in("o1", id, scopes)
+}
+
+pub(super) fn principal_in(org: &str, id: &str, scopes: &[&str]) -> VerifiedPrincipal {
     let mut principal = Principal::new(
         PrincipalKind::User,
         Subject::new(id).expect("a subject"),
         Authentication::new(AuthenticationMethod::Token),
     );
     principal.tenant = Some(Tenant {
-        org: OrgId::new("o1").expect("an organisation"),
+        org: OrgId::new(org).expect("an organisation"),
         project: None,
     });
     principal.scopes = scopes

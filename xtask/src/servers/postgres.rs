@@ -44,12 +44,17 @@ pub(crate) fn programs() -> Option<PathBuf> {
 /// that a test may kill whoever writes to it, and itself. With `tls`, a certificate and its key
 /// (PEM), it speaks TLS too.
 pub(crate) fn start(tls: Option<(&str, &str)>) -> Result<Server> {
+    start_with(tls, &[])
+}
+
+/// The same with more settings, each as `name=value`; they count before those that a server has otherwise.
+pub(crate) fn start_with(tls: Option<(&str, &str)>, settings: &[&str]) -> Result<Server> {
     let programs = programs().ok_or(
         "no PostgreSQL server on this system: `cargo xtask test` installs it where it may",
     )?;
     let mut result = Err(String::new());
     for _ in 0..TRIES {
-        result = start_once(&programs, tls);
+        result = start_once(&programs, tls, settings);
         if result.is_ok() {
             break;
         }
@@ -57,7 +62,7 @@ pub(crate) fn start(tls: Option<(&str, &str)>) -> Result<Server> {
     result
 }
 
-fn start_once(programs: &Path, tls: Option<(&str, &str)>) -> Result<Server> {
+fn start_once(programs: &Path, tls: Option<(&str, &str)>, more: &[&str]) -> Result<Server> {
     let account = Account::for_servers()?;
     let folder = Folder::create("postgres", account)?;
     let port = free_port()?;
@@ -98,6 +103,10 @@ fn start_once(programs: &Path, tls: Option<(&str, &str)>) -> Result<Server> {
         "shared_buffers=32MB".to_owned(),
     ] {
         arguments.extend(["-c".into(), setting.into()]);
+    }
+    // Of two that differ, the last one counts.
+    for setting in more {
+        arguments.extend(["-c".into(), (*setting).into()]);
     }
     if let Some((certificate, key)) = tls {
         let certificate = folder.write("server.crt", certificate, account)?;

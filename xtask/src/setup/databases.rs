@@ -24,9 +24,7 @@ impl Databases {
     /// Installs what is missing where it may, and starts what the caller did not name.
     pub(crate) fn start() -> Result<Self> {
         // Tests start servers of their own as well, so the programs are needed in any case.
-        if servers::postgres::programs().is_none() {
-            debian::install(&["postgresql"], "to test against a real PostgreSQL")?;
-        }
+        need_postgres("to test against a real PostgreSQL")?;
         if servers::redis::executable().is_none() {
             debian::install(&["redis-server"], "to test against a real Redis")?;
         }
@@ -72,6 +70,31 @@ impl BenchRedis {
     /// The program, which finds the server.
     pub(crate) fn told_to(&self, program: Program) -> Program {
         program.env(REDIS_VARIABLE, self.0.url())
+    }
+}
+
+/// A PostgreSQL that keeps a table of a million rows in its memory, for measuring what statements cost, and not its disk.
+#[derive(Debug)]
+pub(crate) struct BenchPostgres(Server);
+
+impl BenchPostgres {
+    pub(super) fn start() -> Result<Self> {
+        need_postgres("to measure against a real PostgreSQL")?;
+        let settings = ["shared_buffers=512MB", "max_wal_size=4GB"];
+        let server = servers::postgres::start_with(None, &settings).map_err(Failure::new)?;
+        Ok(Self(server))
+    }
+
+    /// The program, which finds the server.
+    pub(crate) fn told_to(&self, program: Program) -> Program {
+        program.env(POSTGRES_VARIABLE, self.0.url())
+    }
+}
+
+fn need_postgres(purpose: &str) -> Result<()> {
+    match servers::postgres::programs() {
+        Some(_) => Ok(()),
+        None => debian::install(&["postgresql"], purpose),
     }
 }
 

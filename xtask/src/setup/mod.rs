@@ -13,7 +13,7 @@ mod python;
 
 use crate::{failure::Result, project::Project};
 
-pub(crate) use databases::{BenchRedis, Databases};
+pub(crate) use databases::{BenchPostgres, BenchRedis, Databases};
 
 /// Prepares everything `cargo test` needs and returns the project with the variables through which
 /// the tests find it. The databases run until they are dropped.
@@ -33,4 +33,9 @@ pub(crate) fn for_tests(project: Project) -> Result<(Project, Databases)> {
 /// A Redis to measure against, which stores nothing.
 pub(crate) fn bench_redis() -> Result<BenchRedis> {
     BenchRedis::start()
+}
+
+/// A PostgreSQL to measure against, with room for a large table.
+pub(crate) fn bench_postgres() -> Result<BenchPostgres> {
+    BenchPostgres::start()
 }
