@@ -7,7 +7,7 @@
 use crate::{
     advisories, bench, cargo_deny, deps,
     failure::{Failure, Result},
-    features, fuzz, loom, manifest,
+    features, fuzz, loom, manifest, oracle,
     project::Project,
     publish, setup,
     steps::{Step, Steps},
@@ -41,6 +41,7 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
         ("publish", Box::new(|| publish::dry_run(project))),
         ("fuzz", Box::new(|| fuzz::smoke(project))),
         ("bench", Box::new(|| bench::smoke(project))),
+        ("oracle", Box::new(|| oracle::run(project))),
     ];
     Steps::run(chosen(steps, words)?)
 }

@@ -19,6 +19,7 @@ mod imports;
 mod loom;
 mod manifest;
 mod metadata;
+mod oracle;
 mod program;
 mod project;
 mod publish;

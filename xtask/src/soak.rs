@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::{
     failure::{Failure, Result},
-    fuzz,
+    fuzz, oracle,
     program::{Program, Stream},
     project::{self, Project},
     setup,
     stopwatch::{self, Stopwatch},
+    testing,
 };
 
 /// Tells tests of kills, floods and the like to take their long form.
@@ -19,6 +20,16 @@ const VARIABLE: &str = "RINGWALL_SOAK";
 const NAMES: [&str; 2] = ["property", "soak"];
 /// Cases per property test, unless the variable of this name says otherwise.
 const CASES: (&str, &str) = ("PROPTEST_CASES", "200000");
+/// Cases of each test that compares decisions of authorization, unless the variable of this name says otherwise.
+const DECISIONS: (&str, &str) = ("RINGWALL_AUTHZ_CASES", "200000");
+/// The seed of the one that asks databases; the other one takes that of property tests.
+const DECISIONS_SEED: &str = "RINGWALL_AUTHZ_SEED";
+/// The test that asks databases.
+const AGREEMENT: &str = "property_the_process_two_dialects_and_row_level_security_agree";
+/// Words in the names of the tests of the oracle.
+const ORACLE: [&str; 1] = ["property"];
+/// Tells property tests their seed.
+const SEED: &str = testing::SEED.0;
 /// The time shared by fuzzing and tours unless given, in minutes.
 const DEFAULT_MINUTES: u64 = 60;
 /// The part of the time that goes to fuzzing; the tours get the rest.
@@ -50,7 +61,11 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
     let time = Duration::from_secs(minutes.saturating_mul(60));
 
     // A failure in one part does not keep the others from running: a soak is for finding out.
-    let mut parts = vec![tests(&project, seed)];
+    let mut parts = vec![
+        tests(&project, seed),
+        agreement(&project, seed),
+        oracle(&project, seed),
+    ];
     parts.extend(fuzzing(&project, time, seed));
     parts.push(tours(&project, time));
 
@@ -102,19 +117,55 @@ fn tests(project: &Project, seed: u64) -> Part {
             .args(NAMES)
             .env(VARIABLE, "1")
             .env(variable, &cases)
-            .env("PROPTEST_RNG_SEED", seed.to_string());
-        let observed = tests.follow(Stream::Output)?;
-        if !observed.succeeded {
-            return Err(Failure::new("a test failed; its output is above"));
-        }
-        match passed_in(&observed.text) {
-            0 => Err(Failure::new(format!(
-                "no test has {} in its name",
-                NAMES.join(" or ")
-            ))),
-            passed => Ok(format!("{passed} tests, {cases} cases per property")),
-        }
+            .env(SEED, seed.to_string())
+            // It has a part of its own.
+            .env_remove(DECISIONS.0);
+        let passed = passed(tests, &NAMES)?;
+        Ok(format!("{passed} tests, {cases} cases per property"))
     })
+}
+
+/// What the process decides, what a WHERE lists in PostgreSQL and SQLite, and what row-level security shows.
+fn agreement(project: &Project, seed: u64) -> Part {
+    let tests = project
+        .cargo("test")
+        .args(["--release", "--workspace", "--all-features", "--locked"])
+        .args(["--test", "authz", "--", AGREEMENT])
+        .env(DECISIONS_SEED, seed.to_string());
+    decisions("authorization against databases", tests, &[AGREEMENT])
+}
+
+/// What another engine decides.
+fn oracle(project: &Project, seed: u64) -> Part {
+    let tests = oracle::test(project)
+        .arg("--")
+        .args(ORACLE)
+        .env(SEED, seed.to_string());
+    decisions("authorization against Cedar", tests, &ORACLE)
+}
+
+fn decisions(name: &str, tests: Program, names: &[&str]) -> Part {
+    let (variable, default) = DECISIONS;
+    let cases = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+    part(name, || {
+        passed(tests.env(variable, &cases), names)?;
+        Ok(format!("{cases} cases"))
+    })
+}
+
+/// How many tests passed; none is a failure.
+fn passed(tests: Program, names: &[&str]) -> Result<u64> {
+    let observed = tests.follow(Stream::Output)?;
+    if !observed.succeeded {
+        return Err(Failure::new("a test failed; its output is above"));
+    }
+    match passed_in(&observed.text) {
+        0 => Err(Failure::new(format!(
+            "no test has {} in its name",
+            names.join(" or ")
+        ))),
+        passed => Ok(passed),
+    }
 }
 
 /// The sum of the `N passed` of every test program.
