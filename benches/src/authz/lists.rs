@@ -122,8 +122,10 @@ pub fn run(length: Length, report: &mut Report, goals: &mut Goals) {
                 }
                 let what = format!("{}, {}", layout.name(), reader.role);
                 goals.at_most(&format!("{what}: WHERE"), 1.2, by_where / by_hand, "×");
-                // Without a WHERE there is nothing for the narrow indexes to be used by.
-                let (name, time) = in_transactions[usize::from(layout.has_narrow_indexes())];
+                // Without a WHERE, no index serves but that on the tenant: for whoever sees few rows, that is another
+                // query than the one by hand.
+                let is_narrow = layout.has_narrow_indexes() || reader.role == "viewer";
+                let (name, time) = in_transactions[usize::from(is_narrow)];
                 goals.at_most(&format!("{what}: {name}"), 1.2, time / in_transaction, "×");
             }
             stage.close().await;
@@ -142,7 +144,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// The medians of all ways, in nanoseconds for each list.
+    /// The fastest lists of all ways, in nanoseconds: other programs can only make one longer.
     async fn measure(&mut self, reader: Reader, rounds: usize, title: &str) -> [f64; 5] {
         let mut samples = WAYS.map(|_| Vec::with_capacity(rounds));
         let mut rows = 0;
@@ -152,7 +154,12 @@ impl Stage {
             let org = format!("o{}", (round * 7) % self.size.organisations);
             let mut seen = [0; WAYS.len()];
             for step in 0..WAYS.len() {
-                let place = (round + step) % WAYS.len();
+                // As in a race: nobody always follows the same neighbour.
+                let place = if round % 2 == 0 {
+                    (round / 2 + step) % WAYS.len()
+                } else {
+                    (round / 2 + WAYS.len() - step) % WAYS.len()
+                };
                 let start = self.clock.elapsed();
                 let found = self.list(WAYS[place], reader, &org).await;
                 let elapsed = self.clock.elapsed() - start;
@@ -180,7 +187,7 @@ impl Stage {
                 median / 1e3
             );
         }
-        sorted.map(|(_, median)| median)
+        sorted.map(|(fastest, _)| fastest)
     }
 
     async fn list(&mut self, way: Way, reader: Reader, org: &str) -> Vec<PgRow> {
