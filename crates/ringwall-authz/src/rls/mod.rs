@@ -7,7 +7,9 @@ mod told;
 use crate::filter::{FilterError, quoted};
 use crate::policy::Policy;
 use crate::tables::TableContent;
-pub use parts::{FunctionPath, RowLevelSecurityParts, SecuredTable, SecurityFunction, SecurityPolicy};
+pub use parts::{
+    FunctionPath, RowLevelSecurityParts, SecuredTable, SecurityFunction, SecurityPolicy,
+};
 
 /// Where the generated statements put things, and for whom they are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -350,5 +350,4 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
 }
 
 /// What the session was told under a name, with the letter that tells an empty text from none.
-const TOLD: &str =
-    "pg_catalog.current_setting('ringwall.' OPERATOR(pg_catalog.||) name, TRUE)";
+const TOLD: &str = "pg_catalog.current_setting('ringwall.' OPERATOR(pg_catalog.||) name, TRUE)";

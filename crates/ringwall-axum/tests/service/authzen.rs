@@ -112,7 +112,12 @@ async fn evaluator() -> Evaluator {
 fn policy(operation: AuthorizationOperation, endpoint: Endpoint) -> Endpoint {
     match operation {
         AuthorizationOperation::Metadata => endpoint.public(),
-        _ => endpoint.require_scope("cases:write"),
+        AuthorizationOperation::Evaluation
+        | AuthorizationOperation::Evaluations
+        | AuthorizationOperation::SearchSubject
+        | AuthorizationOperation::SearchResource
+        | AuthorizationOperation::SearchAction
+        | _ => endpoint.require_scope("cases:write"),
     }
 }
 
@@ -306,7 +311,12 @@ async fn a_route_that_asks_nobody_who_is_calling_decides_nothing() {
         metadata,
         |operation, endpoint| match operation {
             AuthorizationOperation::Evaluations => endpoint.optional(),
-            _ => endpoint.public(),
+            AuthorizationOperation::Evaluation
+            | AuthorizationOperation::SearchSubject
+            | AuthorizationOperation::SearchResource
+            | AuthorizationOperation::SearchAction
+            | AuthorizationOperation::Metadata
+            | _ => endpoint.public(),
         },
     );
     let site = serve(router.into_router().expect("a router")).await;

@@ -66,22 +66,23 @@ fn row() -> Endpoint {
 
 #[test]
 fn whoever_has_the_role_is_let_in_and_nobody_else() {
+    let guarded = app(cases().require_scope("a").require_role("admin"));
     run(async {
-        let app = app(cases().require_scope("a").require_role("admin"));
         let boss = || {
-            app.get("/cases")
-                .with(app.kit().token("boss").scopes(["a"]))
+            let token = guarded.kit().token("boss").scopes(["a"]);
+            guarded.get("/cases").with(token)
         };
         boss().in_org("acme").needs_rights().await;
         let vouched = principal::user("boss").scopes(["a"]);
-        app.get("/cases")
+        guarded
+            .get("/cases")
             .with(vouched)
             .in_org("acme")
             .needs_rights()
             .await;
     });
+    let app = app(row());
     run(async {
-        let app = app(row());
         let boss = app.get("/cases").with(app.kit().token("boss"));
         boss.in_org("acme").needs_rights().await;
     });

@@ -1,0 +1,4 @@
+//! The Authorization API over lists that SQLite filters.
+
+#[cfg(test)]
+mod searches;
