@@ -3,9 +3,12 @@
 //! Each setting begins with a `v`, so that an empty text is told from one that was never set: after the transaction
 //! in which it was set, PostgreSQL answers an empty text for it.
 
+use ringwall_core::clock::Timestamp;
+
 use crate::compile::Parts;
 use crate::context::Context;
 use crate::document::Effect;
+use crate::filter::postgres_time;
 use crate::subject::Subject;
 use crate::value::{Datum, uuid_text};
 
@@ -105,7 +108,7 @@ pub fn session_settings(
     set("scopes", Some(scopes_for(Effect::Permit)));
     set("all_scopes", Some(scopes_for(Effect::Forbid)));
     set("limited", Some(known.is_limited().to_string()));
-    set("now", Some(context.now().to_string()));
+    set("now", Some(postgres_time(context.now())));
     set("now_micros", Some(context.now().unix_micros().to_string()));
     for (place, attribute) in (0_u16..).zip(&parts.context) {
         let members = match attribute.kind {
@@ -164,9 +167,7 @@ fn text(value: Datum<'_>, members: &[Box<str>]) -> Option<String> {
         Datum::Text(text) => text.to_owned(),
         Datum::Integer(number) => number.to_string(),
         Datum::Boolean(value) => value.to_string(),
-        Datum::Timestamp(micros) => {
-            ringwall_core::clock::Timestamp::from_unix_micros(micros).to_string()
-        }
+        Datum::Timestamp(micros) => postgres_time(Timestamp::from_unix_micros(micros)),
         Datum::Uuid(uuid) => uuid_text(uuid),
         Datum::Level(place) => members.get(usize::from(place))?.to_string(),
     })

@@ -23,8 +23,9 @@ pub struct SubjectFacts {
 }
 
 /// A value of an attribute, as a text: what it means is said by the policy's type. A whole number is written in decimal
-/// digits without a sign of plus or leading zeros, a truth value as `true` or `false`, a time as in RFC 3339, a UUID with
-/// hyphens, a level by its name. What is none of the type is unknown.
+/// digits without a sign of plus or leading zeros, a truth value as `true` or `false`, a time as in RFC 3339 (of the year
+/// 0001 or later, with an offset of less than 16 hours, as PostgreSQL reads it), a UUID with hyphens, a level by its name.
+/// What is none of the type is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct StoredAttribute {

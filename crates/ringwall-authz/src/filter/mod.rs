@@ -2,6 +2,7 @@
 
 mod partial;
 mod sql;
+mod times;
 
 use ringwall_core::classification::Obligation;
 
@@ -19,6 +20,7 @@ use crate::truth::Truth;
 use partial::Partial;
 pub(crate) use sql::{Conditions, Precision, Source, quoted};
 pub use sql::{Dialect, SqlValue, SqlWriter};
+pub(crate) use times::postgres_time;
 
 /// The most rules that one filter holds. Beyond, the statement would be longer than what a database plans well; give
 /// what differs from user to user a relation in place of rules.

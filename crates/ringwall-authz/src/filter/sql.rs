@@ -9,6 +9,7 @@ use core::fmt::Write as _;
 use ringwall_core::clock::Timestamp;
 
 use super::Rows;
+use super::times::postgres_time;
 use crate::compile::Parts;
 use crate::compile::shapes::ResourceType;
 use crate::node::{Attribute, Comparison, Node, Term};
@@ -35,7 +36,8 @@ pub enum SqlValue {
     Integer(i64),
     /// A truth value.
     Boolean(bool),
-    /// A time. For SQLite its microseconds, for PostgreSQL a text that the statement turns into a `timestamptz`.
+    /// A time, for SQLite, which keeps its microseconds. For PostgreSQL it is a text, which the statement turns into a
+    /// `timestamptz`.
     Timestamp(Timestamp),
     /// A UUID. For SQLite its text, for PostgreSQL a text that the statement turns into a `uuid`.
     Uuid(String),
@@ -129,10 +131,12 @@ impl SqlWriter for Casting<'_> {
     }
 
     fn bind(&mut self, value: SqlValue) {
-        let cast = match (self.dialect, &value) {
-            (Dialect::Postgres, SqlValue::Timestamp(_)) => Some("timestamptz"),
-            (Dialect::Postgres, SqlValue::Uuid(_)) => Some("uuid"),
-            (Dialect::Postgres | Dialect::Sqlite, _) => None,
+        let (value, cast) = match (self.dialect, value) {
+            (Dialect::Postgres, SqlValue::Timestamp(time)) => {
+                (SqlValue::Text(postgres_time(time)), Some("timestamptz"))
+            }
+            (Dialect::Postgres, value @ SqlValue::Uuid(_)) => (value, Some("uuid")),
+            (Dialect::Postgres | Dialect::Sqlite, value) => (value, None),
         };
         match cast {
             None => self.out.bind(value),
@@ -356,8 +360,11 @@ impl<S: Source> Conditions<'_, S> {
             self.is_one_of(out, SqlValue::Texts(names));
             return;
         }
-        let is_ordered = !matches!(comparison, Comparison::Eq | Comparison::Ne);
-        self.term(out, left, is_ordered);
+        // Two columns may have two collations, and PostgreSQL ends the statement unless it is told one.
+        let is_column = |term: &Term| term.attribute().is_some_and(Attribute::is_of_resource);
+        let is_collated = !matches!(comparison, Comparison::Eq | Comparison::Ne)
+            || (is_column(left) && is_column(right));
+        self.term(out, left, is_collated);
         out.text(" ");
         out.text(comparison.sign());
         out.text(" ");
@@ -426,18 +433,18 @@ impl<S: Source> Conditions<'_, S> {
         out.text(&format!(" AND \"r\".{value} IS NOT NULL)"));
     }
 
-    fn term(&mut self, out: &mut dyn SqlWriter, term: &Term, is_ordered: bool) {
+    fn term(&mut self, out: &mut dyn SqlWriter, term: &Term, is_collated: bool) {
         match term {
-            Term::Attribute(attribute) => self.attribute(out, *attribute, is_ordered),
+            Term::Attribute(attribute) => self.attribute(out, *attribute, is_collated),
             Term::Constant(value) => bind(out, value.get()),
         }
     }
 
     /// An attribute as it is compared. Texts are compared by their bytes.
-    fn attribute(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, is_ordered: bool) {
+    fn attribute(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, is_collated: bool) {
         let kind = self.type_of(attribute);
         match (kind, self.dialect) {
-            (Type::Text, Dialect::Postgres) if is_ordered => {
+            (Type::Text, Dialect::Postgres) if is_collated => {
                 out.text("(");
                 self.raw(out, attribute);
                 out.text(" COLLATE \"C\")");

@@ -3,16 +3,23 @@
 use core::fmt::Write as _;
 
 use crate::compile::Parts;
-use crate::filter::{Source, SqlValue, SqlWriter, quoted};
+use crate::filter::{Source, SqlValue, SqlWriter, postgres_time, quoted};
 use crate::node::Attribute;
 use crate::value::Type;
 
-/// RFC 3339 with at most microseconds, and with days that exist: PostgreSQL takes much else for a time, such as
-/// `infinity` and `tomorrow`, and ends the statement for what is none.
+/// What a directory may hold for a time (RFC 3339 with at most microseconds, days that exist, no year 0, offsets of less
+/// than 16 hours): PostgreSQL takes much else for a time, such as `infinity` and `tomorrow`, and ends the statement for
+/// what is none.
 const TIMESTAMP: &str = concat!(
-    "^([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    "^(?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
     "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)",
-    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$",
+);
+
+/// What a session is told for a time, by [`postgres_time`].
+const TOLD_TIMESTAMP: &str = concat!(
+    "^(-infinity|[0-9]{4,6}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{6}Z( BC)?)$",
 );
 
 /// A text as a number, when it is one that fits: a cast that fails would end the statement.
@@ -32,7 +39,10 @@ impl SqlWriter for Literals<'_> {
             SqlValue::Integer(number) => format!("({number})"),
             SqlValue::Boolean(value) => value.to_string().to_uppercase(),
             SqlValue::Timestamp(time) => {
-                format!("CAST({} AS timestamptz)", text_literal(&time.to_string()))
+                format!(
+                    "CAST({} AS timestamptz)",
+                    text_literal(&postgres_time(time))
+                )
             }
             SqlValue::Uuid(uuid) => format!("CAST({} AS uuid)", text_literal(&uuid)),
             SqlValue::Texts(texts) => {
@@ -142,7 +152,13 @@ impl Source for Session<'_> {
             // Of a row, they are columns.
             Attribute::ResourceId | Attribute::Resource(_) => "NULL".to_owned(),
         };
-        let text = self.typed(&text, kind);
+        let text = match (attribute, kind) {
+            // What stands in a directory was written by somebody else.
+            (Attribute::Now | Attribute::Context(_), Type::Timestamp) => format!(
+                "(SELECT CASE WHEN v ~ '{TOLD_TIMESTAMP}' THEN CAST(v AS timestamptz) END FROM (SELECT {text}) AS s(v))"
+            ),
+            _ => self.typed(&text, kind),
+        };
         out.text(&text);
     }
 
@@ -161,5 +177,25 @@ impl Source for Session<'_> {
         let text = self.call("setting", Some("org"));
         let text = self.typed(&text, self.parts.subject.tenant);
         out.text(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_means_the_same_whatever_the_server_takes_a_backslash_for() {
+        for (text, literal) in [
+            ("", "''"),
+            ("o'x", "'o''x'"),
+            ("\\", r"E'\\'"),
+            (
+                r"\'; DROP TABLE cases; --",
+                r"E'\\''; DROP TABLE cases; --'",
+            ),
+        ] {
+            assert_eq!(text_literal(text), literal, "{text}");
+        }
     }
 }

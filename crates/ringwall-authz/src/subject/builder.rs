@@ -398,6 +398,18 @@ fn stored_value(kind: Type, text: &str) -> Value<'_> {
             "false" => Value::Boolean(false),
             _ => Value::Null,
         },
-        Type::Timestamp => text.parse().map_or(Value::Null, Value::Timestamp),
+        Type::Timestamp => stored_time(text).map_or(Value::Null, Value::Timestamp),
     }
+}
+
+/// A stored time, when it is one that PostgreSQL reads too: it has no year 0, and no offset of sixteen hours.
+fn stored_time(text: &str) -> Option<Timestamp> {
+    let ending = text.get(text.len().checked_sub(6)?..)?;
+    let is_far = ending
+        .strip_prefix(['+', '-'])
+        .is_some_and(|offset| offset >= "16:");
+    if is_far || text.starts_with("0000") {
+        return None;
+    }
+    text.parse().ok()
 }
