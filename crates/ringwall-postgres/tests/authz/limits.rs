@@ -14,7 +14,8 @@ use ringwall_core::principal::{
 use ringwall_postgres::{PushRows as _, WithSubject as _};
 use sqlx::{Postgres, QueryBuilder, Row as _};
 
-use crate::world::{World, now, run};
+use crate::callers::now;
+use crate::world::{World, run};
 
 const ACTIONS: [&str; 4] = ["read", "update", "delete", "export"];
 const ROLES: [&str; 3] = ["admin", "reader", "leaver"];

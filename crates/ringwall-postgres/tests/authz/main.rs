@@ -10,6 +10,12 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
+mod comparing;
+#[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod dice;
 #[cfg(test)]
 mod doctor;
@@ -17,6 +23,14 @@ mod doctor;
 mod isolation;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod policies;
+#[cfg(test)]
+mod probe;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod shape;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "it is public where it belongs")]
 #[path = "../../../ringwall-sqlite/src/authz/rows.rs"]

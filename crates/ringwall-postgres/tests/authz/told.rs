@@ -3,8 +3,9 @@
 use ringwall_postgres::{SubjectError, WithSubject as _};
 use sqlx::{Acquire as _, Executor as _, PgConnection, Row as _};
 
+use crate::callers::now;
 use crate::isolation::{give, policy, subject, world};
-use crate::world::{World, now, run};
+use crate::world::{World, run};
 
 async fn seen(connection: &mut PgConnection) -> Vec<String> {
     let rows = sqlx::query("SELECT id FROM cases ORDER BY id")

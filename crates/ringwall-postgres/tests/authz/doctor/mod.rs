@@ -13,8 +13,9 @@ use ringwall_postgres::{AcceptedFinding, Examination, FindingKind, PostgresDirec
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::callers::now;
 use crate::isolation::{give, policy, subject, world};
-use crate::world::{World, now, run};
+use crate::world::{World, run};
 
 /// A database in which nothing is found.
 struct Patient {

@@ -4,8 +4,8 @@ use ringwall_postgres::WithSubject as _;
 use sqlx::Row as _;
 
 use super::Patient;
+use crate::callers::now;
 use crate::isolation::{give, subject};
-use crate::world::now;
 
 /// A role that views may belong to: nobody logs in as it, and it owns no table.
 const MASKER: &str = "CREATE ROLE RUNTIME_masker NOLOGIN; GRANT USAGE ON SCHEMA HOME, HELPERS TO RUNTIME_masker;
