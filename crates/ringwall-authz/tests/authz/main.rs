@@ -1,8 +1,12 @@
 //! The policy engine, as its users see it.
 
 #[cfg(test)]
+mod conditions;
+#[cfg(test)]
 #[cfg(feature = "conformance")]
 mod directories;
+#[cfg(test)]
+mod filters;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
