@@ -2,7 +2,7 @@
 
 use ringwall_authz::{
     AttributeDefinition, Condition, Constant, MAX_CONDITION_PARTS, Operand, Policy, PolicyDocument,
-    ResourceDefinition, Rule, RuleObligations, SetOperand,
+    RelationDefinition, ResourceDefinition, RoleDefinition, Rule, RuleObligations, SetOperand,
 };
 
 use crate::people::{now, somebody};
@@ -124,4 +124,52 @@ fn a_rule_that_says_two_things_is_refused() {
         let refused = with_rules(rules).expect_err("it is refused");
         assert!(refused.contains(expected), "{refused}");
     }
+}
+
+#[test]
+fn roles_that_are_not_in_use_grant_no_scopes() {
+    let document = PolicyDocument::new("scopes")
+        .role("reader", RoleDefinition::new().scopes(["cases:read"]))
+        .role("viewer", RoleDefinition::new());
+    let policy = Policy::new(document).expect("a policy");
+    let subject = somebody(&policy, "u1").roles(["reader", "viewer"]);
+    assert!(subject.clone().build().has_scope("cases:read"));
+    assert!(
+        !subject
+            .use_roles(["viewer"])
+            .build()
+            .has_scope("cases:read")
+    );
+}
+
+#[test]
+fn a_relation_that_was_told_wrong_is_not_made_known_by_what_is_told_later() {
+    let document = PolicyDocument::new("relations")
+        .relation("friends", RelationDefinition::new("text"))
+        .resource(
+            "case",
+            ResourceDefinition::new(["read"]).attribute("owner", AttributeDefinition::new("text")),
+        )
+        .rule(
+            Rule::permit("rule", "case", ["read"])
+                .when(Condition::related("friends", "resource.owner")),
+        );
+    let policy = Policy::new(document).expect("a policy");
+    let reads = |subject: ringwall_authz::SubjectBuilder| {
+        let case = policy
+            .resource("case")
+            .expect("declared")
+            .id("c1")
+            .org("o1");
+        let case = case.attribute("owner", "u2");
+        let context = policy.context(now());
+        policy
+            .decide(&subject.build(), "read", &case, &context)
+            .is_permit()
+    };
+    let subject = somebody(&policy, "u1");
+    assert!(reads(subject.clone().related("friends", ["u2"])));
+    let wrong = subject.related("friends", [1_i64]);
+    assert!(!reads(wrong.clone().related("friends", ["u2"])));
+    assert!(!reads(wrong.is_related("friends", "u2", true)));
 }
