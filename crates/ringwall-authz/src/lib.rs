@@ -26,6 +26,7 @@ mod required;
 mod resolve;
 mod resource;
 mod rls;
+mod rowless;
 mod session;
 mod slots;
 mod source;

@@ -80,8 +80,8 @@ pub(crate) fn check(
     if demand.is_none() {
         return Ok(());
     }
-    let document = authorization.ok_or(Error::NoAuthorization)?.policy.load();
-    let document = document.document();
+    let policy = authorization.ok_or(Error::NoAuthorization)?.policy.load();
+    let document = policy.document();
     let has_rank = demand.role.as_ref().is_none_or(|role| {
         let role = document.roles.get(&**role);
         role.is_some_and(|role| role.rank.is_some())
@@ -90,10 +90,17 @@ pub(crate) fn check(
         let resource = document.resources.get(&**resource);
         resource.is_some_and(|resource| resource.actions.iter().any(|own| **own == **action))
     });
-    if has_rank && has_action {
+    if !has_rank || !has_action {
+        return Err(Error::UnknownDemand);
+    }
+    let can_permit = demand
+        .permission
+        .as_ref()
+        .is_none_or(|(resource, action)| policy.can_permit_without_row(resource, action));
+    if can_permit {
         Ok(())
     } else {
-        Err(Error::UnknownDemand)
+        Err(Error::DemandNeedsRow)
     }
 }
 

@@ -91,6 +91,12 @@ pub enum Error {
     /// A route demands a role without a rank, or an action, that the policy does not have.
     #[error("a route demands a role without a rank, or an action, that the policy does not have")]
     UnknownDemand,
+    /// A route demands a permission that nobody can have before the row is read: each permit of the policy asks for it, or
+    /// a forbid does. Let the handler ask, with the row in its hand.
+    #[error(
+        "a route demands a permission that the policy gives to nobody before the row is known: ask in the handler"
+    )]
+    DemandNeedsRow,
     /// A header field was to name callers, and no proxy is trusted to set it.
     #[error("a header field names callers for limits, and no proxy is trusted to set it")]
     IdentityHeaderOfNobody,

@@ -77,7 +77,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTier`], [`Error::StrangersUncounted`], [`Error::NoAuthorization`], [`Error::UnknownDemand`].
+    /// [`Error::UnknownTier`], [`Error::StrangersUncounted`], [`Error::NoAuthorization`], [`Error::UnknownDemand`],
+    /// [`Error::DemandNeedsRow`].
     pub fn check(&self, policy: &RoutePolicy) -> Result<(), Error> {
         limits::bind(self.rate_limits(), policy)?;
         authorization::check(self.authorization(), policy)

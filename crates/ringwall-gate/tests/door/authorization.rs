@@ -191,6 +191,22 @@ fn a_demand_that_cannot_be_asked_is_found_at_start_and_lets_nobody_in() {
 }
 
 #[test]
+fn a_permission_that_nobody_can_have_without_the_row_is_found_at_start() {
+    let rows = ready::ROWS.replace(
+        "roles = [\"admin\"]",
+        "roles = [\"admin\"]\nwhen = { is_set = \"resource.owner\" }",
+    );
+    assert_ne!(rows, ready::ROWS);
+    for (policy, found) in [(&*rows, Err(Error::DemandNeedsRow)), (ready::ROWS, Ok(()))] {
+        let bench = bench(caller(&["admin"], &[]), |gate| {
+            gate.authorization(claims(policy))
+        });
+        let demand = RouteDemand::none().permission("case", "delete");
+        assert_eq!(bench.gate.check(&route(demand)), found);
+    }
+}
+
+#[test]
 fn a_policy_that_no_longer_knows_what_a_route_demands_refuses_everybody() {
     let authorization = claims(ready::ORGANISATION);
     let handle = authorization.policy().clone();
