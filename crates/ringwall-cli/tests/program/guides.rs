@@ -204,8 +204,8 @@ async fn walk(url: Url, role: &str) -> Vec<(String, String)> {
         .replace("desk_app", role);
     let healthy = run(&world, &words(&doctor)).done();
     let harm = format!(
-        "ALTER TABLE cases NO FORCE ROW LEVEL SECURITY; CREATE VIEW open_cases AS SELECT * FROM cases;
-        GRANT SELECT ON open_cases TO {role}"
+        "ALTER TABLE cases NO FORCE ROW LEVEL SECURITY; CREATE VIEW public.open_cases AS SELECT * FROM cases;
+        GRANT SELECT ON public.open_cases TO {role}"
     );
     owner
         .execute(sqlx::AssertSqlSafe(harm))

@@ -114,8 +114,8 @@ GET     /v1/orgs/{org}/settings                                all of settings:r
 PATCH   /v1/orgs/{org}/settings                                all of settings:write, login: at most 300 s old
 GET     /v1/projects/{project}/settings                        all of settings:read
 PATCH   /v1/projects/{project}/settings                        all of settings:write
-GET     /v1/orgs/{org}/members/{subject}                       all of settings:read
-PUT     /v1/orgs/{org}/members/{subject}                       all of settings:write, login: at most 300 s old
+GET     /v1/orgs/{org}/members/{subject}                       all of settings:read, permission: read member
+PUT     /v1/orgs/{org}/members/{subject}                       all of settings:write, login: at most 300 s old, permission: write member
 POST    /v1/orgs/{org}/revoke                                  all of settings:write, login: at most 300 s old
 ANY     (unknown path)                                         authenticated
 ";

@@ -183,14 +183,22 @@ impl Doctor<'_> {
             let name: String = row.try_get(0)?;
             self.context_is_preset(format!("{name} IN THIS SESSION"));
         }
-        let row = sqlx::query("SELECT current_setting('row_security')")
-            .fetch_one(&mut *self.connection)
-            .await?;
-        self.row_security(
-            &row.try_get::<String, _>(0)?,
-            "row_security IN THIS SESSION".to_owned(),
+        // What the connection of whoever examines asked for itself says nothing of those of the service.
+        let row = sqlx::query(
+            "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'row_security' AND source NOT IN ('client', 'session')",
         )
-        .await
+        .fetch_optional(&mut *self.connection)
+        .await?;
+        match row {
+            Some(row) => {
+                self.row_security(
+                    &row.try_get::<String, _>("setting")?,
+                    "row_security IN THIS SESSION".to_owned(),
+                )
+                .await
+            }
+            None => Ok(()),
+        }
     }
 
     fn context_is_preset(&mut self, object: String) {

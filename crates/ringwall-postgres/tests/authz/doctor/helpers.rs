@@ -45,7 +45,13 @@ async fn functions_with_another_body_another_owner_or_as_their_owner_are_found()
             &["HelperFunction:HELPERS.setting(text)"],
         ),
         (
-            "ALTER FUNCTION HELPERS.setting(text) RESET search_path",
+            "ALTER FUNCTION HELPERS.attribute(text) RESET search_path",
+            "",
+            &["HelperFunction:HELPERS.attribute(text)"],
+        ),
+        (
+            // One that has a path is called, and no longer written into the plan.
+            "ALTER FUNCTION HELPERS.setting(text) SET search_path = pg_catalog, pg_temp",
             "",
             &["HelperFunction:HELPERS.setting(text)"],
         ),
@@ -85,9 +91,9 @@ async fn functions_that_look_where_others_could_put_a_table_are_found() {
     let patient = Patient::new().await;
     for (harm, repair, expected) in [
         (
-            "ALTER FUNCTION HELPERS.has_role(text) SET search_path = pg_catalog",
+            "ALTER FUNCTION HELPERS.attribute(text) SET search_path = pg_catalog",
             "",
-            "HelperPath:HELPERS.has_role(text)",
+            "HelperPath:HELPERS.attribute(text)",
         ),
         (
             "ALTER FUNCTION HELPERS.attribute_values(text) SET search_path = HOME",
