@@ -89,7 +89,9 @@ where
 }
 
 fn evaluate(request: &EvaluationRequest) -> Option<EvaluationResponse> {
-    let answer = WORLD.evaluator.evaluate(&WORLD.pep, request, Timestamp::UNIX_EPOCH);
+    let answer = WORLD
+        .evaluator
+        .evaluate(&WORLD.pep, request, Timestamp::UNIX_EPOCH);
     match now(answer) {
         Ok(answer) => Some(answer),
         Err(AuthzenError::Invalid(_)) => None,
@@ -103,14 +105,23 @@ fuzz_target!(|data: &[u8]| {
         let mut silent = request.clone();
         silent.subject.properties = JsonObject::new();
         silent.action.properties = JsonObject::new();
-        assert_eq!(evaluate(&silent), answer, "what is said of the subject counts");
+        assert_eq!(
+            evaluate(&silent),
+            answer,
+            "what is said of the subject counts"
+        );
         let foreign = request.resource.clone().property(ORG_PROPERTY, "o2");
         silent.resource = foreign;
-        assert!(evaluate(&silent).is_none_or(|answer| !answer.decision), "another tenant's");
+        assert!(
+            evaluate(&silent).is_none_or(|answer| !answer.decision),
+            "another tenant's"
+        );
     }
     if let Some(request) = read::<EvaluationsRequest>(data) {
         assert!(request.evaluations.len() <= MAX_EVALUATIONS);
-        let answer = WORLD.evaluator.evaluate_all(&WORLD.pep, &request, Timestamp::UNIX_EPOCH);
+        let answer = WORLD
+            .evaluator
+            .evaluate_all(&WORLD.pep, &request, Timestamp::UNIX_EPOCH);
         match now(answer) {
             Ok(EvaluationsResponse::Batch { evaluations }) => {
                 assert!(!evaluations.is_empty());
@@ -126,10 +137,14 @@ fuzz_target!(|data: &[u8]| {
         && let Ok(found) = now(WORLD.evaluator.search_subjects(&WORLD.pep, &request, at))
     {
         for subject in found.results {
-            let one = EvaluationRequest::new(subject, request.action.clone(), request.resource.clone());
+            let one =
+                EvaluationRequest::new(subject, request.action.clone(), request.resource.clone());
             let mut one = one;
             one.context = request.context.clone();
-            assert!(evaluate(&one).is_some_and(|answer| answer.decision), "found and denied");
+            assert!(
+                evaluate(&one).is_some_and(|answer| answer.decision),
+                "found and denied"
+            );
         }
     }
     if let Some(request) = read::<ActionSearchRequest>(data)
@@ -139,7 +154,10 @@ fuzz_target!(|data: &[u8]| {
             let (subject, resource) = (request.subject.clone(), request.resource.clone());
             let mut one = EvaluationRequest::new(subject, action, resource);
             one.context = request.context.clone();
-            assert!(evaluate(&one).is_some_and(|answer| answer.decision), "found and denied");
+            assert!(
+                evaluate(&one).is_some_and(|answer| answer.decision),
+                "found and denied"
+            );
         }
     }
     let _request = read::<ResourceSearchRequest>(data);
