@@ -1,5 +1,8 @@
 //! The command line.
 
+mod policies;
+mod subjects;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +14,9 @@ use ringwall_browser::OriginPattern;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{InvalidName, OrgId, ProjectId, Scope, Subject};
 use ringwall_core::secret::SecretString;
-use ringwall_postgres::{AcceptedFinding, InvalidAcceptance};
+
+pub(crate) use policies::*;
+pub(crate) use subjects::*;
 
 /// Check configurations and policies, migrate stores, manage API keys, and revoke tokens
 #[derive(Parser)]
@@ -49,152 +54,6 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print what a configuration comes to, secrets redacted, or everything that is wrong with it
     Check(CheckArguments),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// Say everything that is wrong with a policy, or what it comes to
-    Check(PolicyArguments),
-    /// Decide cases, and say which come out otherwise than they say
-    Test(PolicyTestArguments),
-    /// Say of each rule why it does or does not apply in the cases
-    Explain(PolicyExplainArguments),
-    /// Print the statements that make PostgreSQL hold the policy by row-level security
-    Rls(PolicyRlsArguments),
-    /// Say what is different between two policies
-    Diff(PolicyDiffArguments),
-    /// Look for every way in which row-level security could do nothing
-    Doctor(PolicyDoctorArguments),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum SubjectCommand {
-    /// Show all that is known of a subject in an organisation
-    Show(SubjectArguments),
-    /// Give roles, values of attributes and departments
-    Grant(FactArguments),
-    /// Take roles, values of attributes and departments
-    Revoke(FactArguments),
-    /// Forget all that is known of a subject in an organisation
-    Forget(ForgetSubjectArguments),
-}
-
-#[derive(Args)]
-pub(crate) struct SubjectArguments {
-    /// The organisation
-    #[arg(long, value_parser = org)]
-    pub(crate) org: OrgId,
-    /// Who: what credentials have as sub
-    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
-    pub(crate) subject: Subject,
-    #[command(flatten)]
-    pub(crate) store: StoreArguments,
-}
-
-#[derive(Args)]
-#[command(group = ArgGroup::new("facts").args(["role", "attribute", "department"]).multiple(true).required(true))]
-pub(crate) struct FactArguments {
-    #[command(flatten)]
-    pub(crate) subject: SubjectArguments,
-    /// A role (repeatable)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) role: Vec<String>,
-    /// A value of an attribute (repeatable)
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) attribute: Vec<String>,
-    /// From when on the values of attributes that are given do not hold (RFC 3339) [default: they have no end]
-    #[arg(long, value_name = "TIME", requires = "attribute")]
-    pub(crate) expires_at: Option<Timestamp>,
-    /// A department (repeatable)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) department: Vec<String>,
-    /// The policy that the roles are of: one that it does not have is refused
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct ForgetSubjectArguments {
-    #[command(flatten)]
-    pub(crate) subject: SubjectArguments,
-    /// Do not ask
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct PolicyArguments {
-    /// The policy: TOML, or JSON if its name ends in .json
-    #[arg(value_name = "POLICY")]
-    pub(crate) policy: PathBuf,
-}
-
-#[derive(Args)]
-pub(crate) struct PolicyTestArguments {
-    #[command(flatten)]
-    pub(crate) policy: PolicyArguments,
-    /// A file of cases (TOML; repeatable)
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(crate) cases: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct PolicyExplainArguments {
-    #[command(flatten)]
-    pub(crate) policy: PolicyArguments,
-    /// A file of cases (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cases: PathBuf,
-    /// The case of this name alone
-    #[arg(long, value_name = "NAME")]
-    pub(crate) case: Option<String>,
-}
-
-#[derive(Args)]
-pub(crate) struct PolicyRlsArguments {
-    #[command(flatten)]
-    pub(crate) policy: PolicyArguments,
-    #[command(flatten)]
-    pub(crate) security: SecurityArguments,
-}
-
-/// For whom row-level security is, and where its parts are.
-#[derive(Args)]
-pub(crate) struct SecurityArguments {
-    /// The role that the service connects as
-    #[arg(long, value_name = "NAME")]
-    pub(crate) role: String,
-    /// The schema for the functions [default: ringwall]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) functions_schema: Option<String>,
-    /// The table with the attributes of subjects, with its schema: `ringwall migrate` makes
-    /// ringwall.ringwall_user_attributes [default: ringwall_user_attributes, by the search path]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) attributes_table: Option<String>,
-}
-
-#[derive(Args)]
-pub(crate) struct PolicyDiffArguments {
-    /// The policy of before
-    #[arg(value_name = "BEFORE")]
-    pub(crate) before: PathBuf,
-    /// The policy of now
-    #[arg(value_name = "AFTER")]
-    pub(crate) after: PathBuf,
-}
-
-#[derive(Args)]
-pub(crate) struct PolicyDoctorArguments {
-    #[command(flatten)]
-    pub(crate) policy: PolicyArguments,
-    #[command(flatten)]
-    pub(crate) security: SecurityArguments,
-    /// A finding that you have looked at and accept, as the report names it, such as View:app.masked_cases
-    /// (repeatable); it stays in the report
-    #[arg(long, value_name = "CODE:OBJECT", value_parser = accepted)]
-    pub(crate) accept: Vec<AcceptedFinding>,
-    #[command(flatten)]
-    pub(crate) store: StoreArguments,
 }
 
 #[derive(Args)]
@@ -570,10 +429,6 @@ fn subject(text: &str) -> Result<Subject, InvalidName> {
 
 fn scope(text: &str) -> Result<Scope, InvalidName> {
     Scope::new(text)
-}
-
-fn accepted(text: &str) -> Result<AcceptedFinding, InvalidAcceptance> {
-    text.parse()
 }
 
 fn pepper_id(text: &str) -> Result<PepperId, PepperError> {

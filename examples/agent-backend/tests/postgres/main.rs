@@ -1,7 +1,7 @@
 //! The service with its cases in PostgreSQL: run `cargo xtask test -p agent-backend`.
 
 #[cfg(test)]
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../process/mod.rs"]
+mod process;
 #[cfg(test)]
 mod security;

@@ -6,7 +6,7 @@ use std::process::Command;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
-use crate::common::{Service, command, eventually};
+use crate::process::{Service, command, eventually};
 
 /// Roles belong to the server, so one test at a time has them.
 static SERVER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,8 +1,8 @@
 //! Several processes of the service and one Redis: run `cargo xtask test -p agent-backend`.
 
 #[cfg(test)]
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../process/mod.rs"]
+mod process;
 #[cfg(test)]
 mod processes;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{Service, command, eventually};
+use crate::process::{Service, command, eventually};
 use crate::servers;
 
 fn start(folder: &Path, name: &str, redis: &str, password: &Path) -> Service {

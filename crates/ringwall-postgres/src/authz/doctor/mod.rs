@@ -1,7 +1,7 @@
 //! Every known way in which row-level security could be there and do nothing, or permit more than the policy.
 
 mod finding;
-mod helpers;
+mod functions;
 mod keys;
 mod policies;
 mod readers;

@@ -1,6 +1,6 @@
 //! Security that is there and does nothing, or permits too much, and is found.
 
-mod helpers;
+mod functions;
 mod keys;
 mod policies;
 mod readers;
