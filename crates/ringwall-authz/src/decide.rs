@@ -39,6 +39,19 @@ impl Facts for Request<'_> {
         }
     }
 
+    fn is_set(&self, attribute: Attribute) -> Truth {
+        if attribute == Attribute::OnBehalfOf {
+            Truth::from(self.subject.is_on_behalf())
+        } else if !self.value(attribute).is_known()
+            && attribute.is_of_resource()
+            && self.resource.is_without_row()
+        {
+            Truth::Unknown
+        } else {
+            Truth::from(self.value(attribute).is_known())
+        }
+    }
+
     fn is_member(&self, set: u16, value: Datum<'_>) -> Option<bool> {
         let mut values = self.subject.values(set, self.now)?;
         Some(values.any(|member| member.get() == value))

@@ -106,6 +106,8 @@ pub(crate) enum Node {
 /// What conditions are asked about.
 pub(crate) trait Facts {
     fn value(&self, attribute: Attribute) -> Datum<'_>;
+    /// Whether the attribute has a value.
+    fn is_set(&self, attribute: Attribute) -> Truth;
     /// Whether `value`, which is known, is a member of the subject's set. `None` when nobody told the set.
     fn is_member(&self, set: u16, value: Datum<'_>) -> Option<bool>;
     /// Whether the subject stands in the relation to `value`, which is known. `None` when nobody told.
@@ -154,7 +156,7 @@ impl Node {
                 let value = term.value(facts).known();
                 Truth::from(value.and_then(|value| facts.is_member(*set, value)))
             }
-            Self::IsSet(attribute) => Truth::from(facts.value(*attribute).is_known()),
+            Self::IsSet(attribute) => facts.is_set(*attribute),
             Self::Related(relation, term) => {
                 let value = term.value(facts).known();
                 Truth::from(value.and_then(|value| facts.is_related(*relation, value)))

@@ -60,6 +60,8 @@ pub struct KnownSubject {
     credential_roles: bool,
     credential_scopes: CredentialScopes,
     id: Option<Box<str>>,
+    is_foreign: bool,
+    directory_name: Option<Box<str>>,
     uses: Option<Vec<Box<str>>>,
     relations: Vec<(Box<str>, Told)>,
 }
@@ -119,12 +121,14 @@ impl KnownSubject {
             credential_roles: false,
             credential_scopes: CredentialScopes::Ignore,
             id: None,
+            is_foreign: false,
+            directory_name: None,
             uses: None,
             relations: Vec::new(),
         }
     }
 
-    /// With what a directory knows.
+    /// With what a directory knows of the credential's subject, or of whom it is [there](Self::in_directory_as).
     #[must_use]
     pub fn with_facts(mut self, facts: SubjectFacts) -> Self {
         self.facts = Some(Arc::new(facts));
@@ -187,6 +191,22 @@ impl KnownSubject {
         self
     }
 
+    /// Of an issuer that gives names of its own: see
+    /// [`of_foreign_issuer`](crate::SubjectBuilder::of_foreign_issuer).
+    #[must_use]
+    pub const fn of_foreign_issuer(mut self) -> Self {
+        self.is_foreign = true;
+        self
+    }
+
+    /// Under the name by which the directory knows it: see
+    /// [`in_directory_as`](crate::SubjectBuilder::in_directory_as).
+    #[must_use]
+    pub fn in_directory_as(mut self, name: impl Into<Box<str>>) -> Self {
+        self.directory_name = Some(name.into());
+        self
+    }
+
     /// With these of its roles alone in use: see [`use_roles`](crate::SubjectBuilder::use_roles).
     #[must_use]
     pub fn using_roles(mut self, roles: impl IntoIterator<Item: Into<Box<str>>>) -> Self {
@@ -215,6 +235,12 @@ impl KnownSubject {
             CredentialScopes::Grant => subject.scopes_of_credential(),
             CredentialScopes::ByKind | CredentialScopes::Ignore => subject,
         };
+        if let Some(name) = &self.directory_name {
+            subject = subject.in_directory_as(name.clone());
+        }
+        if self.is_foreign {
+            subject = subject.of_foreign_issuer();
+        }
         if let Some(id) = &self.id {
             subject = subject.known_as(id.clone());
         }
@@ -239,6 +265,9 @@ impl KnownSubject {
 }
 
 /// Believes what credentials say: their scopes, and their roles if that is said. Nothing is asked, so nothing waits.
+///
+/// It believes names too, whoever gave them: where two issuers speak for one tenant, use [`DirectorySubjects`], or give
+/// the names of one of them [ids](KnownSubject::with_id) in a resolver of your own.
 #[derive(Clone, Copy, Debug)]
 pub struct CredentialSubjects {
     roles: bool,
@@ -294,7 +323,8 @@ impl SubjectResolver for CredentialSubjects {
 /// [limit people and grant to machines](CredentialScopes::ByKind), unless something else is said.
 ///
 /// A subject is unique within its issuer alone: the `alice` of a partner's issuer is not yours. So a directory knows the
-/// subjects of one issuer, or of several that never give one name to two people; of others nothing is asked.
+/// subjects of one issuer, or of several that never give one name to two people. Of others nothing is asked, and their
+/// names are [those of others](crate::SubjectBuilder::of_foreign_issuer) in rows and in the database too.
 #[derive(Clone, Debug)]
 pub struct DirectorySubjects {
     directory: Arc<dyn PolicyInformationPoint>,
@@ -357,12 +387,15 @@ impl SubjectResolver for DirectorySubjects {
             .issuer
             .as_deref()
             .is_none_or(|issuer| self.issuers.iter().any(|own| **own == *issuer));
+        if !is_known {
+            return Step::Done(Ok(known.of_foreign_issuer()));
+        }
         match &principal.tenant {
-            Some(tenant) if is_known => self
+            Some(tenant) => self
                 .directory
                 .facts(&tenant.org, &principal.subject)
                 .map(|facts| facts.map(|facts| known.with_facts(facts))),
-            Some(_) | None => Step::Done(Ok(known)),
+            None => Step::Done(Ok(known)),
         }
     }
 }

@@ -23,6 +23,7 @@ pub struct Resource<'a> {
     org: Option<&'a str>,
     project: Option<&'a str>,
     slots: Slots<'a>,
+    without_row: bool,
 }
 
 impl<'a> Resource<'a> {
@@ -39,6 +40,7 @@ impl<'a> Resource<'a> {
             org: None,
             project: None,
             slots: Slots::new(attributes),
+            without_row: false,
             policy,
         })
     }
@@ -84,6 +86,14 @@ impl<'a> Resource<'a> {
         self
     }
 
+    /// States that no row was read: what was not told is not null but unknown, also to a rule that asks whether it is set.
+    /// So nobody is permitted to do to all rows what is forbidden for some of them.
+    #[must_use]
+    pub const fn without_row(mut self) -> Self {
+        self.without_row = true;
+        self
+    }
+
     /// Attributes that were told in a way that the policy does not know.
     #[must_use]
     pub fn errors(&self) -> &[AttributeError] {
@@ -92,6 +102,10 @@ impl<'a> Resource<'a> {
 
     pub(crate) fn resource_type(&self) -> Option<&ResourceType> {
         self.policy.compiled().resource_type(self.number)
+    }
+
+    pub(crate) const fn is_without_row(&self) -> bool {
+        self.without_row
     }
 
     pub(crate) const fn number(&self) -> u16 {

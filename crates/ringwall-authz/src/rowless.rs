@@ -81,7 +81,8 @@ fn possible(node: &Node) -> Possible {
         Node::OneOf(term, _) | Node::Member(term, _) | Node::Related(_, term) => {
             Possible::known(is_term_told(term))
         }
-        // The one question that is never unknown: what nobody told is not set.
+        Node::IsSet(attribute) if attribute.is_of_resource() => Possible::NEITHER,
+        // What nobody told of the circumstances is not set.
         Node::IsSet(attribute) => Possible {
             is_true: is_told(*attribute),
             is_false: true,
@@ -132,7 +133,8 @@ mod tests {
     fn a_permit_that_asks_for_the_row_permits_nobody_without_it() {
         assert!(can(""));
         assert!(can(r#"when = { is_set = "subject.id" }"#));
-        assert!(can(r#"when = { not = { is_set = "resource.owner" } }"#));
+        assert!(!can(r#"when = { not = { is_set = "resource.owner" } }"#));
+        assert!(can(r#"when = { not = { is_set = "context.purpose" } }"#));
         assert!(can(
             r#"when = { any = [{ eq = ["resource.owner", "subject.id"] }, { is_set = "subject.id" }] }"#
         ));
@@ -159,7 +161,8 @@ mod tests {
         assert!(!forbid(
             r#"when = { eq = ["resource.owner", "subject.id"] }"#
         ));
-        assert!(forbid(r#"when = { is_set = "resource.owner" }"#));
+        assert!(!forbid(r#"when = { is_set = "resource.owner" }"#));
+        assert!(!forbid(r#"when = { not = { is_set = "resource.owner" } }"#));
         // Whoever does not hold the role is not forbidden.
         assert!(forbid(
             "roles = [\"admin\"]\nwhen = { eq = [\"resource.owner\", \"subject.id\"] }"

@@ -78,6 +78,13 @@ pub fn session_settings(
         roles.push_str(parts.roles.name(role));
         roles.push(' ');
     }
+    let mut relations = String::from(" ");
+    for (place, relation) in (0_u16..).zip(&parts.relations) {
+        if known.has_pairs_in_database(place) {
+            relations.push_str(&relation.name);
+            relations.push(' ');
+        }
+    }
     let scopes_for = |effect| {
         let mut scopes = String::from(" ");
         for scope in known.scopes_for(effect).iter() {
@@ -94,16 +101,20 @@ pub fn session_settings(
         });
     };
     set("policy", Some(known.policy.document().name.clone()));
-    set("directory_org", Some(tenant.org.as_str().to_owned()));
+    // Of whom nothing was asked in the process, nothing is asked in the database.
+    let directory_name = known.directory_name();
     set(
-        "directory_subject",
-        Some(subject.name().as_str().to_owned()),
+        "directory_org",
+        directory_name.map(|_| tenant.org.as_str().to_owned()),
     );
+    set("directory_subject", directory_name.map(str::to_owned));
     set("org", Some(tenant_text(tenant.org.as_str())?));
     set("project", project);
     set("subject_id", text(known.id(), &[]));
     set("subject_kind", Some(known.kind().as_str().to_owned()));
     set("on_behalf_of", text(known.on_behalf_of(), &[]));
+    set("delegated", Some(known.is_on_behalf().to_string()));
+    set("relations", Some(relations));
     set("roles", Some(roles));
     set("scopes", Some(scopes_for(Effect::Permit)));
     set("all_scopes", Some(scopes_for(Effect::Forbid)));
@@ -142,6 +153,8 @@ pub(crate) fn setting_names(parts: &Parts) -> Vec<String> {
         "subject_id",
         "subject_kind",
         "on_behalf_of",
+        "delegated",
+        "relations",
         "roles",
         "scopes",
         "all_scopes",

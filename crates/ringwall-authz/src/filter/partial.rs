@@ -51,6 +51,9 @@ impl Partial<'_> {
                 self.column(*attribute)?;
                 Node::IsSet(*attribute)
             }
+            Node::IsSet(Attribute::OnBehalfOf) => {
+                Node::Known(Truth::from(self.subject.is_on_behalf()))
+            }
             Node::IsSet(attribute) => Node::Known(Truth::from(self.value(*attribute).is_known())),
             Node::Related(relation, term) => self.related(*relation, self.term(term)?)?,
             Node::All(parts) => Node::All(self.each(parts)?),
@@ -85,9 +88,7 @@ impl Partial<'_> {
         {
             return Ok(Node::Known(Truth::from(is_related)));
         }
-        let is_there =
-            self.subject.in_database.contains(relation) && !matches!(told, Some(Related::Broken));
-        if !is_there {
+        if !self.subject.has_pairs_in_database(relation) {
             // As it is decided in the process.
             return Ok(Node::Known(Truth::Unknown));
         }

@@ -81,6 +81,12 @@ pub(crate) trait Source {
     /// Writes the subject's id and its organisation, for a relation.
     fn subject_id(&mut self, out: &mut dyn SqlWriter);
     fn subject_org(&mut self, out: &mut dyn SqlWriter);
+    /// Writes whether the subject acts for somebody.
+    fn is_on_behalf(&mut self, out: &mut dyn SqlWriter);
+    /// What is true when nobody told the sets of the subject, where that is found out by the database.
+    fn sets_are_unknown(&self) -> Option<String>;
+    /// The same of a relation.
+    fn relation_is_unknown(&self, relation: u16) -> Option<String>;
 }
 
 /// Writes conditions on the rows of one type of resource.
@@ -116,6 +122,18 @@ impl Source for Answered<'_> {
         let tenant = self.rows.subject.tenant();
         let org = tenant.map_or("", |tenant| tenant.org.as_str());
         bind_tenant(out, org, self.parts.subject.tenant);
+    }
+
+    fn is_on_behalf(&mut self, out: &mut dyn SqlWriter) {
+        out.text("FALSE");
+    }
+
+    fn sets_are_unknown(&self) -> Option<String> {
+        None
+    }
+
+    fn relation_is_unknown(&self, _: u16) -> Option<String> {
+        None
     }
 }
 
@@ -282,6 +300,11 @@ impl<S: Source> Conditions<'_, S> {
                 self.node(out, inner, Precision::Exact);
                 out.text(")");
             }
+            Node::IsSet(Attribute::OnBehalfOf) => {
+                out.text("(");
+                self.source.is_on_behalf(out);
+                out.text(")");
+            }
             Node::IsSet(attribute) => {
                 out.text("(");
                 self.attribute(out, *attribute, false);
@@ -294,19 +317,21 @@ impl<S: Source> Conditions<'_, S> {
             }
             Node::OneOf(term, members) => self.one_of(out, term, members),
             Node::Member(term, set) => {
-                out.text("(");
-                self.term(out, term, false);
-                out.text(" IN (");
-                self.source.set(out, *set);
-                out.text(")");
-                self.unless_null(out, term, precision);
-                out.text(")");
+                let unknown = self.source.sets_are_unknown();
+                self.unless_unknown(out, unknown, precision, |own, out| {
+                    own.term(out, term, false);
+                    out.text(" IN (");
+                    own.source.set(out, *set);
+                    out.text(")");
+                    own.unless_null(out, term, precision);
+                });
             }
             Node::Related(relation, term) => {
-                out.text("(");
-                self.related(out, *relation, term);
-                self.unless_null(out, term, precision);
-                out.text(")");
+                let unknown = self.source.relation_is_unknown(*relation);
+                self.unless_unknown(out, unknown, precision, |own, out| {
+                    own.related(out, *relation, term);
+                    own.unless_null(out, term, precision);
+                });
             }
         }
     }
@@ -318,6 +343,30 @@ impl<S: Source> Conditions<'_, S> {
             (Dialect::Postgres, Truth::Unknown) => "(NULL::boolean)",
             (Dialect::Sqlite, Truth::Unknown) => "(NULL)",
         });
+    }
+
+    /// A membership in what nobody told is unknown, and not false as it is in what is empty.
+    fn unless_unknown(
+        &mut self,
+        out: &mut dyn SqlWriter,
+        unknown: Option<String>,
+        precision: Precision,
+        write: impl FnOnce(&mut Self, &mut dyn SqlWriter),
+    ) {
+        let (before, after) = match (unknown, precision) {
+            (None, _) => ("(".to_owned(), ")"),
+            // Beside others with AND, so that an index serves.
+            (Some(unknown), Precision::TrueOrNot) => {
+                (format!("((SELECT NOT ({unknown})) AND ("), "))")
+            }
+            (Some(unknown), Precision::Exact) => (
+                format!("(CASE WHEN (SELECT {unknown}) THEN NULL::boolean ELSE ("),
+                ") END)",
+            ),
+        };
+        out.text(&before);
+        write(self, out);
+        out.text(after);
     }
 
     /// A membership in what turns out to be empty is false in SQL also for NULL; it has to be unknown.

@@ -301,6 +301,8 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
                 ),
             )
         },
+        // Whether the pairs that a relation's table holds under the subject's id are its own.
+        inlined("knows_relation", NAME, holds("relations", "FALSE")),
         inlined("has_role", NAME, holds("roles", "FALSE")),
         inlined("has_scope", NAME, holds("scopes", "FALSE")),
         // Those that forbid, of which the limit of a credential takes none away.

@@ -178,6 +178,23 @@ impl Source for Session<'_> {
         let text = self.typed(&text, self.parts.subject.tenant);
         out.text(&text);
     }
+
+    fn is_on_behalf(&mut self, out: &mut dyn SqlWriter) {
+        // Who was not told acts for somebody.
+        let told = self.call("setting", Some("delegated"));
+        out.text(&format!("SELECT coalesce({told} <> 'false', TRUE)"));
+    }
+
+    fn sets_are_unknown(&self) -> Option<String> {
+        let subject = self.call("setting", Some("directory_subject"));
+        Some(format!("{subject} IS NULL"))
+    }
+
+    fn relation_is_unknown(&self, relation: u16) -> Option<String> {
+        let relation = self.parts.relations.get(usize::from(relation))?;
+        let knows = self.call("knows_relation", Some(&relation.name));
+        Some(format!("NOT {knows}"))
+    }
 }
 
 #[cfg(test)]

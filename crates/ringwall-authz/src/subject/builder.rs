@@ -26,6 +26,8 @@ pub struct SubjectBuilder {
     policy: Policy,
     principal: VerifiedPrincipal,
     known_as: Option<Box<str>>,
+    is_foreign: bool,
+    directory_name: Option<Box<str>>,
     roles: RoleBits,
     activated: Option<Vec<Box<str>>>,
     scopes: ScopeBits,
@@ -46,6 +48,8 @@ impl SubjectBuilder {
         Self {
             principal,
             known_as: None,
+            is_foreign: false,
+            directory_name: None,
             roles: RoleBits::EMPTY,
             activated: None,
             scopes: ScopeBits::EMPTY,
@@ -65,6 +69,25 @@ impl SubjectBuilder {
     #[must_use]
     pub fn known_as(mut self, id: impl Into<Box<str>>) -> Self {
         self.known_as = Some(id.into());
+        self
+    }
+
+    /// States that its issuer gives names of its own: whoever bears the same in rows and in tables is somebody else. So
+    /// `subject.id` is unknown unless it is [known as](Self::known_as) somebody, and so is `subject.on_behalf_of`, of
+    /// which a rule can still ask whether it is set.
+    #[must_use]
+    pub const fn of_foreign_issuer(mut self) -> Self {
+        self.is_foreign = true;
+        self
+    }
+
+    /// States under which name the attributes that the database holds are its own, so that
+    /// [row-level security](crate::session_settings) may ask for them. [`facts`](Self::facts) say so of the credential's
+    /// subject; a resolver that asks its directory under an id of the service's own says that id. Of a subject of which
+    /// nobody says it they are unknown there, and what was [told by hand](Self::attribute) no database hears.
+    #[must_use]
+    pub fn in_directory_as(mut self, name: impl Into<Box<str>>) -> Self {
+        self.directory_name = Some(name.into());
         self
     }
 
@@ -302,13 +325,15 @@ impl SubjectBuilder {
         let known = Known {
             id: match &self.known_as {
                 Some(id) => Some(datum(id)),
-                None if is_text => None,
+                None if is_text || self.is_foreign => None,
                 None => Some(datum(self.principal.subject.as_str())),
             },
             on_behalf_of: match &self.principal.on_behalf_of {
-                Some(subject) if !is_text => Some(datum(subject.as_str())),
+                Some(subject) if !is_text && !self.is_foreign => Some(datum(subject.as_str())),
                 Some(_) | None => None,
             },
+            is_foreign: self.is_foreign,
+            directory_name: self.directory_name,
             scopes: self
                 .limit
                 .map_or(granted, |limit| granted.intersection(&limit)),
@@ -356,7 +381,8 @@ impl SubjectBuilder {
 
 impl SubjectBuilder {
     /// Takes over what a [directory](crate::PolicyInformationPoint) knows: its roles, the attributes that the policy
-    /// has, all of which are known then, and its departments where the policy has a relation `user_departments`.
+    /// has, all of which are known then, and its departments where the policy has a relation `user_departments`. The
+    /// database is [asked](Self::in_directory_as) for the attributes of the same subject.
     #[must_use]
     pub fn facts(mut self, facts: &SubjectFacts) -> Self {
         let policy = self.policy.clone();
@@ -376,6 +402,9 @@ impl SubjectBuilder {
             .is_some_and(|(_, kind)| kind == Type::Text)
         {
             self = self.related(DEPARTMENTS, facts.departments.iter().map(|name| &**name));
+        }
+        if self.directory_name.is_none() {
+            self.directory_name = Some(self.principal.subject.as_str().into());
         }
         self.roles(&facts.roles).version(facts.version)
     }

@@ -18,6 +18,10 @@ pub(crate) struct Known {
     /// Where it is not the text of the principal's subject.
     pub(super) id: Option<OwnedDatum>,
     pub(super) on_behalf_of: Option<OwnedDatum>,
+    /// Whether rows and tables that bear the same name mean somebody else.
+    pub(super) is_foreign: bool,
+    /// Under which name the attributes that the database holds are its own.
+    pub(super) directory_name: Option<Box<str>>,
     /// The roles that it uses, with all that they inherit.
     pub(crate) used: RoleBits,
     /// Those that count for permits, demands and questions.
@@ -135,6 +139,7 @@ impl Known {
     pub(crate) fn id(&self) -> Datum<'_> {
         match &self.id {
             Some(id) => id.get(),
+            None if self.is_foreign => Datum::Unknown,
             None => Datum::Text(self.principal.subject.as_str()),
         }
     }
@@ -142,9 +147,31 @@ impl Known {
     pub(crate) fn on_behalf_of(&self) -> Datum<'_> {
         match (&self.on_behalf_of, &self.principal.on_behalf_of) {
             (Some(id), _) => id.get(),
+            (None, Some(_)) if self.is_foreign => Datum::Unknown,
             (None, Some(subject)) => Datum::Text(subject.as_str()),
             (None, None) => Datum::Unknown,
         }
+    }
+
+    /// Whether it acts for somebody, known by an id or not.
+    pub(crate) fn is_on_behalf(&self) -> bool {
+        self.principal.on_behalf_of.is_some()
+    }
+
+    /// Under which name the attributes that the database holds are its own.
+    pub(crate) fn directory_name(&self) -> Option<&str> {
+        self.directory_name.as_deref()
+    }
+
+    /// Whether the pairs of a relation that the database holds under its id are its own: all were told, or that the
+    /// database knows them.
+    pub(crate) fn has_pairs_in_database(&self, place: u16) -> bool {
+        self.id().is_known()
+            && match self.relations.get(usize::from(place)) {
+                Some(Related::All(_)) => true,
+                Some(Related::Unknown | Related::Pairs(_)) => self.in_database.contains(place),
+                Some(Related::Broken) | None => false,
+            }
     }
 
     /// The one value that holds at `now`.

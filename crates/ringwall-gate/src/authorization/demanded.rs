@@ -139,7 +139,7 @@ impl Door {
             PERMISSION
         };
         let question = |policy: &Policy, subject: Subject| {
-            let mut asked = policy.resource(resource)?;
+            let mut asked = policy.resource(resource)?.without_row();
             if let Some(tenant) = known.principal().tenant.as_ref() {
                 asked = asked.org(tenant.org.as_str());
                 if let Some(project) = &tenant.project {
