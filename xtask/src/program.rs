@@ -32,6 +32,13 @@ pub(crate) struct Observed {
     pub(crate) text: String,
 }
 
+/// Whether cargo set a variable to tell this program of its own package. Build scripts look at some of them and run again
+/// when they differ, so that cargo by hand and cargo from here would each build anew what the other built.
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "OUT_DIR"
+}
+
 impl Program {
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Self {
         let name = name.as_ref();
@@ -41,10 +48,13 @@ impl Program {
             .unwrap_or(name)
             .to_string_lossy()
             .into_owned();
-        Self {
-            command: Command::new(name),
-            shown,
+        let mut command = Command::new(name);
+        for (variable, _) in std::env::vars_os() {
+            if is_of_this_package(&variable) {
+                command.env_remove(variable);
+            }
         }
+        Self { command, shown }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
