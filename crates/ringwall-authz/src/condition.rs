@@ -39,7 +39,8 @@ pub enum Condition {
     Ge(Operand, Operand),
     /// The first is one of the second.
     In(Operand, SetOperand),
-    /// The attribute is there and is not null. The one question that is never unknown.
+    /// The attribute is there and is not null: the one question that null answers. It is unknown where something is there
+    /// that is no value: one that is not of its type, or of a subject's attribute several at once.
     IsSet(Operand),
     /// The subject stands in this relation, by its name in the policy, to the value.
     Related(String, Operand),

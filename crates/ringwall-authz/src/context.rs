@@ -5,6 +5,7 @@ use ringwall_core::clock::Timestamp;
 use crate::compile::shapes::find;
 use crate::policy::Policy;
 use crate::slots::{AttributeError, Slots};
+use crate::truth::Truth;
 use crate::value::{Datum, Value};
 
 /// The circumstances of an action: the time, and what the policy declares under `context`.
@@ -72,6 +73,15 @@ impl<'a> Context<'a> {
 
     pub(crate) const fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub(crate) fn is_set(&self, place: u16) -> Truth {
+        self.slots.is_set(place)
+    }
+
+    /// Whether an attribute that the policy declares was told as what it is not.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.slots.is_broken()
     }
 
     pub(crate) fn value(&self, place: u16) -> Datum<'_> {

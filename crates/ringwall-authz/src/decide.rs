@@ -10,6 +10,7 @@ use crate::compile::rules::CompiledRule;
 use crate::compile::shapes::ResourceType;
 use crate::context::Context;
 use crate::decision::{Cause, Decision, Outcome, RuleNumbers};
+use crate::document::Effect;
 use crate::node::{Attribute, Facts};
 use crate::policy::Policy;
 use crate::resource::Resource;
@@ -40,15 +41,15 @@ impl Facts for Request<'_> {
     }
 
     fn is_set(&self, attribute: Attribute) -> Truth {
-        if attribute == Attribute::OnBehalfOf {
-            Truth::from(self.subject.is_on_behalf())
-        } else if !self.value(attribute).is_known()
-            && attribute.is_of_resource()
-            && self.resource.is_without_row()
-        {
-            Truth::Unknown
-        } else {
-            Truth::from(self.value(attribute).is_known())
+        match attribute {
+            Attribute::ResourceId => self.resource.id_is_set(),
+            Attribute::Resource(place) => self.resource.is_set(place),
+            Attribute::SubjectId
+            | Attribute::SubjectKind
+            | Attribute::OnBehalfOf
+            | Attribute::Subject(_)
+            | Attribute::Context(_)
+            | Attribute::Now => told_is_set(attribute, self.subject, self.context, self.now),
         }
     }
 
@@ -59,6 +60,24 @@ impl Facts for Request<'_> {
 
     fn is_related(&self, relation: u16, value: Datum<'_>) -> Option<bool> {
         self.subject.is_related(relation, value)
+    }
+}
+
+/// Whether something is set that is known before any row is.
+pub(crate) fn told_is_set(
+    attribute: Attribute,
+    subject: &Known,
+    context: &Context<'_>,
+    now: i64,
+) -> Truth {
+    match attribute {
+        // Everybody has one, known or not.
+        Attribute::SubjectId if !subject.id().is_known() => Truth::Unknown,
+        Attribute::SubjectId | Attribute::SubjectKind | Attribute::Now => Truth::True,
+        Attribute::OnBehalfOf => Truth::from(subject.is_on_behalf()),
+        Attribute::Subject(place) => subject.is_set(place, now),
+        Attribute::Context(place) => context.is_set(place),
+        Attribute::ResourceId | Attribute::Resource(_) => Truth::Unknown,
     }
 }
 
@@ -121,8 +140,9 @@ impl Policy {
         let Some(bucket) = action.and_then(|action| compiled.bucket(number, action)) else {
             return self.forbid(Cause::UnknownAction);
         };
-        let roles = &request.subject.used;
+        let subject = request.subject;
         let mut forbidding = RuleNumbers::default();
+        let roles = subject.roles_for(Effect::Forbid);
         bucket
             .forbids
             .visit(request, roles, Unknowns::MayApplyToAll, |number, role| {
@@ -139,6 +159,7 @@ impl Policy {
         }
         let mut permitting = RuleNumbers::default();
         let mut owed = Owed::default();
+        let roles = subject.roles_for(Effect::Permit);
         bucket
             .permits
             .visit(request, roles, Unknowns::ApplyToNone, |number, role| {
@@ -218,7 +239,10 @@ pub(crate) fn applies(rule: &CompiledRule, request: &Request<'_>, role: Option<u
     let subject = request.subject;
     let is_for = match role {
         None => rule.roles.is_empty(),
-        Some(role) => rule.roles.intersection(&subject.used).first() == Some(role),
+        Some(role) => {
+            let own = rule.roles.intersection(subject.roles_for(rule.effect));
+            own.first() == Some(role)
+        }
     };
     if !is_for || !subject.meets_scopes(rule) {
         return Truth::False;

@@ -74,8 +74,8 @@ impl Policy {
             let rules = compiled.rules_of(number, action);
             rules
                 .map(|rule| {
-                    let used = &request.subject.used;
-                    let role = rule.roles.intersection(used).first();
+                    let own = request.subject.roles_for(rule.effect);
+                    let role = rule.roles.intersection(own).first();
                     let truth = if !rule.roles.is_empty() && role.is_none() {
                         Truth::False
                     } else {

@@ -3,6 +3,7 @@
 use crate::compile::shapes::ResourceType;
 use crate::policy::Policy;
 use crate::slots::{AttributeError, Slots};
+use crate::truth::Truth;
 use crate::value::{Datum, Value};
 
 /// The policy has no type of resource of this name.
@@ -104,8 +105,19 @@ impl<'a> Resource<'a> {
         self.policy.compiled().resource_type(self.number)
     }
 
-    pub(crate) const fn is_without_row(&self) -> bool {
-        self.without_row
+    pub(crate) fn is_set(&self, place: u16) -> Truth {
+        match self.slots.is_set(place) {
+            Truth::False if self.without_row => Truth::Unknown,
+            truth => truth,
+        }
+    }
+
+    pub(crate) const fn id_is_set(&self) -> Truth {
+        match (self.id, &self.id_text) {
+            (Datum::Unknown, None | Some(Value::Null)) if !self.without_row => Truth::False,
+            (Datum::Unknown, _) => Truth::Unknown,
+            _ => Truth::True,
+        }
     }
 
     pub(crate) const fn number(&self) -> u16 {

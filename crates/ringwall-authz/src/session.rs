@@ -37,6 +37,9 @@ pub enum SessionError {
     /// The context was made for another policy.
     #[error("the context was made for another policy")]
     OtherPolicy,
+    /// An attribute of the context was told as what it is not. The database would take it for one that nobody told.
+    #[error("an attribute of the context was told a value that is not of its type")]
+    Context,
 }
 
 /// The settings that the policies of [row-level security](crate::Policy::row_level_security) read.
@@ -53,6 +56,9 @@ pub fn session_settings(
     let known = subject.known();
     if !context.policy().is(&known.policy) {
         return Err(SessionError::OtherPolicy);
+    }
+    if context.is_broken() {
+        return Err(SessionError::Context);
     }
     if known.broken_separation.is_some() {
         return Err(SessionError::SeparationOfDuty);
@@ -73,11 +79,14 @@ pub fn session_settings(
         .as_ref()
         .map(|project| tenant_text(project.as_str()))
         .transpose()?;
-    let mut roles = String::from(" ");
-    for role in known.used.iter() {
-        roles.push_str(parts.roles.name(role));
-        roles.push(' ');
-    }
+    let roles_for = |effect| {
+        let mut roles = String::from(" ");
+        for role in known.roles_for(effect).iter() {
+            roles.push_str(parts.roles.name(role));
+            roles.push(' ');
+        }
+        roles
+    };
     let mut relations = String::from(" ");
     for (place, relation) in (0_u16..).zip(&parts.relations) {
         if known.has_pairs_in_database(place) {
@@ -115,7 +124,8 @@ pub fn session_settings(
     set("on_behalf_of", text(known.on_behalf_of(), &[]));
     set("delegated", Some(known.is_on_behalf().to_string()));
     set("relations", Some(relations));
-    set("roles", Some(roles));
+    set("roles", Some(roles_for(Effect::Permit)));
+    set("all_roles", Some(roles_for(Effect::Forbid)));
     set("scopes", Some(scopes_for(Effect::Permit)));
     set("all_scopes", Some(scopes_for(Effect::Forbid)));
     set("limited", Some(known.is_limited().to_string()));
@@ -156,6 +166,7 @@ pub(crate) fn setting_names(parts: &Parts) -> Vec<String> {
         "delegated",
         "relations",
         "roles",
+        "all_roles",
         "scopes",
         "all_scopes",
         "limited",

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::truth::Truth;
 use crate::value::{Datum, Level, Mismatch, Type, Value};
 
 /// An attribute that was told in a way that the policy does not know. It counts as unknown, so that a permit that
@@ -39,6 +40,8 @@ impl std::error::Error for AttributeError {}
 pub(crate) struct Slots<'a> {
     values: Vec<Datum<'a>>,
     pub(crate) errors: Vec<AttributeError>,
+    /// Those of which the last that was told is none of their type.
+    broken: Vec<u16>,
     /// What was told and does not fit this policy: it may fit another.
     misfits: Vec<(Box<str>, Value<'a>)>,
 }
@@ -48,6 +51,7 @@ impl<'a> Slots<'a> {
         Self {
             values: vec![Datum::Unknown; number],
             errors: Vec::new(),
+            broken: Vec::new(),
             misfits: Vec::new(),
         }
     }
@@ -61,6 +65,19 @@ impl<'a> Slots<'a> {
         value.copied().unwrap_or(Datum::Unknown)
     }
 
+    /// Whether there is a value: perhaps, when what was told is none of the type.
+    pub(crate) fn is_set(&self, place: u16) -> Truth {
+        if self.broken.contains(&place) {
+            Truth::Unknown
+        } else {
+            Truth::from(self.get(place).is_known())
+        }
+    }
+
+    pub(crate) const fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
     pub(crate) fn set(
         &mut self,
         of: &'static str,
@@ -69,10 +86,17 @@ impl<'a> Slots<'a> {
         levels: &[Level],
         value: Value<'a>,
     ) {
+        if let Some((place, _)) = found {
+            self.broken.retain(|broken| *broken != place);
+        }
         let outcome = match found {
             None => Err(Why::Undeclared),
             Some((place, kind)) => match Datum::new(value, kind, levels) {
                 Ok(datum) => {
+                    // A text that names no level.
+                    if !datum.is_known() && value != Value::Null {
+                        self.broken.push(place);
+                    }
                     if let Some(slot) = self.values.get_mut(usize::from(place)) {
                         *slot = datum;
                     }
@@ -83,6 +107,7 @@ impl<'a> Slots<'a> {
                     if let Some(slot) = self.values.get_mut(usize::from(place)) {
                         *slot = Datum::Unknown;
                     }
+                    self.broken.push(place);
                     Err(Why::Mismatch(mismatch))
                 }
             },

@@ -72,6 +72,15 @@ pub(crate) enum Failure {
     RevocationStore(#[from] RevocationStoreError),
     #[error("the role, attribute or department cannot be kept: {0}")]
     Fact(#[from] InvalidFact),
+    #[error(
+        "{org} knows nothing of this of {subject}, and nothing was changed: names are compared letter by letter, and \
+         `ringwall subject show` says what is known"
+    )]
+    NothingTaken { org: String, subject: String },
+    #[error(
+        "{0} has another value, and the policy takes two of them for none: revoke the other one first"
+    )]
+    SecondValue(String),
     #[error("what is known of the subject was not all changed: repeat the command")]
     Directory(#[from] DirectoryError),
     /// Both parts were tried.

@@ -1,7 +1,11 @@
 //! `ringwall subject`.
 
-use ringwall_authz::directory::FactChange;
-use ringwall_authz::{StoredAttribute, SubjectDirectory, SubjectFacts};
+use ringwall_authz::directory::{FactChange, FactChangeKind};
+use ringwall_authz::{Policy, StoredAttribute, SubjectDirectory, SubjectFacts};
+use ringwall_core::clock::{SystemClock, WallClock as _};
+use ringwall_core::principal::{
+    Authentication, AuthenticationMethod, OrgId, Principal, PrincipalKind, Subject, Tenant,
+};
 use serde_json::json;
 
 use crate::arguments::{FactArguments, SubjectArguments, SubjectCommand};
@@ -14,13 +18,13 @@ use crate::store::{self, NOT_A_DIRECTORY, Place, Store};
 /// Shows or changes what is known of a subject, and says what is known then.
 pub(crate) async fn run(command: SubjectCommand, output: Output) -> Result<(), Failure> {
     let (subject, changes) = match command {
-        SubjectCommand::Show(subject) => (subject, Vec::new()),
+        SubjectCommand::Show(subject) => (subject, Changes::None),
         SubjectCommand::Grant(facts) => {
-            let changes = granted(&facts)?;
+            let changes = Changes::Given(granted(&facts)?);
             (facts.subject, changes)
         }
         SubjectCommand::Revoke(facts) => {
-            let changes = revoked(&facts)?;
+            let changes = Changes::Taken(revoked(&facts)?);
             (facts.subject, changes)
         }
         SubjectCommand::Forget(arguments) => {
@@ -29,8 +33,21 @@ pub(crate) async fn run(command: SubjectCommand, output: Output) -> Result<(), F
                 let what = format!("all that is known of {subject} in {org} will be forgotten");
                 confirm_by(&what, subject.as_str())?;
             }
-            (arguments.subject, vec![FactChange::forget()])
+            let changes = Changes::Taken(vec![FactChange::forget()]);
+            (arguments.subject, changes)
         }
+    };
+    let policy = subject.policy.as_deref().map(policy::sound).transpose()?;
+    if let (Some(policy), Changes::Given(changes)) = (&policy, &changes) {
+        check(policy, changes)?;
+    }
+    let subject = match policy.as_ref().and_then(|policy| spelled(policy, &subject)) {
+        Some((org, name)) => SubjectArguments {
+            org,
+            subject: name,
+            ..subject
+        },
+        None => subject,
     };
     let place = Place::of_store(&subject.store)?;
     if !place.holds_subjects() {
@@ -38,26 +55,68 @@ pub(crate) async fn run(command: SubjectCommand, output: Output) -> Result<(), F
     }
     store::refuse_unused(&[&place], &subject.store.connection, None)?;
     let store = place.open().await?;
-    let done = change(&store, &subject, changes).await;
+    let done = change(&store, &subject, policy.as_ref(), changes).await;
     store.close().await;
     answer(&subject, &done?, output)
+}
+
+/// What is done to what is known.
+enum Changes {
+    None,
+    Given(Vec<FactChange>),
+    Taken(Vec<FactChange>),
 }
 
 async fn change(
     store: &Store,
     SubjectArguments { org, subject, .. }: &SubjectArguments,
-    changes: Vec<FactChange>,
+    policy: Option<&Policy>,
+    changes: Changes,
 ) -> Result<SubjectFacts, Failure> {
     let directory = store.directory().await?;
     let directory: &dyn SubjectDirectory = &*directory;
+    let before = directory.facts(org, subject).await?;
+    let (changes, is_taken) = match changes {
+        Changes::None => return Ok(before),
+        Changes::Given(changes) => (changes, false),
+        Changes::Taken(changes) => (changes, true),
+    };
+    if let Some(policy) = policy.filter(|_| !is_taken) {
+        check_values(policy, &before, &changes)?;
+    }
     for change in changes {
         directory.change(org, subject, change).await?;
     }
-    Ok(directory.facts(org, subject).await?)
+    let after = directory.facts(org, subject).await?;
+    // Whoever takes something away in a hurry has to hear that it was not there.
+    let is_same = after.roles == before.roles
+        && after.attributes == before.attributes
+        && after.departments == before.departments;
+    if is_taken && is_same {
+        return Err(Failure::NothingTaken {
+            org: org.to_string(),
+            subject: subject.to_string(),
+        });
+    }
+    Ok(after)
+}
+
+/// Organisation and subject as the services of this policy spell them.
+fn spelled(policy: &Policy, of: &SubjectArguments) -> Option<(OrgId, Subject)> {
+    let mut principal = Principal::new(
+        PrincipalKind::User,
+        of.subject.clone(),
+        Authentication::new(AuthenticationMethod::Token),
+    );
+    principal.tenant = Some(Tenant {
+        org: of.org.clone(),
+        project: None,
+    });
+    let canonical = policy.canonical(&principal)?;
+    Some((canonical.tenant?.org, canonical.subject))
 }
 
 fn granted(facts: &FactArguments) -> Result<Vec<FactChange>, Failure> {
-    check_roles(facts)?;
     let mut changes = Vec::new();
     for role in &facts.role {
         changes.push(FactChange::grant_role(role)?);
@@ -77,7 +136,6 @@ fn revoked(facts: &FactArguments) -> Result<Vec<FactChange>, Failure> {
     if facts.expires_at.is_some() {
         return Err(Failure::Arguments("--expires-at is for what is given"));
     }
-    check_roles(facts)?;
     let mut changes = Vec::new();
     for role in &facts.role {
         changes.push(FactChange::revoke_role(role)?);
@@ -98,20 +156,54 @@ fn pair(text: &str) -> Result<(&str, &str), Failure> {
         .ok_or(Failure::Arguments("an attribute is written NAME=VALUE"))
 }
 
-/// A role that no policy has does nothing, and whoever mistyped one believes that it does.
-fn check_roles(facts: &FactArguments) -> Result<(), Failure> {
-    let Some(path) = &facts.policy else {
-        return Ok(());
-    };
-    let policy = policy::sound(path)?;
-    let roles = &policy.document().roles;
-    if facts.role.iter().all(|role| roles.contains_key(role)) {
-        Ok(())
-    } else {
-        Err(Failure::Arguments(
-            "the policy does not have all of these roles: `ringwall policy check` names those that it has",
-        ))
+/// What the policy does not know does nothing, and whoever mistyped it believes that it does.
+fn check(policy: &Policy, changes: &[FactChange]) -> Result<(), Failure> {
+    let document = policy.document();
+    for change in changes {
+        if let FactChangeKind::GrantRole(role) = change.kind()
+            && !document.roles.contains_key(&**role)
+        {
+            return Err(Failure::Arguments(
+                "the policy does not have all of these roles: `ringwall policy check` names those that it has",
+            ));
+        }
+        if let FactChangeKind::GrantAttribute(attribute) = change.kind()
+            && !document.subject.attributes.contains_key(&*attribute.key)
+        {
+            return Err(Failure::Arguments(
+                "the policy does not have all of these attributes of a subject: they stand under [subject.attributes]",
+            ));
+        }
     }
+    Ok(())
+}
+
+/// Of an attribute that is no set, two values at once are none: nobody knows which holds.
+fn check_values(
+    policy: &Policy,
+    before: &SubjectFacts,
+    changes: &[FactChange],
+) -> Result<(), Failure> {
+    let kinds = &policy.document().subject.attributes;
+    let now = SystemClock::new().now()?;
+    let holds = |own: &&StoredAttribute| own.expires_at.is_none_or(|end| end > now);
+    let mut given: Vec<&StoredAttribute> = before.attributes.iter().filter(holds).collect();
+    for change in changes {
+        let FactChangeKind::GrantAttribute(attribute) = change.kind() else {
+            continue;
+        };
+        let is_set = kinds
+            .get(&*attribute.key)
+            .is_some_and(|kind| kind == "text_set");
+        let has_another = given
+            .iter()
+            .any(|own| own.key == attribute.key && own.value != attribute.value);
+        if !is_set && has_another {
+            return Err(Failure::SecondValue(attribute.key.to_string()));
+        }
+        given.push(attribute);
+    }
+    Ok(())
 }
 
 fn answer(

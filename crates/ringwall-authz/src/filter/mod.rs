@@ -141,8 +141,8 @@ impl Policy {
         let mut permits: Vec<(Node, &CompiledRule)> = Vec::new();
         let mut forbids = Vec::new();
         for rule in compiled.rules_of(number, action) {
-            let is_for =
-                rule.roles.is_empty() || rule.roles.intersection(&known.used) != RoleBits::EMPTY;
+            let is_for = rule.roles.is_empty()
+                || rule.roles.intersection(known.roles_for(rule.effect)) != RoleBits::EMPTY;
             if !is_for || !known.meets_scopes(rule) {
                 continue;
             }

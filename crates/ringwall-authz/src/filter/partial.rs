@@ -3,6 +3,7 @@
 use crate::compile::Parts;
 use crate::compile::shapes::ResourceType;
 use crate::context::Context;
+use crate::decide::told_is_set;
 use crate::node::{Attribute, Node, Term};
 use crate::subject::{Known, Related};
 use crate::truth::Truth;
@@ -51,10 +52,12 @@ impl Partial<'_> {
                 self.column(*attribute)?;
                 Node::IsSet(*attribute)
             }
-            Node::IsSet(Attribute::OnBehalfOf) => {
-                Node::Known(Truth::from(self.subject.is_on_behalf()))
-            }
-            Node::IsSet(attribute) => Node::Known(Truth::from(self.value(*attribute).is_known())),
+            Node::IsSet(attribute) => Node::Known(told_is_set(
+                *attribute,
+                self.subject,
+                self.context,
+                self.now,
+            )),
             Node::Related(relation, term) => self.related(*relation, self.term(term)?)?,
             Node::All(parts) => Node::All(self.each(parts)?),
             Node::Any(parts) => Node::Any(self.each(parts)?),

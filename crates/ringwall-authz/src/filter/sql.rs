@@ -255,7 +255,11 @@ impl<S: Source> Conditions<'_, S> {
             out.text(self.prefix);
             out.text(".");
         }
-        out.text(&quoted(name));
+        match self.dialect {
+            Dialect::Postgres => out.text(&quoted(name)),
+            // What stands between double quotes and is no column, SQLite takes for a text; this is always a name.
+            Dialect::Sqlite => out.text(&format!("`{}`", name.replace('`', "``"))),
+        }
     }
 
     /// A column by which rows are apart. SQLite would compare it as the column says.
@@ -300,16 +304,7 @@ impl<S: Source> Conditions<'_, S> {
                 self.node(out, inner, Precision::Exact);
                 out.text(")");
             }
-            Node::IsSet(Attribute::OnBehalfOf) => {
-                out.text("(");
-                self.source.is_on_behalf(out);
-                out.text(")");
-            }
-            Node::IsSet(attribute) => {
-                out.text("(");
-                self.attribute(out, *attribute, false);
-                out.text(" IS NOT NULL)");
-            }
+            Node::IsSet(attribute) => self.is_set(out, *attribute, precision),
             Node::Compare(comparison, left, right) => {
                 out.text("(");
                 self.comparison(out, *comparison, left, right, precision);
@@ -334,6 +329,47 @@ impl<S: Source> Conditions<'_, S> {
                 });
             }
         }
+    }
+
+    /// What is there and no value of its type is set, perhaps.
+    fn is_set(&mut self, out: &mut dyn SqlWriter, attribute: Attribute, precision: Precision) {
+        out.text("(");
+        if attribute == Attribute::OnBehalfOf {
+            self.source.is_on_behalf(out);
+            out.text(")");
+            return;
+        }
+        self.attribute(out, attribute, false);
+        out.text(" IS NOT NULL");
+        let is_level = matches!(self.type_of(attribute), Type::Level(_));
+        match attribute {
+            _ if precision == Precision::TrueOrNot => {}
+            Attribute::ResourceId | Attribute::Resource(_) if is_level => {
+                out.text(" OR (");
+                self.raw(out, attribute);
+                out.text(" IS NOT NULL AND ");
+                self.known(out, Truth::Unknown);
+                out.text(")");
+            }
+            Attribute::SubjectId => {
+                out.text(" OR ");
+                self.known(out, Truth::Unknown);
+            }
+            Attribute::Subject(place) => {
+                out.text(" OR (EXISTS (");
+                self.source.set(out, place);
+                out.text(") AND ");
+                self.known(out, Truth::Unknown);
+                out.text(")");
+            }
+            Attribute::ResourceId
+            | Attribute::Resource(_)
+            | Attribute::SubjectKind
+            | Attribute::OnBehalfOf
+            | Attribute::Context(_)
+            | Attribute::Now => {}
+        }
+        out.text(")");
     }
 
     fn known(&self, out: &mut dyn SqlWriter, truth: Truth) {

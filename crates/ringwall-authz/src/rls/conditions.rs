@@ -105,18 +105,18 @@ impl Writer<'_> {
         let parts = &self.compiled.parts;
         let session = self.session();
         let mut demands = Vec::new();
+        let (has_role, has_scope, is_permit) = match rule.effect {
+            Effect::Permit => ("has_role", "has_scope", true),
+            Effect::Forbid => ("has_forbidding_role", "has_forbidding_scope", false),
+        };
         if !rule.roles.is_empty() {
             let roles: Vec<String> = rule
                 .roles
                 .iter()
-                .map(|role| session.call("has_role", Some(parts.roles.name(role))))
+                .map(|role| session.call(has_role, Some(parts.roles.name(role))))
                 .collect();
             demands.push(format!("(SELECT {})", roles.join(" OR ")));
         }
-        let (has_scope, is_permit) = match rule.effect {
-            Effect::Permit => ("has_scope", true),
-            Effect::Forbid => ("has_forbidding_scope", false),
-        };
         // Nobody is limited to the scopes of a policy that has none.
         if is_permit && rule.scopes.is_empty() && !parts.scopes.is_empty() {
             let call = session.call("is_limited", None);

@@ -304,6 +304,8 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
         // Whether the pairs that a relation's table holds under the subject's id are its own.
         inlined("knows_relation", NAME, holds("relations", "FALSE")),
         inlined("has_role", NAME, holds("roles", "FALSE")),
+        // Those that forbid, of which none is left aside.
+        inlined("has_forbidding_role", NAME, holds("all_roles", "TRUE")),
         inlined("has_scope", NAME, holds("scopes", "FALSE")),
         // Those that forbid, of which the limit of a credential takes none away.
         inlined("has_forbidding_scope", NAME, holds("all_scopes", "TRUE")),

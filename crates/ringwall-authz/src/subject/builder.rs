@@ -135,15 +135,16 @@ impl SubjectBuilder {
         self
     }
 
-    /// Uses these of its roles alone, with what they inherit: a session in which the others are not active. Without
-    /// this, all are used.
+    /// Uses these of its roles alone, with what they inherit: a session in which the others are not active. What is
+    /// forbidden to the others stays forbidden, so that nobody leaves a prohibition aside with its role. Without this,
+    /// all are used.
     #[must_use]
     pub fn use_roles(mut self, roles: impl IntoIterator<Item: Into<Box<str>>>) -> Self {
         self.activated = Some(roles.into_iter().map(Into::into).collect());
         self
     }
 
-    /// One value of an attribute, which holds until `expires_at`. An attribute of which two values are told that
+    /// One value of an attribute, which holds until `expires_at`; null is none. An attribute of which two values are told that
     /// hold at once is unknown, unless its type is `text_set`.
     #[must_use]
     pub fn attribute<'v>(
@@ -161,7 +162,11 @@ impl SubjectBuilder {
         } else {
             kind
         };
-        let value = Datum::new(value.into(), kind, &parts.levels).map(Datum::to_owned);
+        let value = value.into();
+        if value == Value::Null {
+            return self.attribute_is_complete(name);
+        }
+        let value = Datum::new(value, kind, &parts.levels).map(Datum::to_owned);
         let until = expires_at.map_or(i64::MAX, Timestamp::unix_micros);
         self.values = self.values.saturating_add(1);
         let is_full = self.values > MAX_SUBJECT_VALUES;
@@ -344,6 +349,7 @@ impl SubjectBuilder {
                 .broken_separation(&held, &used)
                 .map(|separation| separation.name.clone()),
             used,
+            held,
             attributes: self.attributes,
             relations: self.relations,
             in_database: self.in_database,
@@ -366,6 +372,19 @@ impl SubjectBuilder {
     fn break_relation(&mut self, place: u16) {
         if let Some(slot) = self.relations.get_mut(usize::from(place)) {
             *slot = Related::Broken;
+        }
+    }
+
+    /// Something is there, and nobody knows what.
+    fn push_unreadable(&mut self, place: u16, expires_at: Option<Timestamp>) {
+        let until = expires_at.map_or(i64::MAX, Timestamp::unix_micros);
+        self.values = self.values.saturating_add(1);
+        if let Some(slot) = self.attributes.get_mut(usize::from(place)) {
+            if self.values > MAX_SUBJECT_VALUES {
+                *slot = Attribute::Broken;
+            } else {
+                slot.push(OwnedDatum::Unknown, until);
+            }
         }
     }
 
@@ -392,9 +411,11 @@ impl SubjectBuilder {
         }
         for stored in &facts.attributes {
             // A directory serves more policies than this one.
-            if let Some((_, kind)) = find(&parts.subject.attributes, &stored.key) {
-                let value = stored_value(kind, &stored.value);
-                self = self.attribute(&stored.key, value, stored.expires_at);
+            if let Some((place, kind)) = find(&parts.subject.attributes, &stored.key) {
+                match stored_value(kind, &stored.value) {
+                    Value::Null => self.push_unreadable(place, stored.expires_at),
+                    value => self = self.attribute(&stored.key, value, stored.expires_at),
+                }
             }
         }
         if self

@@ -9,6 +9,7 @@ use crate::compile::rules::CompiledRule;
 use crate::document::Effect;
 use crate::policy::Policy;
 use crate::slots::AttributeError;
+use crate::truth::Truth;
 use crate::value::{Datum, OwnedDatum};
 
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Known {
     pub(super) directory_name: Option<Box<str>>,
     /// The roles that it uses, with all that they inherit.
     pub(crate) used: RoleBits,
+    /// Those that count for forbids: all that it holds, whichever it uses.
+    pub(super) held: RoleBits,
     /// Those that count for permits, demands and questions.
     pub(super) scopes: ScopeBits,
     /// Those that count for forbids: all that it holds, whatever its credential is limited to.
@@ -106,6 +109,14 @@ impl Known {
         self.broken_separation.is_none() && !self.is_limited
     }
 
+    /// The roles that count for a rule of this effect. Who leaves roles aside leaves rights aside, and never what forbids.
+    pub(crate) const fn roles_for(&self, effect: Effect) -> &RoleBits {
+        match effect {
+            Effect::Permit => &self.used,
+            Effect::Forbid => &self.held,
+        }
+    }
+
     /// The scopes that count for a rule of this effect. A limit takes rights away, and never what forbids.
     pub(crate) const fn scopes_for(&self, effect: Effect) -> &ScopeBits {
         match effect {
@@ -166,12 +177,15 @@ impl Known {
     /// Whether the pairs of a relation that the database holds under its id are its own: all were told, or that the
     /// database knows them.
     pub(crate) fn has_pairs_in_database(&self, place: u16) -> bool {
-        self.id().is_known()
-            && match self.relations.get(usize::from(place)) {
-                Some(Related::All(_)) => true,
-                Some(Related::Unknown | Related::Pairs(_)) => self.in_database.contains(place),
-                Some(Related::Broken) | None => false,
+        let has_id = self.id().is_known();
+        match self.relations.get(usize::from(place)) {
+            // Under no id the database holds none.
+            Some(Related::All(all)) => has_id || all.is_empty(),
+            Some(Related::Unknown | Related::Pairs(_)) => {
+                has_id && self.in_database.contains(place)
             }
+            Some(Related::Broken) | None => false,
+        }
     }
 
     /// The one value that holds at `now`.
@@ -184,6 +198,23 @@ impl Known {
         match (holding.next(), holding.next()) {
             (Some((value, _)), None) => value.get(),
             (None, _) | (Some(_), Some(_)) => Datum::Unknown,
+        }
+    }
+
+    /// Whether an attribute has a value at `now`: perhaps, when there are several, or one that is none of its type.
+    pub(crate) fn is_set(&self, place: u16, now: i64) -> Truth {
+        match self.attributes.get(usize::from(place)) {
+            Some(Attribute::Broken) => Truth::Unknown,
+            Some(told) => {
+                let values = told.values().unwrap_or_default();
+                let mut holding = values.iter().filter(|(_, until)| *until > now);
+                match (holding.next(), holding.next()) {
+                    (None, _) => Truth::False,
+                    (Some((value, _)), None) if value.get().is_known() => Truth::True,
+                    (Some(_), _) => Truth::Unknown,
+                }
+            }
+            None => Truth::False,
         }
     }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use ringwall_authz::directory::{conformance, listing_conformance};
 use ringwall_authz::{
-    Condition, MemoryDirectory, Policy, PolicyDocument, PolicyInformationPoint as _,
-    ResourceDefinition, Rule, StoredAttribute, SubjectDirectory, SubjectFacts, ready,
+    AttributeDefinition, Condition, DirectorySubjects, MemoryDirectory, Policy, PolicyDocument,
+    PolicyInformationPoint as _, ResourceDefinition, RoleDefinition, Rule, StoredAttribute,
+    SubjectBuilder, SubjectDirectory, SubjectFacts, SubjectResolver as _, ready, session_settings,
 };
-use ringwall_core::principal::{OrgId, Subject};
+use ringwall_core::principal::{OrgId, Role, Subject};
 
-use crate::people::{now, somebody};
+use crate::people::{now, principal, somebody, verified};
 
 #[tokio::test]
 async fn a_directory_in_memory_keeps_the_contract() {
@@ -103,4 +104,89 @@ fn a_stored_text_that_is_none_of_its_type_is_unknown() {
         let decision = policy.decide(&subject, "read", &case, &policy.context(now()));
         assert_eq!(decision.is_permit(), is_set, "{key} {value:?}");
     }
+}
+
+#[tokio::test]
+async fn a_namesake_of_another_issuer_is_somebody_else() {
+    let document = PolicyDocument::new("owners")
+        .role("analyst", RoleDefinition::new())
+        .subject_attribute("clearance", "sensitivity")
+        .resource(
+            "case",
+            ResourceDefinition::new(["read"]).attribute("owner", AttributeDefinition::new("text")),
+        )
+        .rule(
+            Rule::permit("own", "case", ["read"])
+                .roles(["analyst"])
+                .when(Condition::eq("resource.owner", "subject.id")),
+        );
+    let policy = Policy::new(document).expect("a policy");
+    let directory = MemoryDirectory::new();
+    let (org, user) = (
+        OrgId::new("o1").expect("valid"),
+        Subject::new("u1").expect("valid"),
+    );
+    let clearance = StoredAttribute::new("clearance", "restricted", None);
+    directory
+        .grant_attribute(&org, &user, &clearance)
+        .await
+        .expect("granted");
+    let subjects = DirectorySubjects::of_issuer(Arc::new(directory), "https://ours.example")
+        .and_roles_of_credentials();
+    for (issuer, is_ours) in [
+        (None, true),
+        (Some("https://ours.example"), true),
+        (Some("https://partner.example"), false),
+    ] {
+        let mut caller = principal("u1", Some("o1"), None);
+        caller.issuer = issuer.map(Into::into);
+        caller.roles.push(Role::new("analyst").expect("a role"));
+        let known = subjects
+            .resolve(&verified(caller), now())
+            .await
+            .expect("known");
+        let subject = known.for_policy(&policy);
+        let owned = || {
+            let case = policy.resource("case").expect("declared").org("o1");
+            case.attribute("owner", "u1")
+        };
+        let context = policy.context(now());
+        let decision = policy.decide(&subject, "read", &owned(), &context);
+        assert_eq!(decision.is_permit(), is_ours, "{issuer:?}");
+        // Nor does a session hear a name under which the database holds somebody else's.
+        let settings = session_settings(&subject, &context).expect("it can be told");
+        for name in [
+            "ringwall.directory_org",
+            "ringwall.directory_subject",
+            "ringwall.subject_id",
+        ] {
+            let told = settings.iter().find(|setting| setting.name == name);
+            let told = told.expect("it is told").value.as_str();
+            assert_eq!(!told.is_empty(), is_ours, "{issuer:?} {name}");
+        }
+        // Under an id that the service gave it, it is somebody.
+        let named = known.with_id("partner-u1").for_policy(&policy);
+        let case = owned().attribute("owner", "partner-u1");
+        let decision = policy.decide(&named, "read", &case, &context);
+        assert!(decision.is_permit(), "{issuer:?}");
+    }
+}
+
+#[test]
+fn a_session_is_told_the_name_under_which_the_directory_was_asked() {
+    let policy = ready::rows().expect("a policy");
+    let told = |subject: SubjectBuilder| {
+        let settings = session_settings(&subject.build(), &policy.context(now()));
+        let settings = settings.expect("it can be told");
+        let found = settings
+            .into_iter()
+            .find(|setting| setting.name == "ringwall.directory_subject");
+        found.expect("it is told").value
+    };
+    let facts = SubjectFacts::new(1);
+    assert_eq!(told(somebody(&policy, "u1")), "");
+    assert_eq!(told(somebody(&policy, "u1").facts(&facts)), "vu1");
+    let internal = somebody(&policy, "u1").in_directory_as("17");
+    assert_eq!(told(internal.clone().facts(&facts)), "v17");
+    assert_eq!(told(internal), "v17");
 }

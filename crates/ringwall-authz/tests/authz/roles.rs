@@ -155,6 +155,43 @@ fn a_dynamic_separation_counts_the_roles_that_are_used() {
 }
 
 #[test]
+fn what_is_forbidden_to_a_role_stays_so_when_the_role_is_left_aside() {
+    let document = PolicyDocument::new("aside")
+        .role("analyst", RoleDefinition::new())
+        .role("contractor", RoleDefinition::new())
+        .resource("case", ResourceDefinition::new(["read"]))
+        .rule(Rule::permit("read", "case", ["read"]).roles(["analyst"]))
+        .rule(Rule::forbid("no-contractors", "case", ["read"]).roles(["contractor"]));
+    let policy = Policy::new(document).expect("a policy");
+    for (held, used, cause) in [
+        (vec!["analyst"], vec!["analyst"], Cause::Permitted),
+        (
+            vec!["analyst", "contractor"],
+            vec!["analyst"],
+            Cause::ForbiddenByRule,
+        ),
+        (
+            vec!["analyst", "contractor"],
+            vec![],
+            Cause::ForbiddenByRule,
+        ),
+    ] {
+        let subject = somebody(&policy, "u1").roles(&held).use_roles(used).build();
+        let case = policy.resource("case").expect("declared").org("o1");
+        let context = policy.context(now());
+        let decision = policy.decide(&subject, "read", &case, &context);
+        assert_eq!(decision.cause(), cause, "{held:?}");
+        let explanation = policy.explain(&subject, "read", &case, &context);
+        assert_eq!(explanation.decision.cause(), cause);
+        let forbids = explanation
+            .rules
+            .iter()
+            .any(|rule| rule.rule == "no-contractors" && rule.applies);
+        assert_eq!(forbids, cause == Cause::ForbiddenByRule, "{held:?}");
+    }
+}
+
+#[test]
 fn a_role_that_is_not_held_cannot_be_used() {
     let policy = ready::rows().expect("a policy");
     let subject = somebody(&policy, "u1")

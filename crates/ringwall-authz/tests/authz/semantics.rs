@@ -5,6 +5,8 @@ use ringwall_authz::{
     ResourceDefinition, RoleDefinition, Rule, Value,
 };
 
+use ringwall_core::principal::Subject;
+
 use crate::people::{now, principal, somebody, verified};
 
 fn document() -> PolicyDocument {
@@ -164,6 +166,104 @@ fn is_set_is_the_only_question_that_null_answers() {
         Operand::text("u2"),
     )))]);
     assert!(!read(&not, &[]).is_permit());
+}
+
+#[test]
+fn what_is_there_and_is_no_value_is_set_perhaps() {
+    // A rule that forbids what is marked does not let it pass because the mark cannot be read.
+    for path in ["resource.sensitivity", "subject.team", "context.purpose"] {
+        let rules = [everybody(), forbid_when(Condition::is_set(path))];
+        let marked = policy(rules);
+        let absent = permit_when(Condition::not(Condition::is_set(path)));
+        let unmarked = policy([absent]);
+        for (mark, is_read) in [("none", true), ("good", false), ("ill", false)] {
+            let ask = |policy: &Policy| {
+                let mut subject = somebody(policy, "u1").roles(["analyst"]);
+                let mut case = policy.resource("case").expect("declared").org("o1");
+                let mut context = policy.context(now());
+                match (path, mark) {
+                    (_, "none") => {}
+                    ("resource.sensitivity", "good") => {
+                        case = case.attribute("sensitivity", "public");
+                    }
+                    ("resource.sensitivity", _) => case = case.attribute("sensitivity", "PUBLIC"),
+                    ("subject.team", "good") => subject = subject.attribute("team", "a", None),
+                    ("subject.team", _) => {
+                        subject = subject.attribute("team", "a", None);
+                        subject = subject.attribute("team", "b", None);
+                    }
+                    (_, "good") => context = context.attribute("purpose", "audit"),
+                    (_, _) => context = context.attribute("purpose", 7_i64),
+                }
+                policy
+                    .decide(&subject.build(), "read", &case, &context)
+                    .is_permit()
+            };
+            assert_eq!(ask(&marked), is_read, "{path} {mark}");
+            assert_eq!(ask(&unmarked), is_read, "{path} {mark}, by a permit");
+        }
+        // One that is told well afterwards is what was told last.
+        let policy = policy([
+            everybody(),
+            forbid_when(Condition::is_set("resource.amount")),
+        ]);
+        let subject = somebody(&policy, "u1").build();
+        let case = policy.resource("case").expect("declared").org("o1");
+        let case = case
+            .attribute("amount", "much")
+            .attribute("amount", Value::Null);
+        let decision = policy.decide(&subject, "read", &case, &policy.context(now()));
+        assert!(decision.is_permit());
+    }
+}
+
+#[test]
+fn where_no_row_was_read_its_attributes_are_unknown_and_not_null() {
+    let set = || Condition::is_set("resource.owner");
+    let forbidden = policy([everybody(), forbid_when(set())]);
+    let permitted = policy([permit_when(Condition::not(set()))]);
+    let by_id = policy([permit_when(Condition::not(Condition::is_set(
+        "resource.id",
+    )))]);
+    for policy in [&forbidden, &permitted, &by_id] {
+        let subject = somebody(policy, "u1").build();
+        let case = || policy.resource("case").expect("declared").org("o1");
+        let is_read = |case| {
+            policy
+                .decide(&subject, "read", &case, &policy.context(now()))
+                .is_permit()
+        };
+        assert!(is_read(case()), "a row that has none");
+        assert!(!is_read(case().without_row()), "no row");
+    }
+}
+
+#[test]
+fn whoever_acts_for_somebody_does_so_whether_that_one_has_an_id_or_not() {
+    let mut document = document();
+    document.subject.id = Some("uuid".to_owned());
+    let rules = [
+        everybody(),
+        forbid_when(Condition::is_set("subject.on_behalf_of")),
+    ];
+    let policy =
+        Policy::new(rules.into_iter().fold(document, PolicyDocument::rule)).expect("a policy");
+    for (name, is_foreign) in [
+        (Some("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"), false),
+        (Some("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"), true),
+        (Some("no uuid"), false),
+        (None, false),
+    ] {
+        let mut caller = principal("u1", Some("o1"), None);
+        caller.on_behalf_of = name.map(|name| Subject::new(name).expect("a subject"));
+        let mut subject = policy.subject(&verified(caller));
+        if is_foreign {
+            subject = subject.of_foreign_issuer();
+        }
+        let case = policy.resource("case").expect("declared").org("o1");
+        let decision = policy.decide(&subject.build(), "read", &case, &policy.context(now()));
+        assert_eq!(decision.is_permit(), name.is_none(), "{name:?}");
+    }
 }
 
 #[test]

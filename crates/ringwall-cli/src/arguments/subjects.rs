@@ -28,6 +28,10 @@ pub(crate) struct SubjectArguments {
     /// Who: what credentials have as sub
     #[arg(long, value_name = "SUBJECT", value_parser = subject)]
     pub(crate) subject: Subject,
+    /// The policy that decides by what is known: ids that are UUIDs to it are spelled as its services spell them, and what
+    /// would do nothing by it is not given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 }
@@ -49,9 +53,6 @@ pub(crate) struct FactArguments {
     /// A department (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) department: Vec<String>,
-    /// The policy that the roles are of: one that it does not have is refused
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -145,3 +145,72 @@ fn a_file_that_is_not_there_does_not_become_an_empty_directory() {
         .refused(1);
     assert!(!std::path::Path::new(&world.path("ringwall.sqlite")).exists());
 }
+
+#[test]
+fn says_when_there_was_nothing_to_take() {
+    let world = World::of_file();
+    world
+        .run(&words(&["subject", "grant"], &["--role", "admin"]))
+        .done();
+    for rest in [&["--role", "Admin"][..], &["--attribute", "a=b"]] {
+        let refused = world.run(&words(&["subject", "revoke"], rest));
+        refused.refused(1);
+    }
+    let of = ["--org", "acme", "--subject", "Ada", "--yes"];
+    let forget: Vec<&str> = ["subject", "forget"].into_iter().chain(of).collect();
+    world.run(&forget).refused(1);
+    let shown = world.run(&words(&["subject", "show"], &[])).done();
+    assert!(shown.stdout.contains("admin"), "{shown:?}");
+}
+
+const BY_UUID: &str = r#"
+version = 1
+name = "uuids"
+subject = { id = "uuid", tenant = "uuid", attributes = { region = "text", regions = "text_set" } }
+roles.admin = {}
+resources.case = { actions = ["read"] }
+"#;
+
+#[test]
+fn spells_ids_as_the_services_of_the_policy_do() {
+    let world = World::of_file();
+    let policy = world.write("uuids.toml", BY_UUID);
+    let of = [
+        "--org",
+        "0A0E0000-0000-4000-8000-000000000001",
+        "--subject",
+        "ADA00000-0000-4000-8000-000000000001",
+    ];
+    let run = |command: &str, rest: &[&str]| {
+        let words: Vec<&str> = ["--json", "subject", command]
+            .into_iter()
+            .chain(of)
+            .chain(rest.iter().copied())
+            .collect();
+        world.run(&words)
+    };
+    let given = run("grant", &["--role", "admin", "--policy", &policy]);
+    let given = given.done().json().remove(0);
+    assert_eq!(given["subject"], "ada00000-0000-4000-8000-000000000001");
+    assert_eq!(given["org"], "0a0e0000-0000-4000-8000-000000000001");
+    // Letter by letter it is somebody else.
+    run("revoke", &["--role", "admin"]).refused(1);
+    let taken = run("revoke", &["--role", "admin", "--policy", &policy]);
+    assert_eq!(taken.done().json().remove(0)["roles"], json!([]));
+}
+
+#[test]
+fn gives_no_second_value_that_makes_the_first_one_unknown() {
+    let world = World::of_file();
+    let policy = world.write("uuids.toml", BY_UUID);
+    let grant = |attribute: &str| {
+        let rest = ["--attribute", attribute, "--policy", &policy];
+        world.run(&words(&["subject", "grant"], &rest))
+    };
+    grant("region=eu").done();
+    grant("region=eu").done();
+    grant("region=us").refused(1);
+    grant("regions=eu").done();
+    grant("regions=us").done();
+    grant("shoes=44").refused(2);
+}

@@ -48,6 +48,10 @@ pub(crate) struct Caller {
     pub(crate) is_told: bool,
     /// Whether the process takes what is known from a directory.
     pub(crate) is_of_directory: bool,
+    /// Whether nobody asked for its attributes. The database holds those of somebody under its name.
+    pub(crate) is_unasked: bool,
+    /// Whether its issuer gives names of its own: then whoever bears the same in the database is somebody else.
+    pub(crate) is_foreign: bool,
 }
 
 /// The time of all decisions.
@@ -88,6 +92,8 @@ impl Caller {
         let project = dice.chance(30).then(|| shape.projects()[0].to_owned());
         let is_of_directory = dice.chance(40);
         let has_pairs = dice.chance(65);
+        let is_foreign = dice.chance(20);
+        let is_unasked = is_foreign || dice.chance(15);
         let roles: Vec<&str> = if dice.chance(20) {
             // Whom a separation of duty is about.
             vec!["manager", "viewer"]
@@ -146,6 +152,8 @@ impl Caller {
             }),
             is_told: dice.chance(50),
             is_of_directory,
+            is_unasked,
+            is_foreign,
         }
     }
 
@@ -187,7 +195,12 @@ impl Caller {
         if let Some(in_use) = &self.in_use {
             subject = subject.use_roles(in_use.iter().copied());
         }
-        if self.is_of_directory {
+        if self.is_foreign {
+            subject = subject.of_foreign_issuer();
+        }
+        if self.is_unasked {
+            subject = subject.roles(&self.roles);
+        } else if self.is_of_directory {
             let mut facts = SubjectFacts::new(1);
             facts.roles = self.roles.iter().copied().map(Into::into).collect();
             let stored = self.attributes.iter();
@@ -196,7 +209,10 @@ impl Caller {
                 .collect();
             subject = subject.facts(&facts);
         } else {
-            subject = subject.roles(&self.roles).attribute_is_complete("regions");
+            subject = subject
+                .roles(&self.roles)
+                .in_directory_as(self.credential.as_str())
+                .attribute_is_complete("regions");
             for (name, value, ends) in &self.attributes {
                 subject = match *name {
                     "limit" => {
@@ -211,7 +227,10 @@ impl Caller {
                 };
             }
         }
-        subject = if self.is_told {
+        subject = if self.is_unrelated() {
+            // Whoever asks the database would ask for those of somebody else.
+            subject.related_in_database("departments")
+        } else if self.is_told || !self.has_id {
             let assigned = self.assignments.iter().filter(|_| self.is_findable());
             let departments = self.departments.iter().filter(|_| self.is_findable());
             let subject = subject.related("departments", departments.copied());
@@ -230,6 +249,11 @@ impl Caller {
         let subject = subject.build();
         assert_eq!(subject.errors(), []);
         subject
+    }
+
+    /// Whether nobody knows under which id the database holds its pairs.
+    pub(crate) fn is_unrelated(&self) -> bool {
+        self.is_foreign && self.credential == self.id
     }
 
     /// Whether a database with columns of UUIDs can hold pairs of it.

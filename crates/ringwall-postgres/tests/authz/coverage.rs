@@ -121,9 +121,18 @@ impl Coverage {
         let is_loud = |text: &str| text.len() == 36 && text.to_lowercase() != text;
         self.note("an id in upper case", is_loud(&caller.id));
         self.note("a tenant in upper case", is_loud(&caller.org));
-        self.note("pairs told", caller.is_told);
+        self.note("pairs told", caller.is_told && !caller.is_unrelated());
         self.note("pairs in the database", !caller.is_told);
         self.note("taken from a directory", caller.is_of_directory);
+        self.note("attributes that nobody asked for", caller.is_unasked);
+        self.note(
+            "of a foreign issuer, under an id",
+            caller.is_foreign && !caller.is_unrelated(),
+        );
+        self.note(
+            "of a foreign issuer, with a name alone",
+            caller.is_unrelated(),
+        );
         self.note("a value that is none of its type", caller.is_ill_formed());
         let names = || caller.attributes.iter().map(|(name, ..)| *name);
         self.note(

@@ -189,6 +189,47 @@ async fn two_tenants_over_one_connection_see_nothing_of_each_other() {
 }
 
 #[tokio::test]
+async fn of_whom_nothing_was_asked_nothing_is_read_from_the_database() {
+    let policy = policy();
+    let (world, directory) = world(&policy).await;
+    give(&directory, "o1", "u1", "analyst").await;
+    give(&directory, "o1", "u9", "manager").await;
+    let sales = directory.add_department(&org("o1"), &user("u9"), "sales");
+    sales.await.expect("added");
+    let caller = |name: &str, role: &str| {
+        let mut principal = Principal::new(
+            PrincipalKind::User,
+            user(name),
+            Authentication::new(AuthenticationMethod::Token),
+        );
+        principal.tenant = Some(Tenant {
+            org: org("o1"),
+            project: None,
+        });
+        policy
+            .subject_of(&principal, Attest::i_have_verified_this())
+            .roles([role])
+    };
+    // What the database holds under their names is somebody else's: clearance and regions of the one, the departments of
+    // the other.
+    let namesake = caller("u1", "analyst");
+    let foreign = caller("u9", "manager")
+        .in_directory_as("u9")
+        .related_in_database("user_departments");
+    for (subject, expected) in [
+        (namesake.clone(), vec![]),
+        (namesake.clone().of_foreign_issuer(), vec![]),
+        (namesake.in_directory_as("u1"), vec!["a1"]),
+        (foreign.clone().of_foreign_issuer(), vec![]),
+        (foreign, vec!["a1", "a2"]),
+    ] {
+        let seen = seen(&world, &policy, &subject.clone().build(), now()).await;
+        assert_eq!(seen, expected, "{subject:?}");
+    }
+    world.remove().await;
+}
+
+#[tokio::test]
 async fn a_row_is_not_moved_to_another_tenant_nor_to_where_it_may_not_be() {
     let policy = policy();
     let (world, directory) = world(&policy).await;

@@ -137,4 +137,29 @@ mod tests {
             assert_eq!(found, expected, "{role}");
         }
     }
+
+    #[tokio::test]
+    async fn a_column_that_the_table_does_not_have_is_an_error_and_no_text() {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(SqliteConnectOptions::new().in_memory(true))
+            .await
+            .expect("it opens");
+        // The department has another name than in the policy.
+        let tables = "
+            CREATE TABLE cases (id TEXT, org_id TEXT, owner_id TEXT, section TEXT);
+            CREATE TABLE case_assignments (org_id TEXT, user_id TEXT, case_id TEXT);
+            INSERT INTO cases VALUES ('c1', 'acme', 'u1', 'Sales');
+        ";
+        sqlx::raw_sql(tables).execute(&pool).await.expect("tables");
+        let policy = ready::rows().expect("a policy");
+        for (role, is_answered) in [("analyst", true), ("manager", false)] {
+            for alias in [None, Some("c")] {
+                let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM cases AS c WHERE ");
+                query.push_filter(&filter(&policy, role), alias);
+                let found = query.build().fetch_all(&pool).await;
+                assert_eq!(found.is_ok(), is_answered, "{role} {alias:?}");
+            }
+        }
+    }
 }
