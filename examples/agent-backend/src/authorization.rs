@@ -99,6 +99,11 @@ impl SubjectResolver for Members {
                 .issuer
                 .as_deref()
                 .is_none_or(|issuer| self.issuers.iter().any(|own| own == issuer));
+        let known = if is_ours || principal.kind == PrincipalKind::ApiKey {
+            known
+        } else {
+            known.of_foreign_issuer()
+        };
         let Some(tenant) = principal.tenant.as_ref().filter(|_| is_ours) else {
             return Step::Done(Ok(known));
         };

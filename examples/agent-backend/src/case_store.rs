@@ -1,14 +1,15 @@
 //! Where cases are kept: in a SQLite file, or in PostgreSQL.
 //!
-//! Every method demands the proof that the policy was asked, and the tenant whose rows it may touch. On SQLite, every
-//! statement has the policy's condition in its WHERE; on PostgreSQL the database has it, and each transaction is told
-//! who acts. Every value is bound and never part of the statement.
+//! Every method demands the proof that the policy was asked, and the tenant whose rows it may touch. Every statement has
+//! the policy's condition in its WHERE. On PostgreSQL the database has it too, and each transaction is told who acts: a
+//! row that is changed or deleted is one that may be read there, so it is here as well. Every value is bound and never
+//! part of the statement.
 
 mod postgres;
 mod sqlite;
 
 use ringwall_core::clock::Timestamp;
-use ringwall_gate::authz::{Permit, RowsPermit};
+use ringwall_gate::authz::{Action, Permit, RowsPermit};
 
 use crate::authorization::{AssignCase, CreateCase, DeleteCase, ReadCase, UpdateCase};
 use crate::case::{Case, CaseChange, CaseId, NewCase};
@@ -31,6 +32,13 @@ pub(crate) struct Target<'a> {
     pub(crate) tenant: &'a TenantScope,
     pub(crate) id: &'a CaseId,
     pub(crate) version: Option<i64>,
+}
+
+/// Which rows may be changed: those that may be read, too. Whoever changes what cannot be seen would see it in the answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changeable<'a, A: Action> {
+    pub(crate) rows: &'a RowsPermit<A>,
+    pub(crate) readable: &'a RowsPermit<ReadCase>,
 }
 
 /// The cases of all tenants. Cloning shares them.
@@ -69,10 +77,12 @@ macro_rules! read_case {
 use read_case;
 
 impl CaseStore {
-    /// Stores the case that `permit` is about, in the version 1. Whose it is, the permit says.
+    /// Stores the case that `permit` is about, in the version 1. Whose it is, the permit says; that it may be read, the
+    /// other one.
     pub(crate) async fn create(
         &self,
         permit: &Permit<CreateCase>,
+        _readable: &Permit<ReadCase>,
         tenant: &TenantScope,
         case: &NewCase,
         now: Timestamp,
@@ -113,7 +123,7 @@ impl CaseStore {
     /// Changes the case, if it is one of `rows` and still has the version. `None` when it was not.
     pub(crate) async fn update(
         &self,
-        rows: &RowsPermit<UpdateCase>,
+        rows: Changeable<'_, UpdateCase>,
         target: Target<'_>,
         change: &CaseChange,
         now: Timestamp,
@@ -127,7 +137,7 @@ impl CaseStore {
     /// Deletes the case, if it is one of `rows` and still has the version. Whether it did.
     pub(crate) async fn delete(
         &self,
-        rows: &RowsPermit<DeleteCase>,
+        rows: Changeable<'_, DeleteCase>,
         target: Target<'_>,
     ) -> Result<bool, StoreError> {
         match self {

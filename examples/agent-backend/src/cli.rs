@@ -57,6 +57,10 @@ pub(crate) struct ServeArgs {
     /// without it they are in a file of the data folder
     #[arg(long, value_name = "URL")]
     pub(crate) postgres: Option<String>,
+    /// Put the policy of this program into force in a PostgreSQL that holds another one: said once, with the first process of
+    /// a new version
+    #[arg(long)]
+    pub(crate) replace_policy: bool,
     #[command(flatten)]
     pub(crate) tokens: TokensArgs,
 }

@@ -67,6 +67,8 @@ pub(crate) struct PostgresSettings {
     pub(crate) runtime: PostgresConfig,
     /// For whom row-level security is made: a role that owns nothing.
     pub(crate) role: RuntimeRole,
+    /// Whether another policy that is in force there is replaced.
+    pub(crate) replaces_policy: bool,
 }
 
 /// For whom row-level security is made.
@@ -109,6 +111,14 @@ pub(crate) struct PostgresStores {
 )]
 struct Inert(usize);
 
+/// Another version of this service put its policy into force.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database holds another policy than this program. If this is the new version, start it once with \
+     --replace-policy; if it is an old one, do not start it"
+)]
+struct OtherPolicy;
+
 /// Makes what is missing, puts the policy into force, and looks whether it is: a service whose database would show
 /// everybody everything does not start.
 pub(crate) async fn open(
@@ -119,6 +129,7 @@ pub(crate) async fn open(
         owner,
         runtime,
         role,
+        replaces_policy,
     } = settings;
     let pool = |options: PgConnectOptions| {
         PgPoolOptions::new()
@@ -133,7 +144,7 @@ pub(crate) async fn open(
     database.migrations().migrate().await?;
     let directory = PostgresDirectory::open(&database).await?;
     let owner = pool(owner_options).await?;
-    enforce(&owner, &database, policy, &role).await?;
+    enforce(&owner, &database, policy, &role, replaces_policy).await?;
     let runtime_options = match &role {
         RuntimeRole::Login(_) => runtime_options,
         RuntimeRole::Assumed => runtime_options.options([("role", ASSUMED)]),
@@ -149,6 +160,7 @@ async fn enforce(
     database: &PostgresDatabase,
     policy: &Policy,
     role: &RuntimeRole,
+    replaces_policy: bool,
 ) -> Result<(), Box<dyn Error>> {
     // Held by a session, since the statements of the policy are a transaction of their own.
     let mut turn = owner.acquire().await?;
@@ -156,7 +168,7 @@ async fn enforce(
         .bind(LOCK)
         .execute(&mut *turn)
         .await?;
-    let done = bring_up_to_date(&mut turn, database, policy, role).await;
+    let done = bring_up_to_date(&mut turn, database, policy, role, replaces_policy).await;
     // Its end gives the lock back whatever happened.
     turn.close().await?;
     done
@@ -167,6 +179,7 @@ async fn bring_up_to_date(
     database: &PostgresDatabase,
     policy: &Policy,
     role: &RuntimeRole,
+    replaces_policy: bool,
 ) -> Result<(), Box<dyn Error>> {
     sqlx::raw_sql(TABLES).execute(&mut *owner).await?;
     let options = RowLevelSecurityOptions::new(role.name())?
@@ -179,6 +192,10 @@ async fn bring_up_to_date(
         .await?
         .is_sound()
     {
+        // An old process that comes back must not take away what a new one forbids.
+        if !replaces_policy && holds_another(owner, policy, &options).await? {
+            return Err(Box::new(OtherPolicy));
+        }
         let statements = policy.row_level_security(&options)?;
         // Generated from the policy, which is a part of this program.
         let statements = AssertSqlSafe(statements);
@@ -212,6 +229,24 @@ async fn bring_up_to_date(
     } else {
         Err(Box::new(Inert(holes)))
     }
+}
+
+/// Whether policies of another content are in force. Their comments say of which they are.
+async fn holds_another(
+    owner: &mut PgConnection,
+    policy: &Policy,
+    options: &RowLevelSecurityOptions,
+) -> Result<bool, Box<dyn Error>> {
+    let own = policy.row_level_security_parts(options)?.comment;
+    let comments: Vec<Option<String>> = sqlx::query_scalar(
+        "SELECT DISTINCT pg_catalog.obj_description(p.oid, 'pg_policy') FROM pg_catalog.pg_policy AS p \
+         WHERE p.polrelid = pg_catalog.to_regclass($1)",
+    )
+    .bind(format!("{SCHEMA}.cases"))
+    .fetch_all(owner)
+    .await?;
+    let mut comments = comments.into_iter().flatten();
+    Ok(comments.any(|comment| comment.starts_with("ringwall ") && comment != own))
 }
 
 /// On a development machine the owner acts as the runtime role, so it is a member of it, and owns the tables or bypasses

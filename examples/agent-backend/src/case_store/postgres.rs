@@ -1,17 +1,17 @@
-//! Cases in PostgreSQL, whose row-level security has the policy. No statement here says which rows are permitted: the
-//! transaction says who acts.
+//! Cases in PostgreSQL. Each statement has the policy's condition, for a plan that finds the rows by an index; and
+//! row-level security has it, for the statement that forgot it: the transaction says who acts.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
 
 use ringwall_core::classification::Sensitivity;
 use ringwall_core::clock::{Timestamp, WallClock};
-use ringwall_gate::authz::{Permit, RowsPermit, Subject};
-use ringwall_postgres::WithSubject as _;
+use ringwall_gate::authz::{Action, Permit, RowsPermit, Subject};
+use ringwall_postgres::{PushRows as _, WithSubject as _};
 use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::{Postgres, QueryBuilder, Row as _, Transaction};
 
-use super::{Position, Target, read_case};
+use super::{Changeable, Position, Target, read_case};
 use crate::authorization::{CreateCase, DeleteCase, ReadCase, UpdateCase};
 use crate::case::{Case, CaseChange, CaseId, NewCase, Status};
 use crate::store::StoreError;
@@ -92,12 +92,10 @@ impl PostgresCases {
             return Ok(None);
         }
         let mut transaction = self.begin(rows.subject()).await?;
-        let row = sqlx::query("SELECT * FROM cases WHERE org = $1 AND project = $2 AND id = $3")
-            .bind(tenant.org())
-            .bind(tenant.project())
-            .bind(id.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let mut query = of_tenant("SELECT * FROM cases", tenant);
+        query.push(" AND id = ").push_bind(id.as_str());
+        query.push(" AND ").push_filter(rows.filter(), None);
+        let row = query.build().fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         row.as_ref().map(read).transpose()
     }
@@ -112,76 +110,65 @@ impl PostgresCases {
         if rows.nothing().is_some() {
             return Ok(Vec::new());
         }
+        let (before, id) = match position {
+            Some(position) => (position.created_at.unix_micros(), position.id.as_str()),
+            None => (i64::MAX, ""),
+        };
         let mut transaction = self.begin(rows.subject()).await?;
-        let rows = sqlx::query(
-            "SELECT * FROM cases WHERE org = $1 AND project = $2 AND (created_at, id) < ($3, $4) \
-             ORDER BY created_at DESC, id DESC LIMIT $5",
-        )
-        .bind(tenant.org())
-        .bind(tenant.project())
-        .bind(position.map_or(i64::MAX, |position| position.created_at.unix_micros()))
-        .bind(position.map_or("", |position| position.id.as_str()))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *transaction)
-        .await?;
+        let mut query = of_tenant("SELECT * FROM cases", tenant);
+        query.push(" AND (created_at, id) < (").push_bind(before);
+        query.push(", ").push_bind(id).push(") AND ");
+        query.push_filter(rows.filter(), None);
+        query.push(" ORDER BY created_at DESC, id DESC LIMIT ");
+        query.push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         rows.iter().map(read).collect()
     }
 
     pub(super) async fn update(
         &self,
-        rows: &RowsPermit<UpdateCase>,
+        rows: Changeable<'_, UpdateCase>,
         target: Target<'_>,
         change: &CaseChange,
         now: Timestamp,
     ) -> Result<Option<Case>, StoreError> {
-        if rows.nothing().is_some() {
+        if rows.rows.nothing().is_some() {
             return Ok(None);
         }
-        let mut transaction = self.begin(rows.subject()).await?;
-        let row = sqlx::query(
-            "UPDATE cases SET title = coalesce($4, title), body = coalesce($5, body), \
-             status = coalesce($6, status), sensitivity = coalesce($7, sensitivity), \
-             updated_at = $8, version = version + 1 \
-             WHERE org = $1 AND project = $2 AND id = $3 AND version = coalesce($9, version) \
-             RETURNING *",
-        )
-        .bind(target.tenant.org())
-        .bind(target.tenant.project())
-        .bind(target.id.as_str())
-        .bind(change.title.as_ref().map(|title| title.as_str()))
-        .bind(change.body.as_ref().map(|body| body.as_str()))
-        .bind(change.status.map(Status::as_str))
-        .bind(change.sensitivity.map(Sensitivity::as_str))
-        .bind(now.unix_micros())
-        .bind(target.version)
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(refused)?;
-        let case = row.as_ref().map(read).transpose()?;
+        let mut transaction = self.begin(rows.rows.subject()).await?;
+        let mut query = QueryBuilder::new("UPDATE cases SET title = coalesce(");
+        query.push_bind(change.title.as_ref().map(|title| title.as_str()));
+        query.push(", title), body = coalesce(");
+        query.push_bind(change.body.as_ref().map(|body| body.as_str()));
+        query.push(", body), status = coalesce(");
+        query.push_bind(change.status.map(Status::as_str));
+        query.push(", status), sensitivity = coalesce(");
+        query.push_bind(change.sensitivity.map(Sensitivity::as_str));
+        query.push(", sensitivity), version = version + 1, updated_at = ");
+        query.push_bind(now.unix_micros());
+        target_rows(&mut query, target);
+        push_changeable(&mut query, rows);
+        query.push(" RETURNING *");
+        let row = query.build().fetch_optional(&mut *transaction).await;
+        let case = row.map_err(refused)?.as_ref().map(read).transpose()?;
         transaction.commit().await?;
         Ok(case)
     }
 
     pub(super) async fn delete(
         &self,
-        rows: &RowsPermit<DeleteCase>,
+        rows: Changeable<'_, DeleteCase>,
         target: Target<'_>,
     ) -> Result<bool, StoreError> {
-        if rows.nothing().is_some() {
+        if rows.rows.nothing().is_some() {
             return Ok(false);
         }
-        let mut transaction = self.begin(rows.subject()).await?;
-        let done = sqlx::query(
-            "DELETE FROM cases WHERE org = $1 AND project = $2 AND id = $3 \
-             AND version = coalesce($4, version)",
-        )
-        .bind(target.tenant.org())
-        .bind(target.tenant.project())
-        .bind(target.id.as_str())
-        .bind(target.version)
-        .execute(&mut *transaction)
-        .await?;
+        let mut transaction = self.begin(rows.rows.subject()).await?;
+        let mut query = QueryBuilder::new("DELETE FROM cases");
+        target_rows(&mut query, target);
+        push_changeable(&mut query, rows);
+        let done = query.build().execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(done.rows_affected() == 1)
     }
@@ -216,6 +203,32 @@ impl PostgresCases {
         self.runtime.close().await;
         self.owner.close().await;
     }
+}
+
+/// The rows of a tenant: what every statement begins with.
+fn of_tenant(statement: &'static str, tenant: &TenantScope) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(statement);
+    query.push(" WHERE org = ").push_bind(tenant.org());
+    query.push(" AND project = ").push_bind(tenant.project());
+    query
+}
+
+/// The one row of a change, up to the condition of the policy.
+fn target_rows(query: &mut QueryBuilder<Postgres>, target: Target<'_>) {
+    query.push(" WHERE org = ").push_bind(target.tenant.org());
+    query
+        .push(" AND project = ")
+        .push_bind(target.tenant.project());
+    query.push(" AND id = ").push_bind(target.id.as_str());
+    query
+        .push(" AND version = coalesce(")
+        .push_bind(target.version);
+    query.push(", version) AND ");
+}
+
+fn push_changeable<A: Action>(query: &mut QueryBuilder<Postgres>, rows: Changeable<'_, A>) {
+    query.push_filter(rows.rows.filter(), None).push(" AND ");
+    query.push_filter(rows.readable.filter(), None);
 }
 
 fn refused(error: sqlx::Error) -> StoreError {

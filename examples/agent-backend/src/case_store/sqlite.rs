@@ -4,12 +4,12 @@ use std::str::FromStr as _;
 
 use ringwall_core::classification::Sensitivity;
 use ringwall_core::clock::Timestamp;
-use ringwall_gate::authz::{Permit, RowsPermit};
+use ringwall_gate::authz::{Action, Permit, RowsPermit};
 use ringwall_sqlite::PushRows as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
-use super::{Position, Target, read_case};
+use super::{Changeable, Position, Target, read_case};
 use crate::authorization::{CreateCase, DeleteCase, ReadCase, UpdateCase};
 use crate::case::{Case, CaseChange, CaseId, NewCase, Status};
 use crate::store::{Store, StoreError};
@@ -102,7 +102,7 @@ impl SqliteCases {
 
     pub(super) async fn update(
         &self,
-        rows: &RowsPermit<UpdateCase>,
+        rows: Changeable<'_, UpdateCase>,
         target: Target<'_>,
         change: &CaseChange,
         now: Timestamp,
@@ -118,19 +118,20 @@ impl SqliteCases {
         query.push(", sensitivity), version = version + 1, updated_at = ");
         query.push_bind(now.unix_micros());
         target_rows(&mut query, target);
-        query.push_filter(rows.filter(), None).push(" RETURNING *");
+        push_changeable(&mut query, rows);
+        query.push(" RETURNING *");
         let row = query.build().fetch_optional(self.store.pool()).await?;
         row.as_ref().map(read).transpose()
     }
 
     pub(super) async fn delete(
         &self,
-        rows: &RowsPermit<DeleteCase>,
+        rows: Changeable<'_, DeleteCase>,
         target: Target<'_>,
     ) -> Result<bool, StoreError> {
         let mut query = QueryBuilder::new("DELETE FROM cases");
         target_rows(&mut query, target);
-        query.push_filter(rows.filter(), None);
+        push_changeable(&mut query, rows);
         let done = query.build().execute(self.store.pool()).await?;
         Ok(done.rows_affected() == 1)
     }
@@ -169,6 +170,11 @@ fn target_rows(query: &mut QueryBuilder<Sqlite>, target: Target<'_>) {
         .push(" AND version = coalesce(")
         .push_bind(target.version);
     query.push(", version) AND ");
+}
+
+fn push_changeable<A: Action>(query: &mut QueryBuilder<Sqlite>, rows: Changeable<'_, A>) {
+    query.push_filter(rows.rows.filter(), None).push(" AND ");
+    query.push_filter(rows.readable.filter(), None);
 }
 
 fn read(row: &SqliteRow) -> Result<Case, StoreError> {

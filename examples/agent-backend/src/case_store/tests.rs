@@ -76,8 +76,16 @@ impl Caller {
         rows.expect("a database can answer it")
     }
 
-    /// The proof that a case may be made, if it may.
-    fn create(&self, id: &CaseId, case: &NewCase) -> Option<Permit<CreateCase>> {
+    /// The proofs that a case may be made, and be read then, if it may.
+    fn create(
+        &self,
+        id: &CaseId,
+        case: &NewCase,
+    ) -> Option<(Permit<CreateCase>, Permit<ReadCase>)> {
+        Some((self.permit(id, case)?, self.permit(id, case)?))
+    }
+
+    fn permit<A: Action>(&self, id: &CaseId, case: &NewCase) -> Option<Permit<A>> {
         use ringwall_gate::authz::ToResource as _;
 
         let draft = Draft {
@@ -199,11 +207,11 @@ async fn play(moves: Vec<(usize, usize, Move)>) {
                 let new = new_case(&format!("of {tenant}"));
                 let permit = caller.create(&id, &new);
                 assert_eq!(permit.is_some(), WHO[who].1 != "viewer");
-                let Some(permit) = permit else {
+                let Some((permit, readable)) = permit else {
                     continue;
                 };
-                let made = cases.create(&permit, &caller.tenant, &new, at(now)).await;
-                let case = made.expect("stored");
+                let made = cases.create(&permit, &readable, &caller.tenant, &new, at(now));
+                let case = made.await.expect("stored");
                 assert_eq!(case.created_by, WHO[who].0);
                 let row = Known {
                     owner: who,
@@ -230,8 +238,12 @@ async fn play(moves: Vec<(usize, usize, Move)>) {
                     id: &id,
                     version,
                 };
-                let (rows, change) = (caller.rows(), closing());
-                let done = cases.update(&rows, target, &change, at(now)).await;
+                let (rows, readable, change) = (caller.rows(), caller.rows(), closing());
+                let rows = Changeable {
+                    rows: &rows,
+                    readable: &readable,
+                };
+                let done = cases.update(rows, target, &change, at(now)).await;
                 let done = done.expect("answered");
                 let row = model.get_mut(&key).filter(|row| caller.may(row.owner));
                 let row = row.filter(|row| version.is_none_or(|own| own == row.case.version));
@@ -253,7 +265,12 @@ async fn play(moves: Vec<(usize, usize, Move)>) {
                     id: &id,
                     version,
                 };
-                let done = cases.delete(&caller.rows(), target).await;
+                let (rows, readable) = (caller.rows(), caller.rows());
+                let rows = Changeable {
+                    rows: &rows,
+                    readable: &readable,
+                };
+                let done = cases.delete(rows, target).await;
                 let is_met = model.get(&key).is_some_and(|row| {
                     caller.may(row.owner) && version.is_none_or(|own| own == row.case.version)
                 });
@@ -327,8 +344,10 @@ async fn two_tenants_may_even_have_a_case_of_the_same_id() {
     let callers = TENANTS.map(|tenant| Caller::new(&policy, tenant, 1));
     for (tenant, caller) in TENANTS.iter().zip(&callers) {
         let new = new_case(&format!("{tenant:?}"));
-        let permit = caller.create(&id, &new).expect("an analyst may");
-        let made = cases.create(&permit, &caller.tenant, &new, at(0)).await;
+        let (permit, readable) = caller.create(&id, &new).expect("an analyst may");
+        let made = cases
+            .create(&permit, &readable, &caller.tenant, &new, at(0))
+            .await;
         made.expect("stored");
     }
     for (tenant, caller) in TENANTS.iter().zip(&callers) {
@@ -341,7 +360,12 @@ async fn two_tenants_may_even_have_a_case_of_the_same_id() {
         id: &id,
         version: None,
     };
-    let gone = cases.delete(&callers[1].rows(), target).await;
+    let (rows, readable) = (callers[1].rows(), callers[1].rows());
+    let rows = Changeable {
+        rows: &rows,
+        readable: &readable,
+    };
+    let gone = cases.delete(rows, target).await;
     assert!(gone.expect("answered"));
     let rows = callers[0].rows();
     let left = cases.list(&rows, &callers[0].tenant, None, 10).await;

@@ -103,7 +103,7 @@ impl Own {
         let limits = top.within("limits", Limits::read);
         let metrics = top.within("metrics", metrics::read);
         let redis = top.within("redis", redis::read);
-        let postgres = top.within("postgres", |section| postgres::read(section, args.dev));
+        let postgres = top.within("postgres", |section| postgres::read(section, args));
         let events = Arc::new(Events::default());
         let step_up = top.within("step_up", step_up::read);
         let tls = if top.has("tls") {

@@ -4,6 +4,7 @@ use ringwall_core::secret::SecretString;
 use ringwall_gate::config::SettingsSection;
 use ringwall_postgres::PostgresConfig;
 
+use crate::cli::ServeArgs;
 use crate::postgres::{PostgresSettings, RuntimeRole};
 
 const REMEDY: &str = "write postgres://user@host:port/database";
@@ -11,8 +12,10 @@ const REMEDY: &str = "write postgres://user@host:port/database";
 /// Reads the section: how to reach it, or `None` where cases are in the file of the service.
 pub(super) fn read(
     section: &mut SettingsSection<'_>,
-    is_development: bool,
+    args: &ServeArgs,
 ) -> Option<PostgresSettings> {
+    let is_development = args.dev;
+    let replaces_policy = args.replace_policy;
     let url = section.text("url");
     let owner_url = section.text("owner_url");
     let password = section.secret("password");
@@ -38,6 +41,7 @@ pub(super) fn read(
             owner,
             runtime,
             role: RuntimeRole::Assumed,
+            replaces_policy,
         });
     };
     let owner = config(section, "owner_url", &owner_url, owner_password.as_ref())?;
@@ -54,6 +58,7 @@ pub(super) fn read(
         owner,
         runtime,
         role: RuntimeRole::Login(user),
+        replaces_policy,
     })
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authorization::{AssignCase, CreateCase, DeleteCase, Draft, Kept, ReadCase, UpdateCase};
 use crate::case::{Case, CaseChange, CaseId, NewCase};
-use crate::case_store::{Position, Target};
+use crate::case_store::{Changeable, Position, Target};
 use crate::routes::App;
 use crate::routes::json::JsonBody;
 use crate::routes::problem::Problem;
@@ -91,8 +91,11 @@ pub(crate) async fn create(
         case: &case,
     };
     let permit = subject.authorize::<CreateCase>(&draft, &Duties::none())?;
+    // The answer shows it.
+    let readable = subject.authorize::<ReadCase>(&draft, &Duties::none())?;
     let now = app.clock.now()?;
-    let case = app.cases.create(&permit, &tenant, &case, now).await?;
+    let created = app.cases.create(&permit, &readable, &tenant, &case, now);
+    let case = created.await?;
     let location = format!("/api/cases/{id}");
     Ok((
         StatusCode::CREATED,
@@ -127,14 +130,17 @@ pub(crate) async fn update(
     if change.is_empty() {
         return Err(Problem::invalid("the change says nothing"));
     }
-    let rows = subject.authorize_rows::<UpdateCase>(&Duties::none())?;
+    let rows = Changeable {
+        rows: &subject.authorize_rows::<UpdateCase>(&Duties::none())?,
+        readable: &subject.authorize_rows::<ReadCase>(&Duties::none())?,
+    };
     let now = app.clock.now()?;
     let target = Target {
         tenant: &tenant,
         id: &id,
         version,
     };
-    match app.cases.update(&rows, target, &change, now).await? {
+    match app.cases.update(rows, target, &change, now).await? {
         Some(case) => Ok(shown(case)),
         None => Err(unchanged(&app, &subject, target).await),
     }
@@ -150,13 +156,16 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let id = case_id(&id)?;
     let version = expected_version(&headers)?;
-    let rows = subject.authorize_rows::<DeleteCase>(&Duties::none())?;
+    let rows = Changeable {
+        rows: &subject.authorize_rows::<DeleteCase>(&Duties::none())?,
+        readable: &subject.authorize_rows::<ReadCase>(&Duties::none())?,
+    };
     let target = Target {
         tenant: &tenant,
         id: &id,
         version,
     };
-    if app.cases.delete(&rows, target).await? {
+    if app.cases.delete(rows, target).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unchanged(&app, &subject, target).await)

@@ -241,6 +241,32 @@ async fn a_service_repairs_its_security_and_does_not_start_beside_a_hole() {
 }
 
 #[tokio::test]
+async fn a_service_does_not_put_its_policy_in_the_place_of_another_version_s() {
+    let _turn = SERVER.lock().await;
+    let database = Database::new("version").await;
+    drop(database.start("first", |_| {}));
+    let mut connection = database.connect().await;
+    // As if another version had made it: its rules, and its name.
+    run(
+        &mut connection,
+        "ALTER POLICY ringwall_select ON agent_backend.cases USING (FALSE);
+         DO $$ DECLARE own text; BEGIN
+            SELECT obj_description(oid, 'pg_policy') INTO own FROM pg_policy
+                WHERE polname = 'ringwall_select' AND polrelid = 'agent_backend.cases'::regclass;
+            EXECUTE format('COMMENT ON POLICY ringwall_select ON agent_backend.cases IS %L',
+                regexp_replace(own, '[0-9a-f]+$', repeat('0', 64)));
+         END $$",
+    )
+    .await;
+    let log = database.refused("old", |_| {});
+    assert!(log.contains("--replace-policy"), "{log}");
+    let service = database.start("new", |command| {
+        command.arg("--replace-policy");
+    });
+    people_see_what_the_policy_says(&service, &database.path("data"));
+}
+
+#[tokio::test]
 async fn two_roles_share_the_work_and_the_one_that_owns_nothing_reads_the_cases() {
     let _turn = SERVER.lock().await;
     let database = Database::new("roles").await;
