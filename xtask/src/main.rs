@@ -55,7 +55,8 @@ usage: cargo xtask COMMAND
   bench [AREA] [--smoke]  measure against peers; all areas unless one is named
   fuzz [TARGET] [SECONDS] fuzz one target or all, 60 seconds each unless given
   loom                    lock-free code, in every order of its steps
-  soak [MINUTES]          the long forms; results go to docs/soak/";
+  soak [MINUTES]          the long forms; results go to docs/soak/
+  soak decisions          of them, the comparisons of authorization alone";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -44,10 +44,16 @@ struct Part {
     failure: Option<String>,
 }
 
+/// The word for the comparisons of decisions alone.
+const DECISIONS_ALONE: &str = "decisions";
+
 /// The command: `[MINUTES]`, the time for fuzzing and tours together. The tests come on top: the
 /// length of property tests is a number of cases, and the churn of key servers takes ten minutes.
+/// `decisions` runs the comparisons of authorization, which take hours, and nothing else.
 pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
+    let are_decisions_alone = words == [DECISIONS_ALONE];
     let minutes = match words {
+        [_] if are_decisions_alone => 0,
         [] => DEFAULT_MINUTES,
         [minutes] => minutes
             .parse()
@@ -61,15 +67,23 @@ pub(crate) fn run(project: Project, words: &[String]) -> Result<()> {
     let time = Duration::from_secs(minutes.saturating_mul(60));
 
     // A failure in one part does not keep the others from running: a soak is for finding out.
-    let mut parts = vec![
-        tests(&project, seed),
-        agreement(&project, seed),
-        oracle(&project, seed),
-    ];
-    parts.extend(fuzzing(&project, time, seed));
-    parts.push(tours(&project, time));
+    let mut parts = Vec::new();
+    if !are_decisions_alone {
+        parts.push(tests(&project, seed));
+    }
+    parts.push(agreement(&project, seed));
+    parts.push(oracle(&project, seed));
+    if !are_decisions_alone {
+        parts.extend(fuzzing(&project, time, seed));
+        parts.push(tours(&project, time));
+    }
 
-    record(&project, minutes, seed, &parts)?;
+    let length = if are_decisions_alone {
+        DECISIONS_ALONE.to_owned()
+    } else {
+        minutes.to_string()
+    };
+    record(&project, &length, seed, &parts)?;
     let failures: Vec<String> = parts
         .iter()
         .filter_map(|part| Some(format!("{}: {}", part.name, part.failure.as_ref()?)))
@@ -241,7 +255,7 @@ fn tours(project: &Project, time: Duration) -> Part {
 }
 
 /// Adds the results to the day's file, so that a second run of a day does not hide the first.
-fn record(project: &Project, minutes: u64, seed: u64, parts: &[Part]) -> Result<()> {
+fn record(project: &Project, length: &str, seed: u64, parts: &[Part]) -> Result<()> {
     let commit = project
         .program("git")
         .args(["rev-parse", "--short", "HEAD"])
@@ -261,7 +275,7 @@ fn record(project: &Project, minutes: u64, seed: u64, parts: &[Part]) -> Result<
         .join(format!("{day}.md"));
     let earlier = project::read(&path).unwrap_or_else(|_| format!("# Soak, {day}\n"));
     let heading = format!(
-        "\n`cargo xtask soak {minutes}`, seed {seed}, commit {}{}, {}, {cores} cores.\n\n",
+        "\n`cargo xtask soak {length}`, seed {seed}, commit {}{}, {}, {cores} cores.\n\n",
         commit.trim(),
         if changed {
             " with uncommitted changes"

@@ -40,6 +40,7 @@ pub(crate) enum Slip {
     RolesNotDemanded,
     InheritanceDropped,
     UnusedRolesUsed,
+    UnusedRolesForgiven,
     ScopesNotDemanded,
     ScopesOfRolesDropped,
     OrganisationNotDemanded,
@@ -66,6 +67,7 @@ impl Slip {
         Self::RolesNotDemanded,
         Self::InheritanceDropped,
         Self::UnusedRolesUsed,
+        Self::UnusedRolesForgiven,
         Self::ScopesNotDemanded,
         Self::ScopesOfRolesDropped,
         Self::OrganisationNotDemanded,
@@ -101,16 +103,19 @@ impl Oracle {
         let tenant = oracle.tenant(document);
         oracle.add(TENANT, &tenant);
         for (name, role) in &document.roles {
-            let mut parents = Vec::new();
-            if slip != Some(Slip::InheritanceDropped) {
-                parents.extend(role.inherits.iter().map(|role| entity("Role", role)));
+            for effect in [Effect::Permit, Effect::Forbid] {
+                let (role_kind, scope_kind) = kinds(effect);
+                let mut parents = Vec::new();
+                if slip != Some(Slip::InheritanceDropped) {
+                    parents.extend(role.inherits.iter().map(|role| entity(role_kind, role)));
+                }
+                if slip != Some(Slip::ScopesOfRolesDropped) {
+                    parents.extend(granted(&role.scopes).map(|scope| entity(scope_kind, scope)));
+                }
+                oracle.roles.push(json!({
+                    "uid": entity(role_kind, name), "attrs": {}, "parents": parents,
+                }));
             }
-            if slip != Some(Slip::ScopesOfRolesDropped) {
-                parents.extend(granted(&role.scopes).map(|scope| entity("Scope", scope)));
-            }
-            oracle.roles.push(json!({
-                "uid": entity("Role", name), "attrs": {}, "parents": parents,
-            }));
         }
         oracle
     }
@@ -150,11 +155,12 @@ impl Oracle {
             "@id(\"{}\") {effect}(principal, {action}, resource is {resource})",
             rule.id
         );
+        let (role_kind, scope_kind) = kinds(rule.effect);
         if !rule.roles.is_empty() && !self.slips(Slip::RolesNotDemanded) {
             let roles = rule
                 .roles
                 .iter()
-                .map(|role| format!("principal in Role::\"{role}\""));
+                .map(|role| format!("principal in {role_kind}::\"{role}\""));
             let by = if self.slips(Slip::AllRolesDemanded) {
                 " && "
             } else {
@@ -164,7 +170,9 @@ impl Oracle {
         }
         for scope in &rule.scopes {
             if !self.slips(Slip::ScopesNotDemanded) {
-                text.push_str(&format!(" when {{ principal in Scope::\"{scope}\" }}"));
+                text.push_str(&format!(
+                    " when {{ principal in {scope_kind}::\"{scope}\" }}"
+                ));
             }
         }
         if let Some(condition) = &rule.when
@@ -308,8 +316,20 @@ impl Oracle {
             Some(used) if !self.slips(Slip::UnusedRolesUsed) => used,
             Some(_) | None => &person.roles,
         };
-        let roles = roles.iter().map(|role| entity("Role", role));
-        let scopes = person.scopes.iter().map(|scope| entity("Scope", scope));
+        let held = if self.slips(Slip::UnusedRolesForgiven) {
+            roles
+        } else {
+            &person.roles
+        };
+        let of = |roles: &[&str], effect| {
+            let (role_kind, scope_kind) = kinds(effect);
+            let roles = roles.iter().map(|role| entity(role_kind, role));
+            let scopes = person.scopes.iter();
+            let scopes = scopes.map(|scope| entity(scope_kind, scope));
+            roles.chain(scopes).collect::<Vec<Json>>()
+        };
+        let roles = of(roles, Effect::Permit).into_iter();
+        let scopes = of(held, Effect::Forbid).into_iter();
         let departments = person.departments.iter();
         let departments = departments.map(|department| entity("Department", department));
         let parents: Vec<Json> = roles.chain(scopes).chain(departments).collect();
@@ -350,6 +370,15 @@ const fn entity_type(resource: Type) -> &'static str {
     match resource {
         Type::Case => "Case",
         Type::Report => "Report",
+    }
+}
+
+/// Of which types the roles and scopes are that count for rules of this effect: those in use for permits, all that are
+/// held for forbids.
+const fn kinds(effect: Effect) -> (&'static str, &'static str) {
+    match effect {
+        Effect::Permit => ("Role", "Scope"),
+        Effect::Forbid => ("Held", "HeldScope"),
     }
 }
 

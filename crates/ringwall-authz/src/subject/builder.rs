@@ -321,6 +321,7 @@ impl SubjectBuilder {
             }
         };
         let granted = self.scopes.union(&parts.scopes.granted_by(&used));
+        let all_granted = self.scopes.union(&parts.scopes.granted_by(&held));
         let kind = parts.subject.id;
         let datum = |text: &str| {
             Datum::new(Value::Text(text), kind, &parts.levels)
@@ -342,7 +343,9 @@ impl SubjectBuilder {
             scopes: self
                 .limit
                 .map_or(granted, |limit| granted.intersection(&limit)),
-            all_scopes: self.limit.map_or(granted, |limit| granted.union(&limit)),
+            all_scopes: self
+                .limit
+                .map_or(all_granted, |limit| all_granted.union(&limit)),
             is_limited: self.limit.is_some(),
             highest_rank: used.iter().filter_map(|role| parts.roles.rank(role)).max(),
             broken_separation: compiled
