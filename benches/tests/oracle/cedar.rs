@@ -48,7 +48,7 @@ pub(crate) enum Slip {
 }
 
 impl Slip {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::LastConjunctDropped,
         Self::LastAlternativeDropped,
         Self::AllTakenForAny,
