@@ -106,17 +106,22 @@ impl<'a> Resource<'a> {
     }
 
     pub(crate) fn is_set(&self, place: u16) -> Truth {
-        match self.slots.is_set(place) {
-            Truth::False if self.without_row => Truth::Unknown,
-            truth => truth,
+        let told = self.slots.is_set(place);
+        if self.without_row {
+            told.max(Truth::Unknown)
+        } else {
+            told
         }
     }
 
-    pub(crate) const fn id_is_set(&self) -> Truth {
-        match (self.id, &self.id_text) {
-            (Datum::Unknown, None | Some(Value::Null)) if !self.without_row => Truth::False,
-            (Datum::Unknown, _) => Truth::Unknown,
-            _ => Truth::True,
+    pub(crate) fn id_is_set(&self) -> Truth {
+        let is_told = self.id_text.is_some_and(|id| id != Value::Null);
+        if self.id.is_known() {
+            Truth::True
+        } else if is_told || self.without_row {
+            Truth::Unknown
+        } else {
+            Truth::False
         }
     }
 

@@ -415,9 +415,11 @@ impl SubjectBuilder {
         for stored in &facts.attributes {
             // A directory serves more policies than this one.
             if let Some((place, kind)) = find(&parts.subject.attributes, &stored.key) {
-                match stored_value(kind, &stored.value) {
-                    Value::Null => self.push_unreadable(place, stored.expires_at),
-                    value => self = self.attribute(&stored.key, value, stored.expires_at),
+                let value = stored_value(kind, &stored.value);
+                if value == Value::Null {
+                    self.push_unreadable(place, stored.expires_at);
+                } else {
+                    self = self.attribute(&stored.key, value, stored.expires_at);
                 }
             }
         }
