@@ -144,8 +144,7 @@ async fn what_is_preset_for_a_database_is_found_in_it_and_in_its_sessions() {
     ] {
         patient.run(&statement).await;
     }
-    let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
-    let options: PgConnectOptions = url.parse().expect("a URL");
+    let options: PgConnectOptions = patient.world.url.as_str().parse().expect("a URL");
     let mut connection = options
         .database(&database)
         .connect()
