@@ -40,12 +40,12 @@ async fn policies_whose_conditions_commands_or_roles_were_altered_are_found_what
             &["AlteredPolicy:ringwall_select ON cases"],
         ),
         (
-            "ALTER POLICY ringwall_own ON ringwall_user_attributes USING (TRUE)",
-            &["AlteredPolicy:ringwall_own ON ringwall_user_attributes"],
+            "ALTER POLICY ringwall_own_HELPERS ON ringwall_user_attributes USING (TRUE)",
+            &["AlteredPolicy:ringwall_own_HELPERS ON ringwall_user_attributes"],
         ),
         (
-            "ALTER POLICY ringwall_own ON ringwall_user_departments USING (org_id = user_id)",
-            &["AlteredPolicy:ringwall_own ON ringwall_user_departments"],
+            "ALTER POLICY ringwall_own_HELPERS ON ringwall_user_departments USING (org_id = user_id)",
+            &["AlteredPolicy:ringwall_own_HELPERS ON ringwall_user_departments"],
         ),
         (
             "COMMENT ON POLICY ringwall_select ON cases IS 'ringwall 00'",
@@ -56,8 +56,8 @@ async fn policies_whose_conditions_commands_or_roles_were_altered_are_found_what
             &["OtherPolicies:ringwall_tenant ON cases"],
         ),
         (
-            "DROP POLICY ringwall_own ON case_assignments",
-            &["OtherPolicies:ringwall_own ON case_assignments"],
+            "DROP POLICY ringwall_own_HELPERS ON case_assignments",
+            &["OtherPolicies:ringwall_own_HELPERS ON case_assignments"],
         ),
     ] {
         patient.suffers(harm, "", expected).await;
