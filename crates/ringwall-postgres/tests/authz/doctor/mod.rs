@@ -2,10 +2,13 @@
 
 mod functions;
 mod keys;
+mod operators;
 mod policies;
 mod readers;
 mod relatives;
 mod roles;
+mod sharing;
+mod stale;
 mod tables;
 
 use ringwall_authz::{Policy, RowLevelSecurityOptions, session_settings};

@@ -144,6 +144,22 @@ async fn policies_that_permit_beside_the_generated_ones_are_found_under_any_name
             "DROP POLICY mine ON cases",
         )
         .await;
+    // One that hides what is known of subjects: what forbids because of it would not act.
+    for table in ["ringwall_user_attributes", "ringwall_user_departments"] {
+        patient
+            .suffers(
+                &format!("CREATE POLICY mine ON {table} AS RESTRICTIVE USING (FALSE)"),
+                &format!("DROP POLICY mine ON {table}"),
+                &[&format!("ForeignPolicy:mine ON {table}")],
+            )
+            .await;
+        patient
+            .bears(
+                &format!("CREATE ROLE RUNTIME_else; CREATE POLICY mine ON {table} AS RESTRICTIVE TO RUNTIME_else USING (FALSE)"),
+                &format!("DROP POLICY mine ON {table}; DROP ROLE RUNTIME_else"),
+            )
+            .await;
+    }
     patient
         .bears(
             "CREATE ROLE RUNTIME_else; CREATE POLICY mine ON cases TO RUNTIME_else USING (TRUE)",

@@ -1,0 +1,129 @@
+//! Operators of others, which stand where PostgreSQL looks for its own.
+
+use ringwall_postgres::{FindingKind, WithSubject as _, examine};
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use super::Patient;
+use crate::callers::now;
+use crate::isolation::{give, subject};
+
+/// Says that every `varchar` is equal to every text.
+const EQUAL: &str =
+    "CREATE FUNCTION HOME.anything(varchar, text) RETURNS boolean LANGUAGE sql AS 'SELECT TRUE';
+    CREATE OPERATOR HOME.= (LEFTARG = varchar, RIGHTARG = text, FUNCTION = HOME.anything)";
+const NO_EQUAL: &str =
+    "DROP OPERATOR HOME.= (varchar, text) CASCADE; DROP FUNCTION HOME.anything(varchar, text)";
+
+/// Conditions depend on the columns, so they go first.
+const WITHOUT_POLICIES: &str =
+    "DROP POLICY ringwall_select ON cases; DROP POLICY ringwall_insert ON cases;
+    DROP POLICY ringwall_update ON cases; DROP POLICY ringwall_delete ON cases;
+    DROP POLICY ringwall_own_HELPERS ON ringwall_user_attributes";
+
+fn migration(patient: &Patient) -> String {
+    patient
+        .policy
+        .row_level_security(&patient.options())
+        .expect("it can be pushed")
+}
+
+#[tokio::test]
+async fn a_condition_that_asks_an_operator_of_somebody_else_is_not_made_and_found_where_it_was() {
+    let patient = Patient::new().await;
+    patient
+        .run(&format!(
+            "{WITHOUT_POLICIES}; ALTER TABLE cases ALTER COLUMN owner_id TYPE varchar"
+        ))
+        .await;
+    patient.world.enforce(&patient.policy).await;
+    patient.is_healthy("a varchar").await;
+    patient.run(EQUAL).await;
+    let operator = patient.named("HOME.=(character varying,text)");
+    let statements = migration(&patient);
+    let refused = patient
+        .world
+        .owner
+        .execute(sqlx::raw_sql(AssertSqlSafe(statements.clone())))
+        .await
+        .expect_err("it is refused");
+    assert!(refused.to_string().contains(&operator), "{refused}");
+    patient.run("ROLLBACK").await;
+    // As it was made without the look at the end. What the doctor makes to compare with asks the same operator.
+    let (blind, _) = statements
+        .split_once("SET LOCAL search_path = pg_catalog, pg_temp;")
+        .expect("it looks at the end");
+    patient.run(&format!("{blind} COMMIT;")).await;
+    let examination = patient.examine(&[]).await;
+    let mut found = Vec::new();
+    for finding in &examination.findings {
+        assert_eq!(finding.kind, FindingKind::ForeignOperator, "{finding}");
+        assert!(finding.allows.contains(&operator), "{finding}");
+        found.push(finding.object.as_str());
+    }
+    assert_eq!(
+        found,
+        [
+            "ringwall_insert ON cases",
+            "ringwall_select ON cases",
+            "ringwall_update ON cases"
+        ]
+    );
+    assert!(!examination.is_sound());
+    // As the finding says: policies that ask it go with it.
+    patient.run(NO_EQUAL).await;
+    patient.world.enforce(&patient.policy).await;
+    patient.is_healthy("it is gone").await;
+    patient.remove().await;
+}
+
+#[tokio::test]
+async fn the_function_for_attributes_asks_no_operator_of_its_path() {
+    let patient = Patient::new().await;
+    give(&patient.directory, "o1", "u1", "analyst").await;
+    patient
+        .run(&format!(
+            "{WITHOUT_POLICIES}; ALTER TABLE ringwall_user_attributes ALTER COLUMN key TYPE varchar"
+        ))
+        .await;
+    patient.world.enforce(&patient.policy).await;
+    patient.run(EQUAL).await;
+    let subject = subject(&patient.policy, &patient.directory, "o1", "u1").await;
+    let mut transaction = patient.world.runtime.begin().await.expect("it begins");
+    transaction
+        .with_subject(&subject, &patient.policy.context(now()))
+        .await
+        .expect("it is told");
+    let statement = patient.named("SELECT HELPERS.attribute_values('clearance')");
+    let values: Vec<String> = sqlx::query_scalar(AssertSqlSafe(statement))
+        .fetch_all(&mut *transaction)
+        .await
+        .expect("it answers");
+    assert_eq!(values, ["confidential"]);
+    transaction.rollback().await.expect("it ends");
+    patient.run(NO_EQUAL).await;
+    patient.remove().await;
+}
+
+#[tokio::test]
+async fn the_systems_operators_go_first_whatever_the_path_says() {
+    let patient = Patient::new().await;
+    patient
+        .run(
+            "CREATE FUNCTION HOME.anything(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT TRUE';
+             CREATE OPERATOR HOME.= (LEFTARG = text, RIGHTARG = text, FUNCTION = HOME.anything);
+             SET search_path = HOME, pg_catalog",
+        )
+        .await;
+    patient.world.enforce(&patient.policy).await;
+    let mut connection = patient.world.owner.acquire().await.expect("a connection");
+    let examination = examine(&mut connection, &patient.policy, &patient.options(), &[])
+        .await
+        .expect("it answers");
+    assert_eq!(examination.findings, []);
+    drop(connection);
+    patient
+        .run("SET search_path = HOME; DROP OPERATOR HOME.= (text, text); DROP FUNCTION HOME.anything(text, text)")
+        .await;
+    patient.is_healthy("it is gone").await;
+    patient.remove().await;
+}
