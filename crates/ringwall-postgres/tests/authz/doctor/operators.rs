@@ -14,6 +14,12 @@ const EQUAL: &str =
 const NO_EQUAL: &str =
     "DROP OPERATOR HOME.= (varchar, text) CASCADE; DROP FUNCTION HOME.anything(varchar, text)";
 
+/// Reads numbers from texts, for every cast.
+const NUMBER: &str =
+    "CREATE FUNCTION HOME.number(text) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+    CREATE CAST (text AS bigint) WITH FUNCTION HOME.number(text)";
+const NO_NUMBER: &str = "DROP FUNCTION HOME.number(text) CASCADE";
+
 /// Conditions depend on the columns, so they go first.
 const WITHOUT_POLICIES: &str =
     "DROP POLICY ringwall_select ON cases; DROP POLICY ringwall_insert ON cases;
@@ -37,42 +43,48 @@ async fn a_condition_that_asks_an_operator_of_somebody_else_is_not_made_and_foun
         .await;
     patient.world.enforce(&patient.policy).await;
     patient.is_healthy("a varchar").await;
-    patient.run(EQUAL).await;
-    let operator = patient.named("HOME.=(character varying,text)");
     let statements = migration(&patient);
-    let refused = patient
-        .world
-        .owner
-        .execute(sqlx::raw_sql(AssertSqlSafe(statements.clone())))
-        .await
-        .expect_err("it is refused");
-    assert!(refused.to_string().contains(&operator), "{refused}");
-    patient.run("ROLLBACK").await;
-    // As it was made without the look at the end. What the doctor makes to compare with asks the same operator.
     let (blind, _) = statements
         .split_once("SET LOCAL search_path = pg_catalog, pg_temp;")
         .expect("it looks at the end");
-    patient.run(&format!("{blind} COMMIT;")).await;
-    let examination = patient.examine(&[]).await;
-    let mut found = Vec::new();
-    for finding in &examination.findings {
-        assert_eq!(finding.kind, FindingKind::ForeignOperator, "{finding}");
-        assert!(finding.allows.contains(&operator), "{finding}");
-        found.push(finding.object.as_str());
+    let cases = ["insert", "select", "update"].map(|name| format!("ringwall_{name} ON cases"));
+    let all =
+        ["delete", "insert", "select", "update"].map(|name| format!("ringwall_{name} ON cases"));
+    for (harm, repair, asked, expected) in [
+        (
+            EQUAL,
+            NO_EQUAL,
+            "HOME.=(character varying,text)",
+            &cases[..],
+        ),
+        (NUMBER, NO_NUMBER, "HOME.number(text)", &all[..]),
+    ] {
+        patient.run(harm).await;
+        let asked = patient.named(asked);
+        let refused = patient
+            .world
+            .owner
+            .execute(sqlx::raw_sql(AssertSqlSafe(statements.clone())))
+            .await
+            .expect_err("it is refused");
+        assert!(refused.to_string().contains(&asked), "{refused}");
+        patient.run("ROLLBACK").await;
+        // As it was made without the look at the end. What the doctor makes to compare with asks the same.
+        patient.run(&format!("{blind} COMMIT;")).await;
+        let examination = patient.examine(&[]).await;
+        let mut found = Vec::new();
+        for finding in &examination.findings {
+            assert_eq!(finding.kind, FindingKind::ForeignOperator, "{finding}");
+            assert!(finding.allows.contains(&asked), "{finding}");
+            found.push(finding.object.clone());
+        }
+        assert_eq!(found, expected, "{asked}");
+        assert!(!examination.is_sound());
+        // As the finding says: policies that ask it go with it.
+        patient.run(repair).await;
+        patient.world.enforce(&patient.policy).await;
+        patient.is_healthy("it is gone").await;
     }
-    assert_eq!(
-        found,
-        [
-            "ringwall_insert ON cases",
-            "ringwall_select ON cases",
-            "ringwall_update ON cases"
-        ]
-    );
-    assert!(!examination.is_sound());
-    // As the finding says: policies that ask it go with it.
-    patient.run(NO_EQUAL).await;
-    patient.world.enforce(&patient.policy).await;
-    patient.is_healthy("it is gone").await;
     patient.remove().await;
 }
 

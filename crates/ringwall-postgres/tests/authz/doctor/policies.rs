@@ -52,6 +52,10 @@ async fn policies_whose_conditions_commands_or_roles_were_altered_are_found_what
             &["OtherPolicies:ringwall_select ON cases"],
         ),
         (
+            "COMMENT ON POLICY ringwall_own_HELPERS ON case_assignments IS NULL",
+            &["OtherPolicies:ringwall_own_HELPERS ON case_assignments"],
+        ),
+        (
             "DROP POLICY ringwall_tenant ON cases",
             &["OtherPolicies:ringwall_tenant ON cases"],
         ),
