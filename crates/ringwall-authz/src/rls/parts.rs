@@ -379,22 +379,3 @@ fn functions(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Vec<Secu
 
 /// What the session was told under a name, with the letter that tells an empty text from none.
 const TOLD: &str = "pg_catalog.current_setting('ringwall.' OPERATOR(pg_catalog.||) name, TRUE)";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_are_too_long_for_the_database_stay_apart() {
-        let long = "x".repeat(62);
-        let names: Vec<String> = ["a", "b"]
-            .map(|end| bounded(format!("ringwall_own_{long}{end}")))
-            .into();
-        assert_ne!(names.first(), names.last());
-        for name in &names {
-            assert_eq!(name.len(), MAX_NAME_BYTES, "{name}");
-        }
-        let whole = "y".repeat(MAX_NAME_BYTES);
-        assert_eq!(bounded(whole.clone()), whole);
-    }
-}

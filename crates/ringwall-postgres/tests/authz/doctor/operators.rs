@@ -117,7 +117,7 @@ async fn the_function_for_attributes_asks_no_operator_of_its_path() {
 }
 
 #[tokio::test]
-async fn the_systems_operators_go_first_whatever_the_path_says() {
+async fn the_systems_operators_go_first_and_temporary_tables_last_whatever_the_path_says() {
     let patient = Patient::new().await;
     patient
         .run(
@@ -137,5 +137,21 @@ async fn the_systems_operators_go_first_whatever_the_path_says() {
         .run("SET search_path = HOME; DROP OPERATOR HOME.= (text, text); DROP FUNCTION HOME.anything(text, text)")
         .await;
     patient.is_healthy("it is gone").await;
+    // And temporary tables last.
+    patient
+        .run("CREATE TEMPORARY TABLE cases (LIKE HOME.cases); SET search_path = pg_temp, HOME")
+        .await;
+    patient.world.enforce(&patient.policy).await;
+    let secured: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_class WHERE relname = 'cases' AND relrowsecurity AND relpersistence = 't'",
+    )
+    .fetch_one(&patient.world.owner)
+    .await
+    .expect("it answers");
+    assert_eq!(secured, 0);
+    patient
+        .run("DROP TABLE pg_temp.cases; SET search_path = HOME")
+        .await;
+    patient.is_healthy("a temporary table").await;
     patient.remove().await;
 }
