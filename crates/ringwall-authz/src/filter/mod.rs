@@ -8,7 +8,7 @@ use ringwall_core::classification::Obligation;
 
 use crate::bits::RoleBits;
 use crate::compile::rules::CompiledRule;
-use crate::compile::shapes::Table;
+use crate::compile::shapes::{ResourceType, Table};
 use crate::context::Context;
 use crate::decide::Owed;
 use crate::decision::Cause;
@@ -22,8 +22,9 @@ pub(crate) use sql::{Conditions, Precision, Source, quoted};
 pub use sql::{Dialect, SqlValue, SqlWriter};
 pub(crate) use times::postgres_time;
 
-/// The most rules that one filter holds. Beyond, the statement would be longer than what a database plans well; give
-/// what differs from user to user a relation in place of rules.
+/// The most rules that one filter holds, and one policy of a table in row-level security, where the rules of an action
+/// for all roles stand together. Beyond, the statement would be longer than what a database plans well; give what differs
+/// from user to user a relation in place of rules.
 pub const MAX_FILTER_RULES: usize = 256;
 
 /// Which rows of a table a subject may act upon: those for which [`decide`](Policy::decide) would permit.
@@ -72,17 +73,37 @@ pub enum FilterError {
         /// What it asks for.
         what: Box<str>,
     },
-    /// More rules apply to the subject than one statement can hold.
+    /// More rules hold for an action than one statement can hold: for the subject, and in row-level security for anybody.
     #[error(
-        "{number} rules apply to the subject, and {MAX_FILTER_RULES} are the most that one statement holds"
+        "{number} rules say who may {action}, and {MAX_FILTER_RULES} are the most that one statement holds: \
+         give what differs from user to user a relation in place of rules"
     )]
     TooManyRules {
+        /// The type of resource and the action, as in `case.read`.
+        action: Box<str>,
         /// How many.
         number: usize,
     },
     /// The subject or the context were made for another policy, or another version of this one.
     #[error("the subject or the context were made for another policy")]
     OtherPolicy,
+}
+
+/// Refuses what no database would plan well.
+pub(crate) fn check_number_of_rules(
+    resource: &ResourceType,
+    action: u16,
+    number: usize,
+) -> Result<(), FilterError> {
+    if number <= MAX_FILTER_RULES {
+        return Ok(());
+    }
+    let name = resource.actions.get(usize::from(action));
+    let name = name.map_or("", |name| &**name);
+    Err(FilterError::TooManyRules {
+        action: format!("{}.{name}", resource.name).into(),
+        number,
+    })
 }
 
 impl RowFilter {
@@ -175,9 +196,7 @@ impl Policy {
             return Ok(RowFilter::Nothing(Cause::NoRuleApplies));
         }
         let applying = permits.len().saturating_add(forbids.len());
-        if applying > MAX_FILTER_RULES {
-            return Err(FilterError::TooManyRules { number: applying });
-        }
+        check_number_of_rules(resource, action, applying)?;
         let mut owed = Owed::default();
         for (_, rule) in &permits {
             owed.add(&rule.obligations);

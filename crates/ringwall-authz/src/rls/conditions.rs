@@ -5,7 +5,9 @@ use crate::compile::rules::CompiledRule;
 use crate::compile::shapes::{RelationTable, ResourceType, Table};
 use crate::compile::{Compiled, Parts};
 use crate::document::Effect;
-use crate::filter::{Conditions, Dialect, FilterError, Precision, Source, quoted};
+use crate::filter::{
+    Conditions, Dialect, FilterError, Precision, Source, check_number_of_rules, quoted,
+};
 use crate::node::{Attribute, Node, Term};
 use crate::truth::Truth;
 
@@ -79,6 +81,9 @@ impl Writer<'_> {
         resource: &ResourceType,
         action: u16,
     ) -> Result<String, FilterError> {
+        // Counted before anything is written: a policy may hold a hundred thousand.
+        let rules = self.compiled.rules_of(number, action).count();
+        check_number_of_rules(resource, action, rules)?;
         let (mut permits, mut forbids) = (Vec::new(), Vec::new());
         for rule in self.compiled.rules_of(number, action) {
             check_pushable(rule, resource, &self.compiled.parts)?;

@@ -1,12 +1,13 @@
 //! The policy as row-level security of PostgreSQL.
 
 mod conditions;
+mod migration;
 mod parts;
 mod told;
 
-use crate::filter::{FilterError, quoted};
+use crate::filter::FilterError;
 use crate::policy::Policy;
-use crate::tables::TableContent;
+use migration::migration;
 pub use parts::{
     FunctionPath, RowLevelSecurityParts, SecuredTable, SecurityFunction, SecurityPolicy,
 };
@@ -41,7 +42,8 @@ impl RowLevelSecurityOptions {
         })
     }
 
-    /// Puts the functions into this schema, which names this policy among others of the same database.
+    /// Puts the functions into this schema, which names this policy among others of the same database. Each has a runtime
+    /// role of its own too.
     ///
     /// # Errors
     ///
@@ -81,8 +83,20 @@ fn identifier(name: &str, parts: usize) -> Result<String, InvalidIdentifier> {
 impl Policy {
     /// The statements that make PostgreSQL (15 or later) hold this policy by itself, for each type of resource that
     /// has a table: as a migration, to be run by the owner of the tables, after the tables are
-    /// there; it is one transaction. Running it again, or that of a later policy, replaces what an earlier one made, by
-    /// the schema of its functions: two policies in one database have two of them.
+    /// there. Running it again, or that of a later policy, replaces what an earlier one made, by the schema of its
+    /// functions.
+    ///
+    /// Policies are changed in one transaction. Before it, each table of resources gets an index that begins with the
+    /// column of the organisation, unless there is one of that name, in a transaction of its own, which stops writers
+    /// while it builds. The name is `ringwall_` and the table's, with its schema if the policy names one, and `_tenant`,
+    /// as in `ringwall_app_cases_tenant`: who cannot wait makes it before, with `CREATE INDEX CONCURRENTLY`.
+    ///
+    /// Two policies in one database have two schemas of functions and two runtime roles. They share the tables of what is
+    /// known of subjects, and no table of resources: there, the rows of one are nothing to the other, so the migration
+    /// ends with an error.
+    ///
+    /// It also ends with an error if a condition would ask an operator or a function that is not PostgreSQL's own and
+    /// stands on the search path.
     ///
     /// What it is good for: a query that forgot its WHERE shows nothing of another tenant, and nothing that the policy
     /// does not permit. What it is not: a defence against whoever can run statements of its own as the runtime role,
@@ -90,159 +104,17 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`FilterError::NotPushable`] when a rule asks what no column holds.
+    /// [`FilterError::NotPushable`] when a rule asks what no column holds; [`FilterError::TooManyRules`] when more than
+    /// [`MAX_FILTER_RULES`](crate::MAX_FILTER_RULES) say who may do one action.
     pub fn row_level_security(
         &self,
         options: &RowLevelSecurityOptions,
     ) -> Result<String, FilterError> {
         let parts = self.row_level_security_parts(options)?;
-        let mut ddl = Ddl {
-            parts: &parts,
-            out: String::new(),
-        };
-        ddl.line(&format!(
-            "-- Row-level security of the policy {}, generated. Its hash is",
-            self.compiled().document.name
-        ));
-        ddl.line(&format!("-- {}", self.hash()));
-        ddl.line("");
-        // As a whole or not at all: between two statements, rows of others could be seen.
-        ddl.line("BEGIN;");
-        ddl.line(PATH);
-        ddl.line(&FORGET.replace("PLACE", &options.schema));
-        ddl.foundation();
-        for table in &parts.tables {
-            ddl.table(table);
-        }
-        ddl.line("COMMIT;");
-        Ok(ddl.out)
-    }
-}
-
-/// Temporary tables are looked for last: otherwise they would stand in for tables that are named without their schema,
-/// here and in the function whose path is that of the migration.
-const PATH: &str = r"DO $ringwall$
-BEGIN
-    IF pg_catalog.current_setting('search_path') !~ '\mpg_temp\M' THEN
-        PERFORM pg_catalog.set_config('search_path', pg_catalog.current_setting('search_path') || ', pg_temp', TRUE);
-    END IF;
-END
-$ringwall$;";
-
-/// What an earlier policy made goes, also on tables that this one does not name any more: those are left with security
-/// and without any policy, so that nobody sees a row.
-const FORGET: &str = r"DO $ringwall$
-DECLARE
-    made record;
-BEGIN
-    FOR made IN
-        SELECT p.polname, p.polrelid::regclass AS relation FROM pg_catalog.pg_policy AS p
-        WHERE p.polname LIKE 'ringwall\_%'
-        AND pg_catalog.starts_with(pg_catalog.obj_description(p.oid, 'pg_policy'), 'ringwall PLACE ')
-        ORDER BY p.polpermissive DESC
-    LOOP
-        EXECUTE pg_catalog.format('DROP POLICY %I ON %s', made.polname, made.relation);
-    END LOOP;
-END
-$ringwall$;";
-
-struct Ddl<'a> {
-    parts: &'a RowLevelSecurityParts,
-    out: String,
-}
-
-impl Ddl<'_> {
-    fn line(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.out.push('\n');
-    }
-
-    /// The role and the functions that all policies use.
-    fn foundation(&mut self) {
-        let role = &self.parts.runtime_role;
-        let schema = quoted(&self.parts.schema);
-        let quoted_role = quoted(role);
-        self.line(&format!(
-            r#"DO $ringwall$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{role}') THEN
-        CREATE ROLE {quoted_role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION;
-    END IF;
-END
-$ringwall$;
-CREATE SCHEMA IF NOT EXISTS {schema};
-GRANT USAGE ON SCHEMA {schema} TO {quoted_role};
-
--- What the session was told, and the attributes of its subject."#
-        ));
-        let parts = self.parts;
-        for function in &parts.functions {
-            self.line(&function.statement(&schema));
-        }
-        let functions: Vec<String> = parts
-            .functions
-            .iter()
-            .map(|function| format!("{schema}.{}({})", function.name, function.types()))
-            .collect();
-        let functions = functions.join(", ");
-        self.line(&format!(
-            "REVOKE ALL ON FUNCTION {functions} FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION {functions} TO {quoted_role};\n"
-        ));
-    }
-
-    fn table(&mut self, secured: &SecuredTable) {
-        let role = &self.parts.runtime_role;
-        let name = secured.table.quoted_name();
-        let mut text = String::new();
-        let mut say = |line: String| {
-            text.push_str(&line);
-            text.push('\n');
-        };
-        let is_forced = secured.table.holds == TableContent::Resources;
-        if !is_forced {
-            say("-- Of what is known of subjects, each sees its own; the owner of the table, who keeps it, sees all.".to_owned());
-        }
-        let force = if is_forced { "FORCE" } else { "NO FORCE" };
-        say(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;"));
-        say(format!("ALTER TABLE {name} {force} ROW LEVEL SECURITY;"));
-        // Those that permit go first, so that no row is permitted to another tenant at any moment.
-        for policy in ["select", "insert", "update", "delete", "own", "tenant"] {
-            say(format!(
-                "DROP POLICY IF EXISTS ringwall_{policy} ON {name};"
-            ));
-        }
-        let quoted_role = quoted(role);
-        say(format!("REVOKE ALL ON {name} FROM PUBLIC, {quoted_role};"));
-        for policy in &secured.policies {
-            say(policy.statement(&name, role));
-            say(format!(
-                "COMMENT ON POLICY {} ON {name} IS '{}';",
-                policy.name, self.parts.comment
-            ));
-            if policy.is_permissive {
-                say(format!(
-                    "GRANT {} ON {name} TO {quoted_role};",
-                    policy.command
-                ));
-            }
-        }
-        if is_forced {
-            let columns: Vec<String> = secured
-                .table
-                .columns
-                .iter()
-                .filter(|column| column.is_tenant)
-                .map(|column| quoted(&column.name))
-                .collect();
-            let plain = secured.table.name.replace('.', "_");
-            let mut index = format!("ringwall_{plain}_tenant");
-            index.truncate(63);
-            say(format!(
-                "CREATE INDEX IF NOT EXISTS {} ON {name} ({});",
-                quoted(&index),
-                columns.join(", ")
-            ));
-        }
-        self.line(&text);
+        Ok(migration(
+            &self.compiled().document.name,
+            &self.hash().to_string(),
+            &parts,
+        ))
     }
 }

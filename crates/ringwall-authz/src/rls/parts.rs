@@ -1,5 +1,7 @@
 //! What row-level security is made of, for the statements and for whoever compares them with a database.
 
+use sha2::{Digest as _, Sha256};
+
 use super::RowLevelSecurityOptions;
 use super::conditions::Writer;
 use crate::filter::{FilterError, quoted};
@@ -70,7 +72,8 @@ impl SecurityPolicy {
         };
         let mut text = format!(
             "CREATE POLICY {} ON {table} AS {kind} FOR {} TO {role}",
-            self.name, self.command
+            quoted(&self.name),
+            self.command
         );
         if let Some(using) = &self.using {
             text.push_str(&format!("\n    USING ({using})"));
@@ -148,7 +151,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`FilterError::NotPushable`] when a rule asks what no column holds.
+    /// As [`row_level_security`](Self::row_level_security).
     pub fn row_level_security_parts(
         &self,
         options: &RowLevelSecurityOptions,
@@ -206,7 +209,7 @@ impl Policy {
             ) {
                 tables.push(SecuredTable {
                     table: named,
-                    policies: vec![own(writer.own_pairs(table))],
+                    policies: vec![own(options, writer.own_pairs(table))],
                 });
             }
         }
@@ -222,16 +225,36 @@ impl Policy {
     }
 }
 
-/// Of what is known of subjects, each sees its own.
-fn own(condition: String) -> SecurityPolicy {
+/// Of what is known of subjects, each sees its own. The tables are shared with the other policies of the database, each of
+/// which has such a one for its own role, so that its name has the schema.
+fn own(options: &RowLevelSecurityOptions, condition: String) -> SecurityPolicy {
     SecurityPolicy {
-        name: "ringwall_own".to_owned(),
+        name: bounded(format!("ringwall_own_{}", options.schema)),
         is_permissive: true,
         command: "SELECT",
         is_for_everybody: false,
         using: Some(condition),
         check: None,
     }
+}
+
+/// The longest name that PostgreSQL keeps whole, in bytes.
+const MAX_NAME_BYTES: usize = 63;
+
+/// What is kept of a longer one, before an underscore and 16 digits of its hash.
+const KEPT_BYTES: usize = 46;
+
+/// PostgreSQL cuts longer names off without a word, and two of them would be one. `name` is made of ASCII.
+pub(super) fn bounded(name: String) -> String {
+    if name.len() <= MAX_NAME_BYTES {
+        return name;
+    }
+    let mut short: String = name.chars().take(KEPT_BYTES).collect();
+    short.push('_');
+    for byte in Sha256::digest(&name).iter().take(8) {
+        short.push_str(&format!("{byte:02x}"));
+    }
+    short
 }
 
 fn attributes(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> SecuredTable {
@@ -254,9 +277,10 @@ fn attributes(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Secured
             ],
             commands: Vec::new(),
         },
-        policies: vec![own(format!(
-            "\"org_id\" = ({org}) AND \"user_id\" = ({subject})"
-        ))],
+        policies: vec![own(
+            options,
+            format!("\"org_id\" = ({org}) AND \"user_id\" = ({subject})"),
+        )],
     }
 }
 

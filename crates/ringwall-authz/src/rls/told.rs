@@ -104,14 +104,16 @@ impl Session<'_> {
     }
 
     /// A query for the values that an attribute of the subject has now. `key` is an expression. A call of the function
-    /// that answers the same would be planned anew in each statement.
+    /// that answers the same would be planned anew in each statement. That function looks by a path on which there is
+    /// more than the system's schema, so operators have theirs: a `varchar` may meet one of somebody else's otherwise.
     pub(super) fn attribute_values(&self, key: &str) -> String {
         let org = self.call("setting", Some("directory_org"));
         let subject = self.call("setting", Some("directory_subject"));
         let now = self.typed(&self.call("setting", Some("now_micros")), Type::Integer);
         format!(
-            "SELECT a.\"value\" FROM {} AS a WHERE a.\"org_id\" = (SELECT {org}) AND a.\"user_id\" = (SELECT {subject}) \
-             AND a.\"key\" = {key} AND (a.\"expires_at\" IS NULL OR a.\"expires_at\" > {now})",
+            "SELECT a.\"value\" FROM {} AS a WHERE a.\"org_id\" OPERATOR(pg_catalog.=) (SELECT {org}) \
+             AND a.\"user_id\" OPERATOR(pg_catalog.=) (SELECT {subject}) AND a.\"key\" OPERATOR(pg_catalog.=) {key} \
+             AND (a.\"expires_at\" IS NULL OR a.\"expires_at\" OPERATOR(pg_catalog.>) {now})",
             self.attributes
         )
     }

@@ -156,13 +156,18 @@ fn more_rules_than_one_statement_holds_are_refused() {
                 .when(Condition::eq("resource.owner", owner))
         }))
     };
-    assert!(filter(&rules(MAX_FILTER_RULES)).is_ok());
-    assert_eq!(
-        filter(&rules(MAX_FILTER_RULES + 1)).expect_err("too many"),
-        FilterError::TooManyRules {
-            number: MAX_FILTER_RULES + 1
-        }
-    );
+    let options = RowLevelSecurityOptions::new("runtime").expect("a name");
+    let most = rules(MAX_FILTER_RULES);
+    assert!(filter(&most).is_ok());
+    assert!(most.row_level_security(&options).is_ok());
+    let more = rules(MAX_FILTER_RULES + 1);
+    let expected = FilterError::TooManyRules {
+        action: "case.read".into(),
+        number: MAX_FILTER_RULES + 1,
+    };
+    assert_eq!(filter(&more).expect_err("too many"), expected);
+    let secured = more.row_level_security(&options);
+    assert_eq!(secured.expect_err("too many"), expected);
 }
 
 #[test]

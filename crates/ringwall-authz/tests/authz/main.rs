@@ -12,6 +12,8 @@ mod limits;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod migrations;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod proofs;

@@ -41,8 +41,8 @@ pub(crate) async fn world(policy: &Policy) -> (World, PostgresDirectory) {
         "DROP TABLE ringwall_user_attributes; DROP TABLE user_departments",
     )
     .await;
-    let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
-    let config = PostgresConfig::from_url(&SecretString::new(url)).expect("valid");
+    let url = SecretString::new(world.url.to_string());
+    let config = PostgresConfig::from_url(&url).expect("valid");
     let database = PostgresDatabase::open(config.schema(&world.schema))
         .await
         .expect("it opens");
@@ -367,8 +367,7 @@ async fn a_directory_that_row_level_security_hides_facts_from_fails_and_its_owne
     )
     .await;
     let open = async |user: String| {
-        let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
-        let mut url = url::Url::parse(&url).expect("a URL");
+        let mut url = world.url.clone();
         url.set_username(&user).expect("a name");
         url.set_password(Some("word")).expect("a password");
         let config = PostgresConfig::from_url(&SecretString::new(url.into())).expect("valid");

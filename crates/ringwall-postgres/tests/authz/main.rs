@@ -38,4 +38,6 @@ mod sqlite_rows;
 #[cfg(test)]
 mod told;
 #[cfg(test)]
+mod waiting;
+#[cfg(test)]
 mod world;

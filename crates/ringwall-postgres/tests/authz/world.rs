@@ -1,13 +1,14 @@
-//! A PostgreSQL with a schema and a runtime role of its own, and a SQLite in memory.
+//! A database of PostgreSQL with a schema and a runtime role of its own, and a SQLite in memory.
 
 use core::hash::BuildHasher as _;
 use std::hash::RandomState;
 
 use ringwall_authz::{Policy, RowLevelSecurityOptions};
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgExecutor};
+use url::Url;
 
 use crate::callers::{Caller, IDS, Told};
 use crate::dice::TEXTS;
@@ -15,8 +16,12 @@ use crate::probe;
 use crate::rows::{Row, id_json};
 use crate::shape::{Key, Shape};
 
-/// A schema of its own in PostgreSQL, a role that runs in it, and a SQLite in memory with the same rows.
+/// A database of its own in PostgreSQL, a role that runs in its schema, and a SQLite in memory with the same rows. What
+/// one test does for everybody (functions, policies), no other one sees.
 pub(crate) struct World {
+    /// Of the database.
+    pub(crate) url: Url,
+    admin: PgConnection,
     pub(crate) owner: PgPool,
     pub(crate) runtime: PgPool,
     pub(crate) sqlite: SqlitePool,
@@ -48,15 +53,16 @@ impl World {
         let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect(
             "RINGWALL_TEST_POSTGRES_URL names no PostgreSQL: run `cargo xtask test -p ringwall-postgres`",
         );
-        let options: PgConnectOptions = url.parse().expect("a URL");
+        let mut url: Url = url.parse().expect("a URL");
+        let mut admin = connected(&url).await;
         let name = unique();
         let (schema, role) = (format!("authz_{name}"), format!("runtime_{name}"));
-        let admin = PgPool::connect_with(options.clone())
-            .await
-            .expect("it connects");
         let owner_role = format!("owner_{name}");
+        run(&mut admin, &format!("CREATE DATABASE {schema}")).await;
+        url.set_path(&schema);
+        let mut home = connected(&url).await;
         run(
-            &admin,
+            &mut home,
             &format!(
                 "CREATE ROLE {role} LOGIN PASSWORD 'word' NOSUPERUSER NOBYPASSRLS;
                  CREATE ROLE {owner_role} LOGIN PASSWORD 'word' SUPERUSER;
@@ -65,6 +71,8 @@ impl World {
             ),
         )
         .await;
+        home.close().await.expect("it closes");
+        let options: PgConnectOptions = url.as_str().parse().expect("a URL");
         let connect = async |role: &str| {
             let options = options.clone().username(role).password("word").options([
                 ("search_path", schema.as_str()),
@@ -86,6 +94,8 @@ impl World {
             .await
             .expect("it opens");
         Self {
+            url,
+            admin,
             owner,
             runtime,
             sqlite,
@@ -188,15 +198,17 @@ impl World {
         self.in_sqlite(script).await;
     }
 
-    /// The database without what this world put into it.
-    pub(crate) async fn remove(self) {
+    /// The server without what this world put into it, but roles.
+    pub(crate) async fn remove(mut self) {
         let schema = &self.schema;
-        run(
-            &self.owner,
-            &format!("DROP SCHEMA {schema} CASCADE; DROP SCHEMA IF EXISTS {schema}_functions CASCADE; DROP OWNED BY {}", self.role),
-        )
-        .await;
+        let drop = format!("DROP DATABASE {schema} WITH (FORCE)");
+        run(&mut self.admin, &drop).await;
     }
+}
+
+async fn connected(url: &Url) -> PgConnection {
+    let options: PgConnectOptions = url.as_str().parse().expect("a URL");
+    options.connect().await.expect("it connects")
 }
 
 fn tables(
@@ -279,9 +291,9 @@ fn known(shape: Shape, callers: &[Caller]) -> Known {
     }
 }
 
-pub(crate) async fn run(pool: &PgPool, statement: &str) {
+pub(crate) async fn run(connection: impl PgExecutor<'_>, statement: &str) {
     let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
-    if let Err(error) = pool.execute(statement).await {
+    if let Err(error) = connection.execute(statement).await {
         panic!("{error}");
     }
 }

@@ -187,12 +187,15 @@ kinds! {
     NoRole: true,
     /// The runtime role is a superuser or has BYPASSRLS, or is a member of such a role.
     RoleBypasses: true,
-    /// The runtime role may give itself other roles, read the server's files, or follow its log.
+    /// The runtime role may give itself other roles, reach the server's files, or follow its log.
     RoleTooPowerful: true,
     /// The runtime role owns a table, or is a member of its owner: it can switch its security off.
     RoleOwnsTable: true,
     /// A role that is a member of the runtime role, and so may be what the service connects as, bypasses security.
     MemberBypasses: true,
+    /// A role that is a member of the runtime role may give itself other roles, reach the server's files, or follow its
+    /// log.
+    MemberTooPowerful: true,
     /// A role that is a member of the runtime role owns a table, or may become its owner.
     MemberOwnsTable: true,
     /// A setting that says who acts is preset for a role, for the database or for the server.
@@ -204,6 +207,8 @@ kinds! {
     /// The runtime role has a privilege that rows are not asked about, such as TRUNCATE, or one that no action is; or
     /// everybody has one.
     PrivilegeTooWide: true,
+    /// The runtime role, or everybody, may create things in a schema of the tables.
+    OpenSchema: true,
     /// A table of the policy does not exist.
     NoTable: true,
     /// A column of the policy does not exist, or is of a type that is not compared as the policy compares.
@@ -218,8 +223,12 @@ kinds! {
     AlteredPolicy: true,
     /// What is installed could not be compared with what should be.
     NotCompared: true,
-    /// There is a permissive policy beside those of this policy: it permits what this one does not.
+    /// There is a policy beside those of this policy: it permits what this one does not, or hides what is known of subjects.
     ForeignPolicy: true,
+    /// A policy that was generated once stayed on a table that this policy does not name.
+    StalePolicy: true,
+    /// A condition asks an operator or a function that is neither PostgreSQL's own nor one of this policy.
+    ForeignOperator: true,
     /// A function that policies call is missing, or is another one.
     HelperFunction: true,
     /// A function that policies call, or its schema, can be replaced by the runtime role.
@@ -336,10 +345,11 @@ mod tests {
             .collect();
         assert_eq!(
             codes.join(" "),
-            "NoRole RoleBypasses RoleTooPowerful RoleOwnsTable MemberBypasses MemberOwnsTable ContextSetting SearchPath \
-             RowSecurityOff PrivilegeTooWide NoTable Column NotEnabled NotForced OtherPolicies AlteredPolicy NotCompared \
-             ForeignPolicy HelperFunction HelperOwner HelperPath View Rule DefinerFunction DefinerTrigger \
-             LeakproofFunction Child Parent ForeignTable UnprotectedTable KeyAcrossTenants NoTenantIndex"
+            "NoRole RoleBypasses RoleTooPowerful RoleOwnsTable MemberBypasses MemberTooPowerful MemberOwnsTable ContextSetting \
+             SearchPath RowSecurityOff PrivilegeTooWide OpenSchema NoTable Column NotEnabled NotForced OtherPolicies \
+             AlteredPolicy NotCompared ForeignPolicy StalePolicy ForeignOperator HelperFunction HelperOwner HelperPath View \
+             Rule DefinerFunction DefinerTrigger LeakproofFunction Child Parent ForeignTable UnprotectedTable \
+             KeyAcrossTenants NoTenantIndex"
         );
     }
 }

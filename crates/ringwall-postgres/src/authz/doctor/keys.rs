@@ -42,7 +42,7 @@ impl Doctor<'_> {
                 FindingKind::NoTenantIndex,
                 &table.name,
                 format!("no index begins with {org}, so each statement reads every tenant's rows"),
-                "run the generated migration, which makes one",
+                "run the generated migration, which makes one unless an index of its name is there: DROP that one if it is invalid",
             );
         }
         if !table.holds_resources() {

@@ -7,6 +7,7 @@ mod policies;
 mod readers;
 mod relatives;
 mod roles;
+mod stale;
 mod tables;
 
 use core::time::Duration;
@@ -45,7 +46,8 @@ pub enum ExaminationError {
 /// which any role may read.
 ///
 /// Call it on a connection that was told no subject. What it cannot see: what the bodies of other functions do, what
-/// user-defined implicit casts do, tables in schemas that hold no table of the policy, and what other databases are sent.
+/// user-defined operators and implicit casts do to other statements than the policies, tables in schemas that hold no table
+/// of the policy, and what other databases are sent.
 /// Publications and logical replication are no finding: they copy rows for whoever owns them, and the runtime role is
 /// found if it may follow the log (REPLICATION); the copy needs row-level security of its own.
 ///
@@ -212,17 +214,20 @@ impl Doctor<'_> {
             self.policies(table).await?;
             self.keys(table).await?;
         }
+        self.schemas().await?;
+        self.stale().await?;
         self.functions().await?;
         self.unprotected().await
     }
 
-    /// Temporary tables go last, as in the migration: one of this session is not what was meant.
+    /// The system's schema goes first and temporary tables last, as in the migration: one of this session is not what was
+    /// meant.
     async fn take_path(&mut self) -> Result<(), sqlx::Error> {
         let row = sqlx::query(
             "SELECT pg_catalog.concat_ws(', ', (
                 SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name::text), ', ' ORDER BY s.place)
                 FROM pg_catalog.unnest(pg_catalog.current_schemas(FALSE)) WITH ORDINALITY AS s(name, place)
-                WHERE s.name::text NOT LIKE 'pg\\_temp%'
+                WHERE s.name::text <> 'pg_catalog' AND s.name::text NOT LIKE 'pg\\_temp%'
             ), 'pg_temp')",
         )
         .fetch_one(&mut *self.connection)

@@ -36,6 +36,17 @@ const POLICIES: &str = "SELECT p.polname::text AS name, p.polpermissive AS is_pe
             SELECT FROM unnest(p.polroles) AS r, unnest($3::oid[]) AS o WHERE r <> 0 AND pg_has_role(o, r, 'MEMBER')
         )) AS applies
     FROM pg_catalog.pg_policy AS p WHERE p.polrelid = $1::oid ORDER BY p.polname";
+/// What a condition asks that is neither the system's own, which is not among what a policy depends on, nor a function of
+/// the policies. The other policies are made by the same path, so they ask the same and compare as equal.
+const BORROWED: &str = "SELECT p.polname::text AS policy,
+        string_agg(DISTINCT CASE WHEN f.oid IS NULL THEN 'the operator ' || d.refobjid::regoperator::text
+            ELSE 'the function ' || f.oid::regprocedure::text END, ', ') AS what
+    FROM pg_catalog.pg_policy AS p JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+    LEFT JOIN pg_catalog.pg_proc AS f ON d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid
+    LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
+    WHERE p.polrelid = $1::oid AND d.refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass)
+    AND n.nspname::text IS DISTINCT FROM $2
+    GROUP BY p.polname";
 /// The columns that the policies read, as a definition.
 const SHAPE: &str = "SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
         || coalesce(' COLLATE ' || l.oid::regcollation::text, ''), ', ' ORDER BY a.attnum)
@@ -57,6 +68,7 @@ impl Doctor<'_> {
                 "examine as a role with TEMPORARY on the database and USAGE on the schemas of the tables and the functions, in a transaction that may write",
             );
         }
+        let borrowed = self.borrowed(table.oid).await?;
         for policy in &table.secured.policies {
             let object = format!("{} ON {}", policy.name, table.name);
             let Some(found) = installed.iter().find(|one| one.policy.name == policy.name) else {
@@ -90,6 +102,13 @@ impl Doctor<'_> {
                     ),
                     "run the generated migration, and find out who altered it",
                 );
+            } else if let Some((_, what)) = borrowed.iter().find(|(name, _)| *name == policy.name) {
+                self.found(
+                    FindingKind::ForeignOperator,
+                    object,
+                    format!("its condition asks {what}, which is not PostgreSQL's own: whoever made it says which rows are there"),
+                    "find out who made it, DROP … CASCADE, which takes the policy too, and run the generated migration",
+                );
             }
         }
         for found in &installed {
@@ -98,16 +117,39 @@ impl Doctor<'_> {
                 .policies
                 .iter()
                 .any(|policy| policy.name == found.policy.name);
-            if !is_expected && found.policy.is_permissive && found.applies {
+            // Those of other policies of the database are for other roles.
+            if is_expected || !found.applies {
+                continue;
+            }
+            let object = format!("{} ON {}", found.policy.name, table.name);
+            if found.policy.is_permissive {
                 self.found(
                     FindingKind::ForeignPolicy,
-                    format!("{} ON {}", found.policy.name, table.name),
+                    object,
                     "it permits beside this policy, whatever this one says",
-                    "DROP POLICY, or make it restrictive",
+                    "DROP POLICY; or make it restrictive, or TO a role that the service never is",
+                );
+            } else if !table.holds_resources() {
+                self.found(
+                    FindingKind::ForeignPolicy,
+                    object,
+                    "it hides what is known of subjects, and rules that forbid because of it do not act",
+                    "DROP POLICY, or make it TO a role that the service never is",
                 );
             }
         }
         Ok(())
+    }
+
+    /// Policies of a table, and what each asks that is not to be asked.
+    async fn borrowed(&mut self, oid: i64) -> Result<Vec<(String, String)>, sqlx::Error> {
+        let rows = sqlx::query(BORROWED)
+            .bind(oid)
+            .bind(&self.parts.schema)
+            .fetch_all(&mut *self.connection)
+            .await?;
+        let pair = |row: &PgRow| Ok((row.try_get("policy")?, row.try_get("what")?));
+        rows.iter().map(pair).collect()
     }
 
     pub(super) async fn installed(&mut self, oid: i64) -> Result<Vec<Found>, sqlx::Error> {

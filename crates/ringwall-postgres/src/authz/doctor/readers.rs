@@ -8,7 +8,17 @@ use sqlx::postgres::PgRow;
 use super::{Doctor, FindingKind};
 
 /// Views and rules that name one of the tables, or a view that does: one row for each pair of a reader and what it reads.
+/// A materialized view that asks a function stands for itself: its owner asked, when it was made.
 const READERS: &str = "WITH RECURSIVE readers(reader, base, event) AS (
+        SELECT c.oid, c.oid, r.ev_type FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid
+        WHERE c.relkind = 'm' AND EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_proc'::regclass AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_depend AS e
+                WHERE e.classid = 'pg_proc'::regclass AND e.objid = d.refobjid AND e.deptype = 'e'
+            )
+        )
+        UNION
         SELECT r.ev_class, d.refobjid, r.ev_type FROM pg_catalog.pg_depend AS d
         JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid AND r.ev_class <> d.refobjid
         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY($1::oid[])
@@ -36,15 +46,13 @@ const READERS: &str = "WITH RECURSIVE readers(reader, base, event) AS (
     FROM readers AS s JOIN pg_catalog.pg_class AS c ON c.oid = s.reader JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner";
 const RULES: &str = "SELECT r.rulename::text || ' ON ' || r.ev_class::regclass::text AS name FROM pg_catalog.pg_rewrite AS r
     WHERE r.ev_class = ANY($1::oid[]) AND r.ev_type <> '1' AND r.ev_enabled <> 'D'";
-/// Those of extensions and of the system are others' business.
+/// Those of extensions and of the system are others' business. A view, a default or an operator that holds a function runs
+/// it as whoever asks, who needs EXECUTE for that, and not USAGE on its schema: that is for looking names up.
 const FUNCTIONS: &str = "SELECT p.oid::regprocedure::text AS name, p.prosecdef AS is_definer, p.proleakproof AS is_leakproof,
         coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%', FALSE) AS is_pinned
     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
     WHERE (p.prosecdef OR p.proleakproof) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    AND EXISTS (
-        SELECT FROM unnest($1::oid[]) AS r
-        WHERE has_function_privilege(r, p.oid, 'EXECUTE') AND has_schema_privilege(r, n.oid, 'USAGE')
-    )
+    AND EXISTS (SELECT FROM unnest($1::oid[]) AS r WHERE has_function_privilege(r, p.oid, 'EXECUTE'))
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend AS d WHERE d.objid = p.oid
         AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
@@ -147,12 +155,16 @@ impl Doctor<'_> {
                 continue;
             }
             if reader.is_materialized {
+                let of = if reader.base == reader.oid {
+                    "what a function answers its owner"
+                } else {
+                    &reader.base_name
+                };
                 self.found(
                     FindingKind::View,
                     &reader.name,
                     format!(
-                        "a materialized view of {} keeps rows of everybody and has no policies",
-                        reader.base_name
+                        "a materialized view of {of} keeps rows of everybody and has no policies"
                     ),
                     "REVOKE it, and what reads it, from the runtime role",
                 );

@@ -18,6 +18,29 @@ pub(super) struct Reached {
     reaches_files: bool,
 }
 
+impl Reached {
+    /// By which of its own rights it comes to rows beside the tables.
+    fn powers(&self) -> Vec<&'static str> {
+        [
+            (
+                self.creates_roles,
+                "may give itself other roles (CREATEROLE)",
+            ),
+            (
+                self.replicates,
+                "reads the log of all changes (REPLICATION)",
+            ),
+            (
+                self.reaches_files,
+                "reads or writes what is beneath the tables, as files",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(has, what)| has.then_some(what))
+        .collect()
+    }
+}
+
 /// Who acts: the runtime role and whoever is a member of it, with what each may become. Membership is looked up here and
 /// not by `pg_has_role`, for which a superuser is a member of everything. Since PostgreSQL 16, whoever made a role is a
 /// member that may neither inherit nor become it; such a one does not act as it.
@@ -123,21 +146,26 @@ impl Doctor<'_> {
                 };
                 let allows = format!("{becomes}, which is {what}: no policy holds for it");
                 told.push((bypasses, one.start.clone(), allows, repair));
-            } else if one.is_runtime && (one.creates_roles || one.replicates || one.reaches_files) {
-                let what = if one.creates_roles {
-                    "may give itself other roles (CREATEROLE)"
-                } else if one.replicates {
-                    "reads the log of all changes (REPLICATION)"
-                } else {
-                    "reads or writes what is beneath the tables, as files"
-                };
-                told.push((
-                    FindingKind::RoleTooPowerful,
-                    one.start.clone(),
-                    format!("{becomes}, which {what}"),
-                    "ALTER ROLE … NOCREATEROLE NOREPLICATION, or REVOKE the membership",
-                ));
+                continue;
             }
+            // Of whom nothing holds, that is said.
+            let powers = one.powers();
+            if powers.is_empty() || strong.contains(&one.start) {
+                continue;
+            }
+            let (kind, repair) = if one.is_runtime {
+                (
+                    FindingKind::RoleTooPowerful,
+                    "ALTER ROLE … NOCREATEROLE NOREPLICATION, or REVOKE the membership",
+                )
+            } else {
+                (
+                    FindingKind::MemberTooPowerful,
+                    "ALTER ROLE … NOCREATEROLE NOREPLICATION, or REVOKE one of its memberships, or accept it when the service never connects as it",
+                )
+            };
+            let allows = format!("{becomes}, which {}", powers.join(", "));
+            told.push((kind, one.start.clone(), allows, repair));
         }
         for (kind, object, allows, repair) in told {
             self.found(kind, object, allows, repair);

@@ -46,6 +46,19 @@ const PRIVILEGES: &str = "WITH class AS (
     SELECT 'PUBLIC', x.privilege_type || '(' || a.attname || ')', ' TO PUBLIC'
     FROM columns AS a, aclexplode(a.attacl) AS x WHERE x.grantee = 0";
 
+/// Schemas in which the sessions of the service, or everybody, may create things.
+const OPEN: &str = "WITH named AS (
+        SELECT n.oid, n.nspname::text AS name, EXISTS (
+            SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'CREATE'
+        ) AS is_public
+        FROM pg_catalog.pg_namespace AS n WHERE n.nspname::text = ANY($1::text[])
+    )
+    SELECT n.name || ' TO PUBLIC' FROM named AS n WHERE n.is_public
+    UNION ALL
+    SELECT n.name || CASE WHEN r.rolname = $3 THEN '' ELSE ' TO ' || r.rolname END
+    FROM named AS n, pg_catalog.pg_roles AS r
+    WHERE NOT n.is_public AND r.oid = ANY($2::oid[]) AND has_schema_privilege(r.oid, n.oid, 'CREATE')";
+
 impl Doctor<'_> {
     /// Finds the tables, by the search path of the connection.
     pub(super) async fn find_tables(&mut self) -> Result<(), sqlx::Error> {
@@ -210,6 +223,31 @@ impl Doctor<'_> {
                 format!("{what} ON {}{suffix}", table.name),
                 allows,
                 "REVOKE it",
+            );
+        }
+        Ok(())
+    }
+
+    /// That of the functions is looked at with them.
+    pub(super) async fn schemas(&mut self) -> Result<(), sqlx::Error> {
+        let schemas: Vec<String> = self
+            .tables
+            .iter()
+            .map(|table| table.schema.clone())
+            .filter(|schema| *schema != self.parts.schema)
+            .collect();
+        let rows = sqlx::query(OPEN)
+            .bind(schemas)
+            .bind(&self.roles)
+            .bind(&self.parts.runtime_role)
+            .fetch_all(&mut *self.connection)
+            .await?;
+        for row in rows {
+            self.found(
+                FindingKind::OpenSchema,
+                row.try_get::<String, _>(0)?,
+                "whoever may create there can put an operator, a function or a table where statements and migrations look for another",
+                "REVOKE CREATE ON SCHEMA",
             );
         }
         Ok(())

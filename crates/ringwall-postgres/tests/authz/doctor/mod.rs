@@ -2,10 +2,13 @@
 
 mod functions;
 mod keys;
+mod operators;
 mod policies;
 mod readers;
 mod relatives;
 mod roles;
+mod sharing;
+mod stale;
 mod tables;
 
 use ringwall_authz::{Policy, RowLevelSecurityOptions, session_settings};
@@ -152,8 +155,7 @@ async fn a_role_that_is_not_there_is_a_hole() {
 
 /// A connection as a role that was made for this.
 async fn connect(patient: &Patient, role: &str) -> PgConnection {
-    let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
-    let options: PgConnectOptions = url.parse().expect("a URL");
+    let options: PgConnectOptions = patient.world.url.as_str().parse().expect("a URL");
     options
         .username(&patient.named(role))
         .password("word")

@@ -40,24 +40,28 @@ async fn policies_whose_conditions_commands_or_roles_were_altered_are_found_what
             &["AlteredPolicy:ringwall_select ON cases"],
         ),
         (
-            "ALTER POLICY ringwall_own ON ringwall_user_attributes USING (TRUE)",
-            &["AlteredPolicy:ringwall_own ON ringwall_user_attributes"],
+            "ALTER POLICY ringwall_own_HELPERS ON ringwall_user_attributes USING (TRUE)",
+            &["AlteredPolicy:ringwall_own_HELPERS ON ringwall_user_attributes"],
         ),
         (
-            "ALTER POLICY ringwall_own ON ringwall_user_departments USING (org_id = user_id)",
-            &["AlteredPolicy:ringwall_own ON ringwall_user_departments"],
+            "ALTER POLICY ringwall_own_HELPERS ON ringwall_user_departments USING (org_id = user_id)",
+            &["AlteredPolicy:ringwall_own_HELPERS ON ringwall_user_departments"],
         ),
         (
             "COMMENT ON POLICY ringwall_select ON cases IS 'ringwall 00'",
             &["OtherPolicies:ringwall_select ON cases"],
         ),
         (
+            "COMMENT ON POLICY ringwall_own_HELPERS ON case_assignments IS NULL",
+            &["OtherPolicies:ringwall_own_HELPERS ON case_assignments"],
+        ),
+        (
             "DROP POLICY ringwall_tenant ON cases",
             &["OtherPolicies:ringwall_tenant ON cases"],
         ),
         (
-            "DROP POLICY ringwall_own ON case_assignments",
-            &["OtherPolicies:ringwall_own ON case_assignments"],
+            "DROP POLICY ringwall_own_HELPERS ON case_assignments",
+            &["OtherPolicies:ringwall_own_HELPERS ON case_assignments"],
         ),
     ] {
         patient.suffers(harm, "", expected).await;
@@ -144,6 +148,22 @@ async fn policies_that_permit_beside_the_generated_ones_are_found_under_any_name
             "DROP POLICY mine ON cases",
         )
         .await;
+    // One that hides what is known of subjects: what forbids because of it would not act.
+    for table in ["ringwall_user_attributes", "ringwall_user_departments"] {
+        patient
+            .suffers(
+                &format!("CREATE POLICY mine ON {table} AS RESTRICTIVE USING (FALSE)"),
+                &format!("DROP POLICY mine ON {table}"),
+                &[&format!("ForeignPolicy:mine ON {table}")],
+            )
+            .await;
+        patient
+            .bears(
+                &format!("CREATE ROLE RUNTIME_else; CREATE POLICY mine ON {table} AS RESTRICTIVE TO RUNTIME_else USING (FALSE)"),
+                &format!("DROP POLICY mine ON {table}; DROP ROLE RUNTIME_else"),
+            )
+            .await;
+    }
     patient
         .bears(
             "CREATE ROLE RUNTIME_else; CREATE POLICY mine ON cases TO RUNTIME_else USING (TRUE)",

@@ -164,6 +164,56 @@ async fn a_masked_view_with_an_owner_of_its_own_is_sound() {
     patient.remove().await;
 }
 
+/// A function that answers everybody's rows, where the runtime role may not look anything up.
+const PRIVATE: &str = "CREATE SCHEMA HOME_private;
+    CREATE FUNCTION HOME_private.all_cases() RETURNS TABLE (id text, org text) LANGUAGE sql SECURITY DEFINER
+        SET search_path = HOME AS 'SELECT id, org_id FROM cases'";
+const NO_PRIVATE: &str = "DROP SCHEMA HOME_private CASCADE";
+
+#[tokio::test]
+async fn a_function_is_found_where_its_schema_is_closed_since_a_view_runs_it_all_the_same() {
+    let patient = Patient::new().await;
+    let view = "CREATE VIEW report WITH (security_invoker) AS SELECT * FROM HOME_private.all_cases(); GRANT SELECT ON report TO RUNTIME";
+    patient.run(&format!("{PRIVATE}; {view}")).await;
+    // A session that was told nothing sees the rows of all.
+    let seen = sqlx::query("SELECT id FROM report")
+        .fetch_all(&patient.world.runtime)
+        .await;
+    assert_eq!(seen.expect("it answers").len(), 4);
+    patient
+        .suffers(
+            "SELECT 1",
+            NO_PRIVATE,
+            &["DefinerFunction:HOME_private.all_cases()"],
+        )
+        .await;
+    // Whoever may not run it sees nothing of it.
+    let revoke = "REVOKE ALL ON FUNCTION HOME_private.all_cases() FROM PUBLIC";
+    patient.run(&format!("{PRIVATE}; {view}; {revoke}")).await;
+    let seen = sqlx::query("SELECT id FROM report")
+        .fetch_all(&patient.world.runtime)
+        .await;
+    assert!(seen.is_err(), "{seen:?}");
+    patient.bears("SELECT 1", NO_PRIVATE).await;
+    // Its owner did, when this was made; also where another view stands before it.
+    for grant in [
+        "GRANT SELECT ON old_report TO RUNTIME",
+        "CREATE VIEW outer_report AS SELECT * FROM old_report; GRANT SELECT ON outer_report TO RUNTIME",
+    ] {
+        let kept = "CREATE MATERIALIZED VIEW old_report AS SELECT * FROM HOME_private.all_cases()";
+        patient
+            .suffers(
+                &format!("{PRIVATE}; {revoke}; {kept}; {grant}"),
+                NO_PRIVATE,
+                &["View:HOME.old_report"],
+            )
+            .await;
+    }
+    let kept = "CREATE MATERIALIZED VIEW days AS SELECT * FROM generate_series(1, 3); GRANT SELECT ON days TO RUNTIME";
+    patient.bears(kept, "DROP MATERIALIZED VIEW days").await;
+    patient.remove().await;
+}
+
 #[tokio::test]
 async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
     let patient = Patient::new().await;

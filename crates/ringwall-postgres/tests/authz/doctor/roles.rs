@@ -58,6 +58,55 @@ async fn roles_that_bypass_security_or_may_are_found() {
     ] {
         patient.suffers(harm, repair, expected).await;
     }
+    // The same of those that the service may connect as.
+    for (power, name) in [
+        ("ALTER ROLE RUNTIME_app CREATEROLE", "CREATEROLE"),
+        ("ALTER ROLE RUNTIME_app REPLICATION", "REPLICATION"),
+        ("GRANT pg_execute_server_program TO RUNTIME_app", "as files"),
+        ("GRANT pg_write_server_files TO RUNTIME_app", "as files"),
+        ("GRANT pg_read_server_files TO RUNTIME_app", "as files"),
+        (
+            "CREATE ROLE RUNTIME_mid; GRANT RUNTIME_mid TO RUNTIME_app; GRANT pg_write_server_files TO RUNTIME_mid",
+            "as files",
+        ),
+    ] {
+        patient
+            .run(&format!(
+                "CREATE ROLE RUNTIME_app LOGIN; GRANT RUNTIME TO RUNTIME_app; {power}"
+            ))
+            .await;
+        let examination = patient.examine(&[]).await;
+        let found: Vec<(FindingKind, &str)> = examination
+            .findings
+            .iter()
+            .map(|finding| (finding.kind, finding.object.as_str()))
+            .collect();
+        let app = patient.named("RUNTIME_app");
+        assert_eq!(
+            found,
+            [(FindingKind::MemberTooPowerful, app.as_str())],
+            "{power}"
+        );
+        assert!(examination.findings[0].allows.contains(name), "{power}");
+        patient
+            .run("DROP ROLE RUNTIME_app; DROP ROLE IF EXISTS RUNTIME_mid")
+            .await;
+        patient.is_healthy(power).await;
+    }
+    // What bypasses everything is said once, and whoever may only make databases is none of them.
+    patient
+        .suffers(
+            "CREATE ROLE RUNTIME_app LOGIN SUPERUSER; GRANT RUNTIME, pg_read_server_files TO RUNTIME_app",
+            "DROP ROLE RUNTIME_app",
+            &["MemberBypasses:RUNTIME_app"],
+        )
+        .await;
+    patient
+        .bears(
+            "CREATE ROLE RUNTIME_app LOGIN CREATEDB; GRANT RUNTIME TO RUNTIME_app",
+            "DROP ROLE RUNTIME_app",
+        )
+        .await;
     // A member that bypasses nothing is what the service connects as.
     patient
         .bears(
@@ -144,8 +193,7 @@ async fn what_is_preset_for_a_database_is_found_in_it_and_in_its_sessions() {
     ] {
         patient.run(&statement).await;
     }
-    let url = std::env::var("RINGWALL_TEST_POSTGRES_URL").expect("it was there");
-    let options: PgConnectOptions = url.parse().expect("a URL");
+    let options: PgConnectOptions = patient.world.url.as_str().parse().expect("a URL");
     let mut connection = options
         .database(&database)
         .connect()

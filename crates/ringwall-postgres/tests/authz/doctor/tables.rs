@@ -56,7 +56,12 @@ async fn security_that_is_off_or_not_forced_or_of_its_owner_is_found() {
         patient.suffers(harm, repair, expected).await;
     }
     patient.run("ALTER TABLE cases RENAME TO others").await;
-    assert_eq!(patient.found().await, ["NoTable:cases"]);
+    let mut expected = vec!["NoTable:cases".to_owned()];
+    expected.extend(
+        ["delete", "insert", "select", "tenant", "update"]
+            .map(|name| patient.named(&format!("StalePolicy:ringwall_{name} ON HOME.others"))),
+    );
+    assert_eq!(patient.found().await, expected);
     patient.run("ALTER TABLE others RENAME TO cases").await;
     patient.remove().await;
 }
@@ -179,6 +184,39 @@ async fn privileges_of_everybody_and_of_roles_that_it_may_become_are_found() {
     patient
         .bears(
             "CREATE ROLE RUNTIME_else; GRANT TRUNCATE ON cases TO RUNTIME_else",
+            "DROP OWNED BY RUNTIME_else; DROP ROLE RUNTIME_else",
+        )
+        .await;
+    patient.remove().await;
+}
+
+#[tokio::test]
+async fn a_schema_of_the_tables_in_which_others_may_put_things_is_found() {
+    let patient = Patient::new().await;
+    for (harm, repair, expected) in [
+        (
+            "GRANT CREATE ON SCHEMA HOME TO RUNTIME",
+            "REVOKE CREATE ON SCHEMA HOME FROM RUNTIME",
+            "OpenSchema:HOME",
+        ),
+        (
+            "GRANT CREATE ON SCHEMA HOME TO PUBLIC",
+            "REVOKE CREATE ON SCHEMA HOME FROM PUBLIC",
+            "OpenSchema:HOME TO PUBLIC",
+        ),
+        (
+            "CREATE ROLE RUNTIME_app LOGIN; GRANT RUNTIME TO RUNTIME_app; GRANT CREATE ON SCHEMA HOME TO RUNTIME_app",
+            "DROP OWNED BY RUNTIME_app; DROP ROLE RUNTIME_app",
+            "OpenSchema:HOME TO RUNTIME_app",
+        ),
+    ] {
+        // The path of the function leads there too.
+        let path = "HelperPath:HELPERS.attribute_values(text)";
+        patient.suffers(harm, repair, &[expected, path]).await;
+    }
+    patient
+        .bears(
+            "CREATE ROLE RUNTIME_else; GRANT CREATE ON SCHEMA HOME TO RUNTIME_else",
             "DROP OWNED BY RUNTIME_else; DROP ROLE RUNTIME_else",
         )
         .await;
