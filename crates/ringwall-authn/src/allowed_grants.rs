@@ -8,8 +8,8 @@ pub(crate) const GRANTS_LEFT_OUT: &str =
 
 /// The scopes and roles that one issuer may grant. `None` is all of them.
 ///
-/// What a token says beyond these is left out. That only ever takes rights away: a scope or a role never
-/// forbids anything, here or in the gate.
+/// What a token says beyond these is left out. That takes rights away. A scope also limits what the roles of its holder
+/// permit, and it goes on to do so: the principal remembers that one was left out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedGrants {
     pub(crate) scopes: Option<Vec<Scope>>,
@@ -21,6 +21,10 @@ impl AllowedGrants {
     pub(crate) fn narrow(&self, principal: &mut Principal) -> bool {
         let before = (principal.scopes.len(), principal.roles.len());
         if let Some(allowed) = &self.scopes {
+            principal.has_scopes_left_out = principal
+                .scopes
+                .iter()
+                .any(|scope| !allowed.contains(scope) && !scope.is_of_login());
             principal.scopes.retain(|scope| allowed.contains(scope));
         }
         if let Some(allowed) = &self.roles {

@@ -1,20 +1,10 @@
 //! What the scopes of a credential are to the rights of its subject.
 
-use ringwall_core::principal::{Principal, PrincipalKind};
+use ringwall_core::principal::{Principal, PrincipalKind, Scope};
 
 use crate::bits::ScopeBits;
 use crate::compile::scopes::is_wildcard;
 use crate::policy::Policy;
-
-/// Scopes that speak of the login and of the answer's claims, and of no right (OpenID Connect Core 1.0 §5.4, §11).
-const OF_LOGINS: [&str; 6] = [
-    "openid",
-    "profile",
-    "email",
-    "address",
-    "phone",
-    "offline_access",
-];
 
 /// What the scopes of a credential are to the rights of its subject.
 ///
@@ -49,13 +39,26 @@ impl CredentialScopes {
             Self::Limit | Self::Grant | Self::Ignore => self,
         }
     }
+
+    /// Whether the scopes that the credential of this principal names limit it: they [`Limit`](Self::Limit) whoever it is,
+    /// and one of them speaks of a right, and not [of the login](Scope::is_of_login).
+    ///
+    /// For whoever grants scopes by roles without a policy. A [subject](crate::Subject) follows its policy, which may have
+    /// a right of such a name.
+    #[must_use]
+    pub fn limits(self, principal: &Principal) -> bool {
+        let mut scopes = principal.scopes.iter();
+        let names_rights =
+            principal.has_scopes_left_out || scopes.any(|scope| !scope.is_of_login());
+        matches!(self.for_principal(principal), Self::Limit) && names_rights
+    }
 }
 
-/// The scopes of the policy that the credential names.
-pub(crate) fn named(policy: &Policy, principal: &Principal) -> ScopeBits {
+/// The scopes of the policy that a credential with these names.
+pub(crate) fn named(policy: &Policy, scopes: &[Scope]) -> ScopeBits {
     let parts = &policy.compiled().parts;
     let may_be_wild = parts.subject.credential_wildcards;
-    let scopes = principal.scopes.iter().map(|scope| scope.as_str());
+    let scopes = scopes.iter().map(Scope::as_str);
     scopes
         .filter(|scope| may_be_wild || !is_wildcard(scope))
         .fold(ScopeBits::EMPTY, |all, scope| {
@@ -63,17 +66,17 @@ pub(crate) fn named(policy: &Policy, principal: &Principal) -> ScopeBits {
         })
 }
 
-/// The scopes of the policy to which the credential limits its holder. `None` when it limits nothing: the policy has
-/// no scopes, the credential names none that speaks of rights, or it names `*` where that stands for all.
+/// The scopes of the policy to which a credential with these limits its holder. `None` when it limits nothing: the policy
+/// has no scopes, the credential names none that speaks of rights, also none that was left out, or it names `*` where that
+/// stands for all.
 ///
 /// A scope that the policy does not have counts too. Otherwise a policy that renames a scope would give everything to
 /// the tokens that were issued before.
-pub(crate) fn limit(policy: &Policy, principal: &Principal) -> Option<ScopeBits> {
+pub(crate) fn limit(policy: &Policy, scopes: &[Scope], has_left_out: bool) -> Option<ScopeBits> {
     let parts = &policy.compiled().parts;
     let speaks_of_rights =
-        |scope: &str| parts.scopes.find(scope).is_some() || !OF_LOGINS.contains(&scope);
-    let mut scopes = principal.scopes.iter().map(|scope| scope.as_str());
-    let limits = !parts.scopes.is_empty() && scopes.clone().any(speaks_of_rights);
-    let is_all = parts.subject.credential_wildcards && scopes.any(|scope| scope == "*");
-    (limits && !is_all).then(|| named(policy, principal))
+        |scope: &Scope| !scope.is_of_login() || parts.scopes.find(scope.as_str()).is_some();
+    let names_rights = has_left_out || scopes.iter().any(speaks_of_rights);
+    let is_all = parts.subject.credential_wildcards && scopes.iter().any(|scope| *scope == "*");
+    (!parts.scopes.is_empty() && names_rights && !is_all).then(|| named(policy, scopes))
 }

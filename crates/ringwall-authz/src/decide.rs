@@ -163,10 +163,14 @@ impl Policy {
         bucket
             .permits
             .visit(request, roles, Unknowns::ApplyToNone, |number, role| {
-                let rule = compiled.rule(number);
-                if let Some(rule) = rule.filter(|rule| applies(rule, request, role) == Truth::True)
-                {
+                let Some(rule) = compiled.rule(number) else {
+                    return;
+                };
+                let permits = applies(rule, request, role) == Truth::True;
+                if permits {
                     permitting.push(number);
+                }
+                if permits || owes_beyond_limit(rule, request, role) {
                     owed.add(&rule.obligations);
                 }
             });
@@ -236,18 +240,27 @@ fn is_of_tenant(
 /// Whether a rule applies to a request. `role` is the role under which the rule was found; a subject may have
 /// several of the rule's, and the rule is judged under the first.
 pub(crate) fn applies(rule: &CompiledRule, request: &Request<'_>, role: Option<u16>) -> Truth {
-    let subject = request.subject;
-    let is_for = match role {
-        None => rule.roles.is_empty(),
-        Some(role) => {
-            let own = rule.roles.intersection(subject.roles_for(rule.effect));
-            own.first() == Some(role)
-        }
-    };
-    if !is_for || !subject.meets_scopes(rule) {
+    if !is_for(rule, request, role) || !request.subject.meets_scopes(rule) {
         return Truth::False;
     }
     rule.when.evaluate(request)
+}
+
+fn is_for(rule: &CompiledRule, request: &Request<'_>, role: Option<u16>) -> bool {
+    match role {
+        None => rule.roles.is_empty(),
+        Some(role) => {
+            let own = request.subject.roles_for(rule.effect);
+            rule.roles.intersection(own).first() == Some(role)
+        }
+    }
+}
+
+/// Whether the obligations of a rule that would permit this without the limit of the credential are owed.
+fn owes_beyond_limit(rule: &CompiledRule, request: &Request<'_>, role: Option<u16>) -> bool {
+    request.subject.owes_beyond_limit(rule)
+        && is_for(rule, request, role)
+        && rule.when.evaluate(request) == Truth::True
 }
 
 /// What all rules that permit demand together.

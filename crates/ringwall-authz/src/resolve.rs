@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use ringwall_core::clock::Timestamp;
-use ringwall_core::principal::VerifiedPrincipal;
+use ringwall_core::principal::{Scope, VerifiedPrincipal};
 use ringwall_core::step::Step;
 
 use crate::credential::CredentialScopes;
@@ -59,6 +59,8 @@ pub struct KnownSubject {
     facts: Option<Arc<SubjectFacts>>,
     credential_roles: bool,
     credential_scopes: CredentialScopes,
+    /// What somebody's client was trusted with, by the word of whoever asks about it.
+    limit: Option<Arc<[Scope]>>,
     id: Option<Box<str>>,
     is_foreign: bool,
     directory_name: Option<Box<str>>,
@@ -120,6 +122,7 @@ impl KnownSubject {
             facts: None,
             credential_roles: false,
             credential_scopes: CredentialScopes::Ignore,
+            limit: None,
             id: None,
             is_foreign: false,
             directory_name: None,
@@ -147,6 +150,14 @@ impl KnownSubject {
     #[must_use]
     pub const fn with_credential_scopes(mut self, scopes: CredentialScopes) -> Self {
         self.credential_scopes = scopes;
+        self
+    }
+
+    /// Limited as by a credential that names these scopes, beside what limits it already. They grant nothing, whoever it
+    /// is.
+    #[must_use]
+    pub(crate) fn limited_to(mut self, scopes: Arc<[Scope]>) -> Self {
+        self.limit = Some(scopes);
         self
     }
 
@@ -235,6 +246,9 @@ impl KnownSubject {
             CredentialScopes::Grant => subject.scopes_of_credential(),
             CredentialScopes::ByKind | CredentialScopes::Ignore => subject,
         };
+        if let Some(scopes) = &self.limit {
+            subject = subject.limited_to(scopes);
+        }
         if let Some(name) = &self.directory_name {
             subject = subject.in_directory_as(name.clone());
         }

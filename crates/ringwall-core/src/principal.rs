@@ -124,6 +124,18 @@ names! {
     MethodReference, "the authentication method reference", 128, is_visible_ascii;
 }
 
+impl Scope {
+    /// Whether it is one of those by which OpenID Connect speaks of the login and of the answer's claims, and of no right:
+    /// `openid`, `profile`, `email`, `address`, `phone` and `offline_access` (OpenID Connect Core 1.0 §5.4, §11).
+    #[must_use]
+    pub fn is_of_login(&self) -> bool {
+        matches!(
+            self.as_str(),
+            "openid" | "profile" | "email" | "address" | "phone" | "offline_access"
+        )
+    }
+}
+
 /// What kind of party is calling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
@@ -246,6 +258,9 @@ pub struct Principal {
     pub roles: Vec<Role>,
     /// The scopes, in the order given.
     pub scopes: Vec<Scope>,
+    /// Whether the credential names a scope that speaks of a right and is not among `scopes`, because its issuer may not
+    /// grant it. Where scopes limit what roles permit, such a credential is limited, also when it names no other.
+    pub has_scopes_left_out: bool,
     /// Attributes for attribute-based decisions.
     pub attributes: Vec<Attribute>,
     /// For whom the party acts, when it does not act for itself.
@@ -269,6 +284,7 @@ impl Principal {
             tenant: None,
             roles: Vec::new(),
             scopes: Vec::new(),
+            has_scopes_left_out: false,
             attributes: Vec::new(),
             on_behalf_of: None,
             authentication,

@@ -68,6 +68,28 @@ fn a_tenants_issuer_grants_no_more_than_it_was_allowed() {
 }
 
 #[test]
+fn a_scope_that_was_left_out_is_remembered_unless_it_speaks_of_the_login() {
+    let key = Key::new("k1", Algorithm::EdDsa);
+    let verifier = verifier_of(policy(&[&key]).allowed_scopes(scopes(&["cases:read"])));
+    for (scope, expected) in [
+        ("cases:read", false),
+        ("openid profile email address phone offline_access", false),
+        ("openid cases:read", false),
+        ("openid cases:write", true),
+        ("cases:write", true),
+        ("cases:read cases:write", true),
+        ("OPENID", true),
+    ] {
+        let token = accepted(&verifier, &key.token(&with("scope", scope)));
+        assert_eq!(token.principal().has_scopes_left_out, expected, "{scope}");
+    }
+    // Roles are no scopes, and nothing is left out where nothing was said of scopes.
+    let by_roles = verifier_of(policy(&[&key]).allowed_roles([]));
+    let token = accepted(&by_roles, &key.token(&with("scope", "cases:write")));
+    assert!(token.is_narrowed() && !token.principal().has_scopes_left_out);
+}
+
+#[test]
 fn a_list_never_grants_and_what_is_within_it_stays() {
     let key = Key::new("k1", Algorithm::EdDsa);
     let policy = policy(&[&key])

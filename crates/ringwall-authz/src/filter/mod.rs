@@ -161,9 +161,19 @@ impl Policy {
         };
         let mut permits: Vec<(Node, &CompiledRule)> = Vec::new();
         let mut forbids = Vec::new();
+        let mut owed = Owed::default();
         for rule in compiled.rules_of(number, action) {
             let is_for = rule.roles.is_empty()
                 || rule.roles.intersection(known.roles_for(rule.effect)) != RoleBits::EMPTY;
+            if is_for && known.owes_beyond_limit(rule) {
+                let node = partial.answer(&rule.when).map(partial::permitting);
+                // What no database can answer may be true of a row.
+                let is_never =
+                    |node: &Node| matches!(node.answer(), Some(Truth::False | Truth::Unknown));
+                if !node.is_ok_and(|node| is_never(&node)) {
+                    owed.add(&rule.obligations);
+                }
+            }
             if !is_for || !known.meets_scopes(rule) {
                 continue;
             }
@@ -197,7 +207,6 @@ impl Policy {
         }
         let applying = permits.len().saturating_add(forbids.len());
         check_number_of_rules(resource, action, applying)?;
-        let mut owed = Owed::default();
         for (_, rule) in &permits {
             owed.add(&rule.obligations);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ringwall_core::clock::Timestamp;
-use ringwall_core::principal::{Role, VerifiedPrincipal};
+use ringwall_core::principal::{Role, Scope, VerifiedPrincipal};
 
 use super::Subject;
 use super::known::{Attribute, Known, Related};
@@ -32,6 +32,8 @@ pub struct SubjectBuilder {
     activated: Option<Vec<Box<str>>>,
     scopes: ScopeBits,
     limit: Option<ScopeBits>,
+    /// What the credentials name that limit it: for forbids it holds that too.
+    named: ScopeBits,
     attributes: Vec<Attribute>,
     relations: Vec<Related>,
     in_database: Bits<1>,
@@ -54,6 +56,7 @@ impl SubjectBuilder {
             activated: None,
             scopes: ScopeBits::EMPTY,
             limit: None,
+            named: ScopeBits::EMPTY,
             attributes,
             relations,
             in_database: Bits::EMPTY,
@@ -117,7 +120,7 @@ impl SubjectBuilder {
     /// [`limited_to_scopes_of_credential`](Self::limited_to_scopes_of_credential).
     #[must_use]
     pub fn scopes_of_credential(mut self) -> Self {
-        let named = credential::named(&self.policy, &self.principal);
+        let named = credential::named(&self.policy, &self.principal.scopes);
         self.scopes = self.scopes.union(&named);
         self
     }
@@ -130,8 +133,25 @@ impl SubjectBuilder {
     /// login; or `*`, where the policy says that it stands for all scopes in credentials. A policy that has no scopes
     /// cannot be limited by them.
     #[must_use]
-    pub fn limited_to_scopes_of_credential(mut self) -> Self {
-        self.limit = credential::limit(&self.policy, &self.principal);
+    pub fn limited_to_scopes_of_credential(self) -> Self {
+        let principal = self.principal.clone();
+        self.limited(&principal.scopes, principal.has_scopes_left_out)
+    }
+
+    /// Limits the subject as a credential that names these scopes does, beside what limits it already.
+    pub(crate) fn limited_to(self, scopes: &[Scope]) -> Self {
+        self.limited(scopes, false)
+    }
+
+    fn limited(mut self, scopes: &[Scope], has_left_out: bool) -> Self {
+        let Some(limit) = credential::limit(&self.policy, scopes, has_left_out) else {
+            return self;
+        };
+        self.named = self.named.union(&limit);
+        self.limit = Some(match &self.limit {
+            Some(before) => before.intersection(&limit),
+            None => limit,
+        });
         self
     }
 
@@ -343,9 +363,7 @@ impl SubjectBuilder {
             scopes: self
                 .limit
                 .map_or(granted, |limit| granted.intersection(&limit)),
-            all_scopes: self
-                .limit
-                .map_or(all_granted, |limit| all_granted.union(&limit)),
+            all_scopes: all_granted.union(&self.named),
             is_limited: self.limit.is_some(),
             highest_rank: used.iter().filter_map(|role| parts.roles.rank(role)).max(),
             broken_separation: compiled

@@ -135,6 +135,15 @@ impl Known {
         !self.is_beyond_limit(rule) && self.scopes_for(rule.effect).contains_all(&rule.scopes)
     }
 
+    /// Whether the rule, which permits nothing under the limit, would without it: then what it demands is owed all the same.
+    /// Otherwise somebody would see unmasked what a credential that is worth less opens.
+    pub(crate) fn owes_beyond_limit(&self, rule: &CompiledRule) -> bool {
+        self.is_limited
+            && !rule.obligations.is_empty()
+            && !self.meets_scopes(rule)
+            && self.all_scopes.contains_all(&rule.scopes)
+    }
+
     pub(crate) const fn is_limited(&self) -> bool {
         self.is_limited
     }

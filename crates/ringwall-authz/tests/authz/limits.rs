@@ -1,11 +1,14 @@
 //! Subjects whose credential is limited to scopes: what its roles permit, as far as its scopes name it.
 
 use ringwall_authz::{
-    Cause, Policy, PolicyDocument, RequiredRole, RequiredScope, ResourceDefinition, RoleDefinition,
-    RowFilter, Rule, SubjectBuilder, TableDefinition, ready, session_settings,
+    AttributeDefinition, Cause, Condition, CredentialScopes, Policy, PolicyDocument, RequiredRole,
+    RequiredScope, ResourceDefinition, RoleDefinition, RowFilter, Rule, RuleObligations,
+    SubjectBuilder, TableDefinition, ready, session_settings,
 };
+use ringwall_core::classification::{Obligation, Sensitivity};
+use ringwall_core::principal::Scope;
 
-use crate::people::{now, somebody, with_claims};
+use crate::people::{now, principal, somebody, verified, with_claims};
 
 /// Roles that grant scopes, rules that demand them, rules that demand roles alone, and forbids by scopes and roles.
 fn policy() -> Policy {
@@ -205,4 +208,101 @@ fn an_explanation_says_that_the_credential_is_limited() {
         text.contains("the subject lacks the scope cases:write"),
         "{text}"
     );
+}
+
+#[test]
+fn a_scope_that_its_issuer_may_not_grant_limits_although_it_was_left_out() {
+    let policy = policy();
+    for (scopes, expected) in [
+        (&[][..], vec![]),
+        (&["openid"], vec![]),
+        (&["cases:read"], vec!["read"]),
+    ] {
+        let mut principal = principal("u1", Some("o1"), None);
+        principal.has_scopes_left_out = true;
+        let scopes = scopes
+            .iter()
+            .map(|scope| Scope::new(*scope).expect("a scope"));
+        principal.scopes = scopes.collect();
+        let limits = CredentialScopes::ByKind.limits(&principal);
+        let subject = policy.subject(&verified(principal)).roles(["admin"]);
+        let subject = subject.limited_to_scopes_of_credential();
+        assert!(limits);
+        assert_eq!(may(&policy, subject), expected);
+    }
+    let all = ready::rows().expect("a policy");
+    let mut principal = principal("u1", Some("o1"), None);
+    principal.has_scopes_left_out = true;
+    let subject = all.subject(&verified(principal)).roles(["admin"]);
+    let subject = subject.limited_to_scopes_of_credential().build();
+    assert!(
+        !subject.is_limited(),
+        "a policy without scopes cannot be limited by them"
+    );
+}
+
+#[test]
+fn a_limit_takes_no_obligation_away() {
+    let masked = |name: &str| {
+        let mask = RuleObligations::default().mask_above(Sensitivity::Internal);
+        Rule::permit(name, "case", ["read"]).owes(mask)
+    };
+    let mask = [Obligation::MaskAbove(Sensitivity::Internal)];
+    let hidden = Condition::eq("resource.hidden", true);
+    let computed = Condition::eq("resource.computed", true);
+    for (rule, roles, is_decided, is_filtered) in [
+        (
+            masked("role").roles(["desk"]),
+            &["reader", "desk"][..],
+            true,
+            true,
+        ),
+        (masked("role").roles(["desk"]), &["reader"], false, false),
+        (
+            masked("scope").scopes(["masked"]),
+            &["reader", "desk"],
+            true,
+            true,
+        ),
+        // A scope that nobody granted.
+        (
+            masked("scope").scopes(["masked"]),
+            &["reader"],
+            false,
+            false,
+        ),
+        // Not of this row, which a filter cannot know.
+        (masked("row").when(hidden), &["reader"], false, true),
+        // What no database can answer may be true of a row.
+        (masked("computed").when(computed), &["reader"], false, true),
+    ] {
+        let case = ResourceDefinition::new(["read"])
+            .attribute("hidden", AttributeDefinition::new("boolean"))
+            .attribute("computed", AttributeDefinition::computed("boolean"))
+            .table(TableDefinition::new("cases"));
+        let document = PolicyDocument::new("masks")
+            .role("reader", RoleDefinition::new().scopes(["cases:read"]))
+            .role("desk", RoleDefinition::new().scopes(["masked"]))
+            .resource("case", case)
+            .rule(Rule::permit("read", "case", ["read"]).scopes(["cases:read"]))
+            .rule(rule);
+        let policy = Policy::new(document).expect("a policy");
+        let context = policy.context(now());
+        let subject = with_claims(&policy, &[], &["cases:read"]).roles(roles);
+        let subject = subject.limited_to_scopes_of_credential().build();
+        let case = policy
+            .resource("case")
+            .expect("declared")
+            .id("c1")
+            .org("o1");
+        let decision = policy.decide(&subject, "read", &case, &context);
+        assert!(decision.is_permit());
+        let owed = |is_owed| if is_owed { &mask[..] } else { &[] };
+        assert_eq!(decision.obligations(), owed(is_decided), "{roles:?}");
+        let filter = policy
+            .filter(&subject, "read", "case", &context)
+            .expect("it can be asked");
+        let rows = filter.rows().expect("some are permitted");
+        assert_eq!(rows.obligations(), owed(is_filtered), "{roles:?}");
+    }
 }
