@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ringwall_core::principal::{Subject as SubjectId, Tenant};
 
+use crate::document::Effect;
 use crate::policy::Policy;
 use crate::slots::AttributeError;
 
@@ -65,6 +66,44 @@ impl Subject {
         let demanded = roles.find(role).and_then(|role| roles.rank(role));
         self.0.may_use_roles()
             && demanded.is_some_and(|demanded| self.0.highest_rank >= Some(demanded))
+    }
+
+    /// Whether it gives away nothing that it does not have itself when it gives somebody `role`: it uses the role, or has
+    /// all that the role is worth. That is a rank at least as high, every scope that the role and what it inherits
+    /// grant, and each of these roles that a rule permits something by name. Upon which rows the other may use it, its own
+    /// attributes and relations say.
+    ///
+    /// `false` for a role that the policy does not have, for one without a rank that it does not use itself, for a
+    /// subject that breaks a separation of duty, and for one that is [limited to scopes](Self::is_limited). What a handler
+    /// grants to a role by asking [`has_role`](Self::has_role) no policy knows: give such roles by a list of your own.
+    #[must_use]
+    pub fn covers(&self, role: &str) -> bool {
+        let known = &*self.0;
+        let compiled = known.policy.compiled();
+        let parts = &compiled.parts;
+        let Some(role) = parts.roles.find(role) else {
+            return false;
+        };
+        let closure = parts.roles.closure(role);
+        let has_rank = || {
+            let rank = |role| parts.roles.rank(role);
+            rank(role).is_some() && known.highest_rank >= closure.iter().filter_map(rank).max()
+        };
+        let has_scopes = || {
+            let granted = parts.scopes.granted_by(&closure);
+            known.scopes.contains_all(&granted)
+        };
+        let is_permitted_by_name = |role| {
+            let mut rules = compiled.rules.iter();
+            rules.any(|rule| matches!(rule.effect, Effect::Permit) && rule.roles.contains(role))
+        };
+        known.may_use_roles()
+            && (known.used.contains(role)
+                || (has_rank()
+                    && has_scopes()
+                    && closure
+                        .iter()
+                        .all(|role| known.used.contains(role) || !is_permitted_by_name(role))))
     }
 
     /// Whether it holds `scope`: by its credential or by a role that it uses; by both, when the credential

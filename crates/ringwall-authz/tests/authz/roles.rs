@@ -21,6 +21,113 @@ fn rank_grants_nothing_but_rank() {
 }
 
 #[test]
+fn whoever_gives_a_role_away_has_all_that_it_is_worth() {
+    let text = r#"
+        version = 1
+        name = "covers"
+        roles.owner = { rank = 50, scopes = ["*"] }
+        roles.admin = { rank = 40, scopes = ["members:write", "cases:read", "cases:write"] }
+        roles.dev = { rank = 30, scopes = ["cases:read", "cases:write"] }
+        roles.lead = { rank = 30, inherits = ["dev", "auditor"] }
+        roles.billing = { rank = 20, scopes = ["billing:read"] }
+        roles.viewer = { rank = 10, scopes = ["cases:read"] }
+        roles.deputy = { rank = 5, inherits = ["owner"] }
+        roles.auditor = { rank = 1 }
+        roles.suspended = { rank = 1 }
+        roles.label = {}
+        roles.labelled = { inherits = ["label"] }
+        resources.case = { actions = ["read", "write", "audit"] }
+        resources.bill = { actions = ["read"] }
+        separation_of_duty = [{ name = "two", kind = "static", roles = ["billing", "auditor"], at_most = 1 }]
+        rules = [
+            { id = "read", effect = "permit", resource = "case", actions = ["read"], scopes = ["cases:read"] },
+            { id = "audit", effect = "permit", resource = "case", actions = ["audit"], roles = ["auditor"] },
+            { id = "bills", effect = "permit", resource = "bill", actions = ["read"], scopes = ["billing:read"] },
+            { id = "stop", effect = "forbid", resource = "case", actions = ["*"], roles = ["suspended"] },
+        ]
+    "#;
+    let policy = Policy::from_toml(text).expect("a policy");
+    let all = [
+        "owner",
+        "admin",
+        "dev",
+        "lead",
+        "billing",
+        "viewer",
+        "deputy",
+        "auditor",
+        "suspended",
+        "label",
+        "labelled",
+        "nobody",
+    ];
+    for (roles, expected) in [
+        // The role itself, lower ones whose scopes it has, and what only forbids.
+        (&["admin"][..], &["admin", "dev", "viewer", "suspended"][..]),
+        (&["dev"], &["dev", "viewer", "suspended"]),
+        // By rank it could give all but the owner, and it has one scope.
+        (&["billing"], &["billing", "suspended"]),
+        // Nobody but an auditor makes auditors, whom a rule names.
+        (
+            &["owner"],
+            &[
+                "owner",
+                "admin",
+                "dev",
+                "billing",
+                "viewer",
+                "deputy",
+                "suspended",
+            ],
+        ),
+        (
+            &["lead"],
+            &["dev", "lead", "viewer", "auditor", "suspended"],
+        ),
+        // It is worth what it inherits, and so is its rank.
+        (
+            &["deputy"],
+            &[
+                "owner",
+                "admin",
+                "dev",
+                "billing",
+                "viewer",
+                "deputy",
+                "suspended",
+            ],
+        ),
+        // What has no rank is given by those who have it.
+        (&["label"], &["label"]),
+        (&["labelled"], &["label", "labelled"]),
+        (
+            &["admin", "billing"],
+            &["admin", "dev", "billing", "viewer", "suspended"],
+        ),
+        (&["billing", "auditor"], &[]),
+        (&[], &[]),
+    ] {
+        let subject = somebody(&policy, "u1").roles(roles).build();
+        let covered: Vec<&str> = all
+            .into_iter()
+            .filter(|role| subject.covers(role))
+            .collect();
+        assert_eq!(covered, expected, "{roles:?}");
+    }
+    // A client that was trusted with scopes gives no role away.
+    let limited = with_claims(
+        &policy,
+        &[],
+        &["cases:read", "cases:write", "members:write"],
+    );
+    let limited = limited
+        .roles(["admin"])
+        .limited_to_scopes_of_credential()
+        .build();
+    assert!(!all.into_iter().any(|role| limited.covers(role)));
+}
+
+#[test]
 fn roles_are_compared_byte_by_byte_and_look_alikes_are_nobody() {
     let policy = ready::rows().expect("a policy");
     for role in [

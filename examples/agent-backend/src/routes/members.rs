@@ -68,6 +68,10 @@ pub(crate) async fn get(
 /// `PUT /v1/orgs/{org}/members/{subject}`: what the member is from now on. It holds for the member's next request, and
 /// for what is being answered at this moment as soon as its credential is looked at again.
 ///
+/// Administrators alone come here, by the policy. They may do everything to every case of the organisation, so whatever role
+/// they give away, also to themselves, gives nothing that they do not have. A role of which that is not so has to be
+/// asked about first (`covers`).
+///
 /// What is taken goes before anything new is given, so that a failure in between leaves the member with less.
 pub(crate) async fn put(
     principal: CurrentPrincipal,
