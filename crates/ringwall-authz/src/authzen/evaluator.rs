@@ -7,18 +7,19 @@ use std::sync::Arc;
 use ringwall_core::attest::Attest;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::principal::{
-    Authentication, AuthenticationMethod, Principal, PrincipalKind, Subject as SubjectId,
-    VerifiedPrincipal,
+    Authentication, AuthenticationMethod, Principal, PrincipalKind, Scope, Subject as SubjectId,
+    Tenant, VerifiedPrincipal,
 };
 
 use super::attributes::{self, Unanswerable};
 use super::entity::SubjectEntity;
-use super::error::AuthzenError;
+use super::error::{AuthzenError, InvalidRequest};
 use super::json::{JsonObject, JsonValue};
 use super::obligations::{self, HandledObligations};
 use super::request::{AskedEvaluation, EvaluationRequest, EvaluationsRequest};
 use super::resource_listing::ResourceListing;
 use super::response::{EvaluationResponse, EvaluationsResponse};
+use super::statement::Statement;
 use crate::decision::Decision;
 use crate::directory::{DirectoryError, SubjectListing};
 use crate::handle::{PolicyHandle, Question};
@@ -39,7 +40,7 @@ pub const PROJECT_PROPERTY: &str = "project_id";
 /// that acts in none is permitted nothing that belongs to anybody. Who may ask at all is for the caller to decide: whoever
 /// may, learns of everybody in that organisation.
 ///
-/// One call holds one policy and one time, and asks the directory once for each subject.
+/// One call holds one policy and one time, and asks the directory once for each subject, in the one spelling of its id.
 #[derive(Clone)]
 pub struct Evaluator {
     pub(super) policy: PolicyHandle,
@@ -124,7 +125,10 @@ impl Evaluator {
         request: &EvaluationRequest,
         now: Timestamp,
     ) -> Result<EvaluationResponse, AuthzenError> {
-        self.session(pep, now).evaluate(request.asked()).await
+        let mut session = self.session(pep, now);
+        let asked = request.asked();
+        let statement = session.statement(asked.context);
+        session.evaluate(asked, statement).await
     }
 
     /// Answers several questions, in their order (§7). What is wrong with one of them alone is told in its answer.
@@ -140,13 +144,20 @@ impl Evaluator {
     ) -> Result<EvaluationsResponse, AuthzenError> {
         let mut session = self.session(pep, now);
         if request.evaluations.is_empty() {
-            let response = session.evaluate(request.asked(None)?).await?;
+            let asked = request.asked(None)?;
+            let statement = session.statement(asked.context);
+            let response = session.evaluate(asked, statement).await?;
             return Ok(EvaluationsResponse::Single(response));
         }
+        let of_defaults = session.statement(request.defaults.context.as_ref());
         let mut evaluations = Vec::new();
-        for number in 0..request.evaluations.len() {
+        for (number, own) in request.evaluations.iter().enumerate() {
             let asked = request.asked(Some(number))?;
-            let response = match session.evaluate(asked).await {
+            let statement = match &own.context {
+                Some(context) => session.statement(Some(context)),
+                None => of_defaults.clone(),
+            };
+            let response = match session.evaluate(asked, statement).await {
                 Ok(response) => response,
                 Err(AuthzenError::Invalid(fault)) => EvaluationResponse::fault(&fault),
                 Err(
@@ -165,11 +176,16 @@ impl Evaluator {
         Ok(EvaluationsResponse::Batch { evaluations })
     }
 
-    pub(super) fn session<'a>(&'a self, pep: &'a VerifiedPrincipal, now: Timestamp) -> Session<'a> {
+    pub(super) fn session(&self, pep: &VerifiedPrincipal, now: Timestamp) -> Session<'_> {
+        let policy = self.policy.load();
+        let tenant = match policy.canonical(pep) {
+            Some(canonical) => canonical.tenant,
+            None => pep.tenant.clone(),
+        };
         Session {
             evaluator: self,
-            policy: self.policy.load(),
-            pep,
+            policy,
+            tenant,
             now,
             known: HashMap::new(),
         }
@@ -180,10 +196,14 @@ impl Evaluator {
 pub(super) struct Session<'a> {
     evaluator: &'a Evaluator,
     pub(super) policy: Policy,
-    pub(super) pep: &'a VerifiedPrincipal,
+    /// In which the enforcement point acts, in the one spelling of its ids.
+    pub(super) tenant: Option<Tenant>,
     pub(super) now: Timestamp,
-    known: HashMap<(PrincipalKind, SubjectId), Arc<AskedAbout>>,
+    known: HashMap<Asked, Arc<AskedAbout>>,
 }
+
+/// About whom, and limited to which scopes.
+type Asked = (PrincipalKind, SubjectId, Option<Arc<[Scope]>>);
 
 /// Somebody who is asked about.
 pub(super) struct AskedAbout {
@@ -213,15 +233,18 @@ impl Session<'_> {
     async fn evaluate(
         &mut self,
         asked: AskedEvaluation<'_>,
+        statement: Result<Statement, InvalidRequest>,
     ) -> Result<EvaluationResponse, AuthzenError> {
         // What is wrong with the question is told whoever it is about, and before a directory is asked.
-        if let Some(verdict) = self.judge_question(&asked)? {
+        let judged = self.judge_question(&asked)?;
+        let statement = statement?;
+        if let Some(verdict) = judged {
             return Ok(self.response(&verdict));
         }
-        let Some(about) = self.about(asked.subject).await? else {
+        let Some(about) = self.about(asked.subject, &statement).await? else {
             return Ok(self.response(&Verdict::No("unknown_subject")));
         };
-        let verdict = self.judge(&about, &asked)?;
+        let verdict = self.judge(&about, &asked, &statement)?;
         Ok(self.response(&verdict))
     }
 
@@ -231,8 +254,7 @@ impl Session<'_> {
         asked: &AskedEvaluation<'_>,
     ) -> Result<Option<Verdict>, AuthzenError> {
         attributes::context(&self.policy, asked.context, self.now)?;
-        self.handled(asked.context)?;
-        match attributes::resource(&self.policy, asked.resource, self.pep.tenant.as_ref()) {
+        match attributes::resource(&self.policy, asked.resource, self.tenant.as_ref()) {
             Ok(_) => Ok(None),
             Err(why) => no(why).map(Some),
         }
@@ -243,8 +265,9 @@ impl Session<'_> {
         &self,
         about: &AskedAbout,
         asked: &AskedEvaluation<'_>,
+        statement: &Statement,
     ) -> Result<Verdict, AuthzenError> {
-        let tenant = self.pep.tenant.as_ref();
+        let tenant = self.tenant.as_ref();
         let resource = match attributes::resource(&self.policy, asked.resource, tenant) {
             Ok(resource) => resource,
             Err(why) => return no(why),
@@ -267,55 +290,72 @@ impl Session<'_> {
                         .map_err(unread)?,
                 })
             });
-        let is_handled = self.handled(asked.context)?.handles(decision.obligations());
+        let is_handled = statement.handled.handles(decision.obligations());
         Ok(Verdict::Decided(decision, is_handled))
     }
 
-    /// Which obligations the enforcement point handles.
-    pub(super) fn handled(
+    /// What the enforcement point states in the context of a question.
+    pub(super) fn statement(
         &self,
         context: Option<&JsonObject>,
-    ) -> Result<HandledObligations, AuthzenError> {
-        Ok(self.evaluator.handled.and_said(context)?)
+    ) -> Result<Statement, InvalidRequest> {
+        Statement::read(self.evaluator.handled, context)
     }
 
     /// What is known of a subject of the enforcement point's organisation. `None` for who cannot be.
     pub(super) async fn about(
         &mut self,
         entity: &SubjectEntity,
+        statement: &Statement,
     ) -> Result<Option<Arc<AskedAbout>>, DirectoryError> {
         let (Some(kind), Ok(id)) = (kind(&entity.kind), SubjectId::new(entity.id.as_str())) else {
             return Ok(None);
         };
-        self.about_one(kind, id).await.map(Some)
+        self.about_one(kind, id, statement).await.map(Some)
     }
 
     pub(super) async fn about_one(
         &mut self,
         kind: PrincipalKind,
         id: SubjectId,
+        statement: &Statement,
     ) -> Result<Arc<AskedAbout>, DirectoryError> {
-        let key = (kind, id);
-        if let Some(about) = self.known.get(&key) {
-            return Ok(Arc::clone(about));
-        }
         // Nothing of it comes from the request but its kind and its name, the tenant is that of whoever asks, and it
         // showed no credential.
         let authentication = Authentication::new(AuthenticationMethod::Unchecked);
-        let mut principal = Principal::new(kind, key.1.clone(), authentication);
-        principal.tenant.clone_from(&self.pep.tenant);
-        let principal = VerifiedPrincipal::attest(principal, Attest::i_have_verified_this());
-        let known = self
-            .evaluator
-            .subjects
-            .resolve(&principal, self.now)
-            .await?;
+        let mut principal = Principal::new(kind, id, authentication);
+        principal.tenant.clone_from(&self.tenant);
+        // A directory compares texts, and knows each by one.
+        let principal = self.policy.canonical(&principal).unwrap_or(principal);
+        let mut asked = (kind, principal.subject.clone(), None);
+        let about = match self.known.get(&asked) {
+            Some(about) => Arc::clone(about),
+            None => {
+                let principal =
+                    VerifiedPrincipal::attest(principal, Attest::i_have_verified_this());
+                let subjects = &self.evaluator.subjects;
+                let known = subjects.resolve(&principal, self.now).await?;
+                self.keep(asked.clone(), known)
+            }
+        };
+        let Some(scopes) = &statement.scopes else {
+            return Ok(about);
+        };
+        asked.2 = Some(Arc::clone(scopes));
+        if let Some(about) = self.known.get(&asked) {
+            return Ok(Arc::clone(about));
+        }
+        let known = about.known.clone().limited_to(Arc::clone(scopes));
+        Ok(self.keep(asked, known))
+    }
+
+    fn keep(&mut self, asked: Asked, known: KnownSubject) -> Arc<AskedAbout> {
         let about = Arc::new(AskedAbout {
             subject: known.for_policy(&self.policy),
             known,
         });
-        self.known.insert(key, Arc::clone(&about));
-        Ok(about)
+        self.known.insert(asked, Arc::clone(&about));
+        about
     }
 
     /// What is told of a verdict.

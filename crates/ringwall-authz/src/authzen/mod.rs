@@ -30,6 +30,8 @@
 //! |---|---|
 //! | the organisation and the project | the authenticated enforcement point's own, never the request |
 //! | the subject's roles, scopes, attributes, clearance, departments | the [`SubjectResolver`](crate::SubjectResolver): a directory, asked for the organisation and the id |
+//! | the scopes of the subject's credential | `context.credential_scopes`, as a limit and never as a right: see [below](#the-scopes-of-a-credential) |
+//! | for whom the subject acts | nobody told: see [below](#whoever-acts-for-somebody) |
 //! | `subject.properties`, **all of them** | ignored, whatever they are called |
 //! | the subject's kind | `subject.type`: `user`, `service`, `agent` or `api_key` |
 //! | attributes of the resource | `resource.properties`, in the policy's types: the enforcement point owns the row |
@@ -40,6 +42,31 @@
 //! | relations other than the departments | nobody told, so unknown: what needs them is denied. Where the resolver says that the database knows one ([`related_in_database`](crate::KnownSubject::related_in_database)), a resource search asks it, and finds what an evaluation denies |
 //!
 //! What the policy does not declare is ignored, as the specification demands of unknown fields (§10.1.1).
+//!
+//! Ids that the policy says are UUIDs are asked about in one spelling, in whichever case of letters they come.
+//!
+//! # The scopes of a credential
+//!
+//! At a gate the scopes of a person's token limit what its roles permit. The evaluator sees no token. So an enforcement point
+//! that has one says which scopes it names, one text for each:
+//!
+//! ```json
+//! { "context": { "credential_scopes": ["cases:read"] } }
+//! ```
+//!
+//! They limit the subject as a person's credential does
+//! ([`limited_to_scopes_of_credential`](crate::SubjectBuilder::limited_to_scopes_of_credential)), whatever the subject's type,
+//! in evaluations and in searches: they can only take away, so the enforcement point may hand on what its caller sent. A list
+//! without a scope that speaks of rights (an empty one, `openid` alone) limits nothing. **Where nothing is said, nothing is
+//! limited**: an enforcement point that says nothing has to hold the scopes against what it does by itself. A machine has
+//! nothing by its scopes here, since nobody but a gate has verified them.
+//!
+//! # Whoever acts for somebody
+//!
+//! A rule may permit something *because* the subject acts for somebody, so an enforcement point's word for it would give
+//! rights. There is no place for it: nobody is known to act for anybody, rules that permit for that reason do not apply, and
+//! neither do those that forbid for it. Let an enforcement point refuse delegated callers, or ask about both and permit what
+//! both may do.
 //!
 //! # What is false, and what is an error
 //!
@@ -84,6 +111,7 @@ mod request;
 mod resource_listing;
 mod response;
 mod search;
+mod statement;
 
 pub use document::{MAX_REQUEST_BYTES, RequestDocument};
 pub use entity::{ActionEntity, EntityType, MAX_NAME_BYTES, ResourceEntity, SubjectEntity};
@@ -104,3 +132,4 @@ pub use resource_listing::{
 };
 pub use response::{EvaluationResponse, EvaluationsResponse, SearchResponse};
 pub use search::MAX_SEARCHED_SUBJECTS;
+pub use statement::{CREDENTIAL_SCOPES, MAX_CREDENTIAL_SCOPES};

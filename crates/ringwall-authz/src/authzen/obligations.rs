@@ -2,9 +2,7 @@
 
 use ringwall_core::classification::Obligation;
 
-use super::document::{array, text};
-use super::error::InvalidRequest;
-use super::json::{JsonObject, JsonValue, Place};
+use super::json::JsonValue;
 
 /// The key of a request's context under which an enforcement point says which obligations it handles: a list of their
 /// types.
@@ -54,25 +52,14 @@ impl HandledObligations {
         self
     }
 
-    /// With what the request says. Types that are unknown here are ignored.
-    pub(super) fn and_said(self, context: Option<&JsonObject>) -> Result<Self, InvalidRequest> {
-        let Some(said) = context.and_then(|context| context.get(HANDLED_OBLIGATIONS)) else {
-            return Ok(self);
-        };
-        let root = Place::Root;
-        let context = Place::Member(&root, "context");
-        let place = Place::Member(&context, HANDLED_OBLIGATIONS);
-        let kinds = array(said.clone(), place)?.into_iter().enumerate();
-        kinds
-            .map(|(number, kind)| text(kind, Place::Element(&place, number)))
-            .try_fold(self, |handled, kind| {
-                Ok(match kind?.as_str() {
-                    MASK_ABOVE => handled.mask_above(),
-                    REDACT => handled.redact(),
-                    REASON_REQUIRED => handled.reason_required(),
-                    _ => handled,
-                })
-            })
+    /// With one type more. One that is unknown here is ignored.
+    pub(super) fn and(self, kind: &str) -> Self {
+        match kind {
+            MASK_ABOVE => self.mask_above(),
+            REDACT => self.redact(),
+            REASON_REQUIRED => self.reason_required(),
+            _ => self,
+        }
     }
 
     /// Whether it handles every one of them.

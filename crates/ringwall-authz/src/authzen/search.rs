@@ -50,9 +50,9 @@ impl Evaluator {
             &request.context,
         );
         let page = request.page.as_ref();
-        let digest = RequestDigest::new("subject", pep.tenant.as_ref(), &asked, page)?;
-        let page = Page::open(page, digest)?;
         let mut session = self.session(pep, now);
+        let digest = RequestDigest::new("subject", session.tenant.as_ref(), &asked, page)?;
+        let page = Page::open(page, digest)?;
         let nobody = SubjectEntity::new(request.subject.kind.as_str(), "");
         let asked = AskedEvaluation {
             subject: &nobody,
@@ -61,8 +61,9 @@ impl Evaluator {
             context: Some(&request.context),
         };
         let is_answered = session.judge_question(&asked)?.is_some();
+        let statement = session.statement(asked.context)?;
         let (Some(tenant), false, true) = (
-            &pep.tenant,
+            session.tenant.clone(),
             is_answered,
             kind(&request.subject.kind) == Some(*listed),
         ) else {
@@ -86,8 +87,10 @@ impl Evaluator {
                     let next = Next::Behind(last.map(|last| last.as_str().to_owned()));
                     return Ok(found(&page, results, &next));
                 }
-                let about = session.about_one(*listed, subject.clone()).await?;
-                if session.judge(&about, &asked)?.is_yes() {
+                let about = session
+                    .about_one(*listed, subject.clone(), &statement)
+                    .await?;
+                if session.judge(&about, &asked, &statement)?.is_yes() {
                     results.push(SubjectEntity::new(listed.as_str(), subject.as_str()));
                 }
                 looked_at = looked_at.saturating_add(1);
@@ -126,13 +129,13 @@ impl Evaluator {
             &request.context,
         );
         let page = request.page.as_ref();
-        let digest = RequestDigest::new("resource", pep.tenant.as_ref(), &asked, page)?;
-        let page = Page::open(page, digest)?;
         let mut session = self.session(pep, now);
+        let digest = RequestDigest::new("resource", session.tenant.as_ref(), &asked, page)?;
+        let page = Page::open(page, digest)?;
         let context = Some(&request.context);
-        let handled = session.handled(context)?;
+        let statement = session.statement(context)?;
         attributes::context(&session.policy, context, now)?;
-        let Some(about) = session.about(&request.subject).await? else {
+        let Some(about) = session.about(&request.subject, &statement).await? else {
             return Ok(found(&page, Vec::new(), &Next::End));
         };
         let context = attributes::context(&session.policy, context, now)?;
@@ -154,7 +157,7 @@ impl Evaluator {
         };
         let Some(rows) = filter
             .rows()
-            .filter(|rows| handled.handles(rows.obligations()))
+            .filter(|rows| statement.handled.handles(rows.obligations()))
         else {
             return Ok(found(&page, Vec::new(), &Next::End));
         };
@@ -209,9 +212,9 @@ impl Evaluator {
     ) -> Result<SearchResponse<ActionEntity>, AuthzenError> {
         let asked = (&request.subject, &request.resource, &request.context);
         let page = request.page.as_ref();
-        let digest = RequestDigest::new("action", pep.tenant.as_ref(), &asked, page)?;
-        let page = Page::open(page, digest)?;
         let mut session = self.session(pep, now);
+        let digest = RequestDigest::new("action", session.tenant.as_ref(), &asked, page)?;
+        let page = Page::open(page, digest)?;
         let actions = actions(&session, &request.resource.kind);
         let behind = match &page.after {
             None => 0,
@@ -222,13 +225,14 @@ impl Evaluator {
                 .saturating_add(1),
         };
         let nothing = ActionEntity::new("");
+        let statement = session.statement(Some(&request.context))?;
         if session
             .judge_question(&about_action(request, &nothing))?
             .is_some()
         {
             return Ok(found(&page, Vec::new(), &Next::End));
         }
-        let Some(about) = session.about(&request.subject).await? else {
+        let Some(about) = session.about(&request.subject, &statement).await? else {
             return Ok(found(&page, Vec::new(), &Next::End));
         };
         let mut results: Vec<ActionEntity> = Vec::new();
@@ -239,7 +243,7 @@ impl Evaluator {
             }
             last = Some(action.name.clone());
             if session
-                .judge(&about, &about_action(request, &action))?
+                .judge(&about, &about_action(request, &action), &statement)?
                 .is_yes()
             {
                 results.push(action);

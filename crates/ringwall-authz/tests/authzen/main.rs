@@ -5,11 +5,15 @@ mod batch;
 #[cfg(test)]
 mod deciding;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod metadata;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod searching;
+#[cfg(test)]
+mod spelling;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]
