@@ -119,7 +119,7 @@ impl Admitted {
     }
 
     /// Whether the caller holds `scope`: because the credential names it, or because a role of the caller
-    /// grants it at this gate. `false` when nobody was authenticated.
+    /// grants it at this gate ([`RoleScopes`](crate::RoleScopes)). `false` when nobody was authenticated.
     #[must_use]
     pub fn has_scope(&self, scope: &Scope) -> bool {
         self.principal()

@@ -225,7 +225,7 @@ impl Gate {
         self.0.https.as_ref()
     }
 
-    /// Whether the caller holds `scope`: by the credential, or by a role.
+    /// Whether the caller holds `scope`: by the credential, or by a role where the credential limits nothing.
     pub(crate) fn holds(&self, principal: &Principal, scope: &Scope) -> bool {
         self.0.scopes_unchecked
             || principal.has_scope(scope.as_str())

@@ -258,8 +258,8 @@ impl GateBuilder {
         self
     }
 
-    /// Grants scopes by roles, beside those that credentials name. Doors take both;
-    /// [`Admitted::has_scope`](crate::Admitted::has_scope) does too.
+    /// Grants scopes by roles, beside those that credentials name; not to a person's token that names scopes itself. Doors
+    /// take both; [`Admitted::has_scope`](crate::Admitted::has_scope) does too.
     pub fn role_scopes(mut self, roles: RoleScopes) -> Self {
         self.role_scopes = roles;
         self

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ringwall_authz::CredentialScopes;
 use ringwall_core::attest::Attest;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{
@@ -55,22 +56,93 @@ fn analysts() -> RoleScopes {
 }
 
 #[test]
-fn a_role_grants_what_was_said_beside_what_the_credential_names() {
-    let analyst = with_roles(&["cases:read"], &["analyst"]);
-    let granted = bench(analyst.clone(), |builder| builder.role_scopes(analysts()));
-    assert_eq!(
-        enter(&granted, &["runs:read", "runs:write", "cases:read"]),
-        (200, Some(true))
-    );
-    assert_eq!(enter(&granted, &["runs:delete"]), (403, None));
-    let ungranted = bench(analyst, |builder| builder);
-    assert_eq!(enter(&ungranted, &["runs:read"]), (403, None));
-    assert_eq!(enter(&ungranted, &["cases:read"]), (200, Some(false)));
+fn a_role_grants_what_was_said_to_a_login_that_names_no_right() {
+    for scopes in [&[][..], &["openid", "profile", "offline_access"]] {
+        let analyst = with_roles(scopes, &["analyst"]);
+        let granted = bench(analyst.clone(), |builder| builder.role_scopes(analysts()));
+        assert_eq!(
+            enter(&granted, &["runs:read", "runs:write"]),
+            (200, Some(true))
+        );
+        assert_eq!(enter(&granted, &["runs:delete"]), (403, None));
+        let ungranted = bench(analyst, |builder| builder);
+        assert_eq!(enter(&ungranted, &["runs:read"]), (403, None));
+    }
     for other in ["Analyst", "analyst ", "analyst2", "star"] {
         let other = bench(with_roles(&[], &[other]), |builder| {
             builder.role_scopes(analysts())
         });
         assert_eq!(enter(&other, &["runs:read"]), (403, None));
+    }
+}
+
+fn acting(
+    (kind, on_behalf_of): (PrincipalKind, Option<&str>),
+    scopes: &[&str],
+) -> VerifiedPrincipal {
+    let mut caller = (*with_roles(scopes, &["analyst"])).clone();
+    caller.kind = kind;
+    caller.on_behalf_of = on_behalf_of.map(|name| Subject::new(name).expect("a subject"));
+    VerifiedPrincipal::attest(caller, Attest::i_have_verified_this())
+}
+
+#[test]
+fn a_persons_token_that_names_scopes_has_none_by_a_role() {
+    use CredentialScopes::{ByKind, Grant, Ignore, Limit};
+    use PrincipalKind::{Agent, ApiKey, Service, User};
+    let behalf = Some("bob");
+    for (who, scopes, by, write) in [
+        ((User, None), &["runs:read"][..], ByKind, 403),
+        ((User, None), &["openid", "runs:read"], ByKind, 403),
+        // A scope of somewhere else was given to a client too.
+        ((User, None), &["cases:read"], ByKind, 403),
+        ((User, None), &["*"], ByKind, 403),
+        ((User, None), &["runs:*"], ByKind, 403),
+        ((User, None), &["OPENID"], ByKind, 403),
+        ((User, None), &["runs:write"], ByKind, 200),
+        ((Agent, behalf), &["runs:read"], ByKind, 403),
+        ((Service, behalf), &["runs:read"], ByKind, 403),
+        ((ApiKey, behalf), &["runs:read"], ByKind, 403),
+        ((Agent, behalf), &[], ByKind, 200),
+        // Nobody else's rights stand behind a machine.
+        ((Agent, None), &["runs:read"], ByKind, 200),
+        ((Service, None), &["runs:read"], ByKind, 200),
+        ((ApiKey, None), &["runs:read"], ByKind, 200),
+        // Unless the owner says otherwise.
+        ((ApiKey, None), &["runs:read"], Limit, 403),
+        ((ApiKey, None), &["openid"], Limit, 200),
+        ((User, None), &["runs:read"], Grant, 200),
+        ((User, None), &["runs:read"], Ignore, 200),
+    ] {
+        let roles = analysts().with_credential_scopes(by);
+        let asked = bench(acting(who, scopes), |builder| {
+            builder.role_scopes(roles.clone())
+        });
+        let told = format!("{who:?} {scopes:?} {by:?}");
+        assert_eq!(enter(&asked, &["runs:write"]).0, write, "{told}");
+        // A scope that its issuer may not grant was left out, and limits.
+        let mut left = (*acting(who, &[])).clone();
+        left.has_scopes_left_out = true;
+        let left = VerifiedPrincipal::attest(left, Attest::i_have_verified_this());
+        let left = bench(left, |builder| builder.role_scopes(roles.clone()));
+        if scopes == ["runs:read"] {
+            assert_eq!(enter(&left, &["runs:write"]).0, write, "{told}");
+        }
+        // A handler hears the same.
+        let door = asked
+            .gate
+            .door(RoutePolicy::new("route", Access::Authenticated));
+        let entry = done(door.enter(&view(&vec![("authorization", "x")])));
+        let (admitted, exit) = entry.expect("admitted");
+        assert_eq!(
+            admitted.has_scope(&scope("runs:write")),
+            write == 200,
+            "{told}"
+        );
+        for named in scopes {
+            assert!(admitted.has_scope(&scope(named)), "{told}");
+        }
+        done(exit.finish(200, None));
     }
 }
 

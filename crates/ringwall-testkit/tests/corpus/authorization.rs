@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ringwall_core::principal::{OrgId, Subject};
+use ringwall_core::principal::{OrgId, Role, Scope, Subject};
 use ringwall_core::step::Step;
-use ringwall_gate::Authorization;
 use ringwall_gate::authz::directory::DirectoryAnswer;
 use ringwall_gate::authz::{
     Action, DirectoryError, DirectorySubjects, NoObserver, Policy, PolicyHandle,
     PolicyInformationPoint, Resource, SubjectFacts, ToResource, UnknownResourceType,
 };
+use ringwall_gate::{Authorization, RoleScopes};
 
 use crate::case::GateName;
 use crate::credentials::ISSUER;
@@ -104,6 +104,13 @@ pub(crate) fn of(name: GateName) -> Option<Authorization> {
     let subjects = DirectorySubjects::of_issuer(directory, ISSUER);
     let handle = PolicyHandle::new(policy, Arc::new(NoObserver));
     Some(Authorization::new(handle, Arc::new(subjects)))
+}
+
+/// What roles that tokens name grant at these gates, beside the policy.
+pub(crate) fn role_scopes() -> RoleScopes {
+    let editor = Role::new("editor").expect("a role");
+    let scopes = ["cases:read", "cases:write"].map(|scope| Scope::new(scope).expect("a scope"));
+    RoleScopes::new().grant(editor, scopes)
 }
 
 /// How long the directory takes.

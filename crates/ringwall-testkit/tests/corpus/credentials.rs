@@ -85,7 +85,19 @@ impl Credentials {
             sign(&ours, &claims.claim("email_verified", verified), 0)
         };
         let methods = |methods: &[&str]| sign(&ours, &of("mfa").claim("amr", json!(methods)), 0);
+        let editor = |scopes: &[&'static str]| {
+            let editor = member("editor").roles([role("editor")]);
+            sign(&ours, &editor.scopes(named(scopes)), 0)
+        };
         let tokens = BTreeMap::from([
+            ("editor", editor(&[])),
+            ("editor_login", editor(&["openid", "email"])),
+            ("editor_reading", editor(&["cases:read"])),
+            ("editor_paying", editor(&["payments:read"])),
+            (
+                "robot_editing",
+                sign(&ours, &robot(&["payments:read"]).roles([role("editor")]), 0),
+            ),
             ("sso", sign(&sso, &of("sso"), 0)),
             ("sso_password", sign(&ours, &of("sso"), 0)),
             ("mail", mail("ada@ACME.example", json!(true))),

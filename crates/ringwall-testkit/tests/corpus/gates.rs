@@ -171,7 +171,9 @@ impl Bench {
             None => builder,
         };
         let builder = match authorization::of(name) {
-            Some(authorization) => builder.authorization(authorization),
+            Some(authorization) => builder
+                .authorization(authorization)
+                .role_scopes(authorization::role_scopes()),
             None => builder,
         };
         let gate = builder.build().expect("a gate");

@@ -140,10 +140,15 @@ fn nobody_is_authenticated_on_a_machine_that_says_so() {
     assert_eq!(config.scope("write"), None);
     let (gate, _rest) = build(config, Services::new());
     assert_eq!(status(&gate, "runs:read", &vec![]), 200);
+    // Whose scopes are named, roles grant no others.
+    assert_eq!(status(&gate, "runs:write", &vec![]), 403);
+    let by_role = folder.good(&text.replace("scopes = [\"*\"]\n", ""));
+    let (by_role, _rest) = build(by_role, Services::new());
     assert_eq!(
-        status(&gate, "runs:write", &vec![("authorization", "Basic x")]),
+        status(&by_role, "runs:write", &vec![("authorization", "Basic x")]),
         200
     );
+    assert_eq!(status(&by_role, "runs:read", &vec![]), 403);
     assert_eq!(status(&gate, "runs:delete", &vec![]), 403);
     let entry = enter(&gate, Access::Authenticated, &view("192.0.2.1", &vec![]));
     let (admitted, _exit) = entry.expect("admitted");

@@ -18,16 +18,22 @@ fn tokens_are_found_where_and_mapped_as_it_was_said() {
     );
     let (gate, rest) = build(site.folder.good(&text), services());
     assert_eq!(rest.verifiers.len(), 1);
-    let token = site.bearer(|request| {
-        request
-            .claim("person", "p1".into())
-            .claim("permissions", serde_json::json!({ "list": ["cases:read"] }))
-            .claim("https://example.com/roles", serde_json::json!(["analyst"]))
-    });
-    let headers = vec![("x-access-token", token.as_str())];
-    assert_eq!(status(&gate, "cases:read", &headers), 200);
+    let token = |permissions: &[&str]| {
+        site.bearer(|request| {
+            request
+                .claim("person", "p1".into())
+                .claim("permissions", serde_json::json!({ "list": permissions }))
+                .claim("https://example.com/roles", serde_json::json!(["analyst"]))
+        })
+    };
+    let login = token(&["openid"]);
+    let headers = vec![("x-access-token", login.as_str())];
     assert_eq!(status(&gate, "runs:write", &headers), 200);
     assert_eq!(status(&gate, "runs:delete", &headers), 403);
+    let token = token(&["cases:read"]);
+    let headers = vec![("x-access-token", token.as_str())];
+    assert_eq!(status(&gate, "cases:read", &headers), 200);
+    assert_eq!(status(&gate, "runs:write", &headers), 403);
     let entry = enter(&gate, Access::Authenticated, &view("192.0.2.1", &headers));
     let (admitted, _exit) = entry.expect("admitted");
     assert_eq!(admitted.principal().expect("somebody").subject, "p1");
