@@ -10,7 +10,7 @@ use ringwall_core::event::EventSink;
 
 use super::fault::{Faults, SettingSource};
 use super::file;
-use super::section::Section;
+use super::section::{Section, Taken};
 use super::services::Services;
 use crate::authorization::{Authorization, PolicyEvents};
 
@@ -19,13 +19,20 @@ pub(super) struct AuthorizationConfig {
     policy: Policy,
     candidate: Option<Policy>,
     subjects: Subjects,
+    /// Whether the owner says that no two issuers give one name to two people.
+    pub(super) issuers_share_names: bool,
+}
+
+/// Whether the section believes the roles that credentials name, also where something else is wrong with it.
+pub(super) fn believes_roles(section: Option<&Taken>) -> bool {
+    section.is_some_and(|taken| taken.is_text("subjects", "credentials"))
 }
 
 /// Who tells what is known of callers.
 enum Subjects {
     /// [`Services::subjects`].
     Service,
-    Credentials(CredentialSubjects),
+    Credentials(CredentialSubjects, CredentialScopes),
 }
 
 impl AuthorizationConfig {
@@ -40,6 +47,12 @@ impl AuthorizationConfig {
         let is_named = named.is_some();
         let candidate = named.and_then(|path| read_policy(&mut section, "candidate_file", &path));
         let subjects = subjects(&mut section);
+        let believes = matches!(subjects, Some(Subjects::Credentials(..)));
+        let issuers_share_names = if believes || subjects.is_none() {
+            section.flag("issuers_share_names", false)
+        } else {
+            false
+        };
         section.finish();
         if is_named && candidate.is_none() {
             return None;
@@ -48,7 +61,22 @@ impl AuthorizationConfig {
             policy: policy?,
             candidate,
             subjects: subjects?,
+            issuers_share_names,
         })
+    }
+
+    /// Whether what credentials say of callers is believed, their names too.
+    pub(super) const fn believes_credentials(&self) -> bool {
+        matches!(self.subjects, Subjects::Credentials(..))
+    }
+
+    /// What the scopes of credentials are to their subjects' rights. What the service's own resolver makes of them nobody
+    /// knows here.
+    pub(super) const fn credential_scopes(&self) -> CredentialScopes {
+        match &self.subjects {
+            Subjects::Service => CredentialScopes::ByKind,
+            Subjects::Credentials(_, scopes) => *scopes,
+        }
     }
 
     /// The policy with what the service gives.
@@ -60,14 +88,14 @@ impl AuthorizationConfig {
     ) -> Option<Authorization> {
         let subjects: Arc<dyn SubjectResolver> = match (&self.subjects, &services.subjects) {
             (Subjects::Service, Some(subjects)) => Arc::clone(subjects),
-            (Subjects::Credentials(subjects), None) => Arc::new(*subjects),
+            (Subjects::Credentials(subjects, _), None) => Arc::new(*subjects),
             (Subjects::Service, None) => {
                 let problem = "are the service's, and it tells nothing of them";
                 let remedy = "give Services::subjects, or write subjects = \"credentials\"";
                 fault(faults, problem, remedy);
                 return None;
             }
-            (Subjects::Credentials(_), Some(_)) => {
+            (Subjects::Credentials(..), Some(_)) => {
                 let problem = "are those of credentials, and the service tells of them too";
                 fault(faults, problem, "leave one of the two out");
                 return None;
@@ -101,7 +129,8 @@ fn subjects(section: &mut Section<'_>) -> Option<Subjects> {
     let believes = match subjects.as_deref() {
         None | Some("service") => {
             let problem = "is for subjects = \"credentials\": the service says it of its own";
-            section.refuse(&["credential_scopes"], problem, "leave it out");
+            let settings = ["credential_scopes", "issuers_share_names"];
+            section.refuse(&settings, problem, "leave it out");
             return Some(Subjects::Service);
         }
         Some("credentials") => CredentialSubjects::scopes_and_roles(),
@@ -124,7 +153,8 @@ fn subjects(section: &mut Section<'_>) -> Option<Subjects> {
             return None;
         }
     };
-    Some(Subjects::Credentials(believes.with_scopes(scopes)))
+    let believes = believes.with_scopes(scopes);
+    Some(Subjects::Credentials(believes, scopes))
 }
 
 /// The policy in the file at `path`. What is wrong with it is told with the lines of that file.

@@ -9,6 +9,7 @@ use ringwall_authn::introspection::{
 };
 use ringwall_core::principal::{OrgId, Scope};
 
+use super::issuer_names::SpeaksFor;
 use super::remote_keys;
 use super::rights::{self, Names};
 use super::section::Section;
@@ -91,6 +92,15 @@ impl Introspection {
         }
         section.finish();
         config
+    }
+
+    /// For whose people the issuer speaks.
+    pub(super) fn speaks_for(&self) -> SpeaksFor<'_> {
+        match &self.org {
+            Some(org) => SpeaksFor::One(org),
+            None if self.org_member.is_some() => SpeaksFor::Any,
+            None => SpeaksFor::None,
+        }
     }
 
     /// The authenticator, which asks by `transport` where the service gave one.

@@ -6,7 +6,7 @@ use ringwall_core::principal::{
 use ringwall_core::profile::Profile;
 
 use super::api_keys::ApiKeysConfig;
-use super::authorization::AuthorizationConfig;
+use super::authorization::{self, AuthorizationConfig};
 use super::dpop::{DpopConfig, Replay};
 use super::effective::EffectiveConfig;
 use super::fault::{ConfigFaults, Faults, SettingSource};
@@ -20,7 +20,9 @@ use super::sources::Written;
 use super::token_place::TokenPlace;
 use super::tokens::Tokens;
 use super::tree::{Entry, Node, Table};
-use super::{GateConfig, RevocationChoice, certificates, modes, organisation, resource};
+use super::{
+    GateConfig, RevocationChoice, certificates, issuer_names, modes, organisation, resource,
+};
 
 /// Judges what was written. `own` sees it first.
 pub(super) fn read<T>(
@@ -84,7 +86,8 @@ pub(super) fn read<T>(
     let front = Front::read(Section::new("front", front, &mut reader));
     let is_asked = has(AuthenticationMode::Introspection);
     let (tokens, mut issuers) = if has(AuthenticationMode::Jwt) {
-        let roles_grant = !role_scopes.is_empty();
+        let roles_grant =
+            !role_scopes.is_empty() || authorization::believes_roles(authorization.as_ref());
         read_tokens(tokens, is_asked, &names, roles_grant, &mut reader)
     } else {
         (Vec::new(), Issuers::default())
@@ -139,6 +142,16 @@ pub(super) fn read<T>(
     let faults = &mut reader.faults;
     check_headers(&tokens, introspection.as_ref(), api_keys.as_ref(), faults);
     check_proofs(&tokens, introspection.as_ref(), dpop.as_ref(), faults);
+    issuer_names::check(
+        &tokens,
+        introspection.as_ref(),
+        authorization.as_ref(),
+        faults,
+    );
+    let role_scopes = match &authorization {
+        Some(config) => role_scopes.with_credential_scopes(config.credential_scopes()),
+        None => role_scopes,
+    };
     let Some(own) = own else {
         return Err(reader.faults.into_error());
     };
@@ -427,5 +440,10 @@ fn notices(config: &GateConfig) -> Vec<String> {
     if let Some(limits) = &config.rate_limits {
         notices.extend(limits.notices());
     }
+    notices.extend(issuer_names::notice(
+        &config.tokens,
+        config.introspection.as_ref(),
+        config.authorization.as_ref(),
+    ));
     notices
 }

@@ -12,6 +12,7 @@ mod fault;
 mod file;
 mod front;
 mod introspection;
+mod issuer_names;
 mod judge;
 mod key_guard;
 mod limit_faults;

@@ -77,13 +77,13 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    /// Reads both lists. Where roles grant scopes, the one is worth nothing without the other.
+    /// Reads both lists. Where roles are worth something, the one is worth nothing without the other.
     pub(super) fn read(section: &mut Section<'_>, names: &Names, roles_grant: bool) -> Self {
         let scopes = allowed_scopes(section, names);
         let has_roles = section.has("allowed_roles");
         let roles = role_list(section, "allowed_roles");
         if scopes.is_some() && !has_roles && roles_grant {
-            let problem = "is missing: role_scopes grants scopes by roles, and the issuer could give any role";
+            let problem = "is missing: roles grant rights (role_scopes, or authorization.subjects = \"credentials\"), and the issuer could give any role";
             let remedy = "name the roles that it may give, or write an empty list";
             section.fault("allowed_roles", problem, remedy);
         }

@@ -272,6 +272,21 @@ pub(super) struct Taken {
     pub(super) source: SettingSource,
 }
 
+impl Taken {
+    /// Whether the setting `key`, which stays to be read, is this text.
+    pub(super) fn is_text(&self, key: &str, text: &str) -> bool {
+        let entry = self.table.get(key);
+        entry.is_some_and(|entry| match &entry.node {
+            Node::Text(own) | Node::Raw(own) => own == text,
+            Node::Integer(_)
+            | Node::Boolean(_)
+            | Node::List(_)
+            | Node::Table(_)
+            | Node::Other(_) => false,
+        })
+    }
+}
+
 impl Default for Taken {
     fn default() -> Self {
         Self {

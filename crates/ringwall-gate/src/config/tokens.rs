@@ -16,6 +16,7 @@ use ringwall_jwks_client::IssuerUrl;
 
 use super::claim_names::ClaimNames;
 use super::fault::SettingSource;
+use super::issuer_names::SpeaksFor;
 use super::provider::Provider;
 use super::remote_keys::{self, RemoteKeys};
 use super::rights::{Allowed, Names};
@@ -136,9 +137,16 @@ impl Tokens {
 
     /// Whether a token can name an organisation that nobody said it may.
     pub(super) fn names_any_org(&self) -> bool {
-        (self.provider.names_tenants() || self.claims.org.is_some())
-            && self.org.is_none()
-            && !self.any_org
+        self.speaks_for() == SpeaksFor::Any && !self.any_org
+    }
+
+    /// For whose people the issuer speaks.
+    pub(super) fn speaks_for(&self) -> SpeaksFor<'_> {
+        match &self.org {
+            Some(org) => SpeaksFor::One(org),
+            None if self.provider.names_tenants() || self.claims.org.is_some() => SpeaksFor::Any,
+            None => SpeaksFor::None,
+        }
     }
 
     /// The policy, with these keys.

@@ -88,7 +88,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "role_scopes.ROLE",
         TEXTS,
         "none",
-        "scopes that a role grants; `*` is all of the section `scopes` (development)",
+        "scopes that a role grants, but not to a person's token that names scopes itself; `*` is all of the section `scopes` (development)",
     ),
     setting(
         "organisation.ORG.sso_issuers",
@@ -136,6 +136,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "authorization.credential_scopes",
         TEXT,
         "by_kind",
-        "with `credentials`: whether their scopes `limit` what roles permit, `grant` beside them, or are `ignore`d; `by_kind` limits people and grants to machines",
+        "with `credentials`: whether their scopes `limit` what roles permit, also by `role_scopes`, `grant` beside them, or are `ignore`d; `by_kind` limits people and grants to machines",
+    ),
+    setting(
+        "authorization.issuers_share_names",
+        FLAG,
+        "false",
+        "with `credentials`: issuers that speak for the same organisation never give one name to two people",
     ),
 ];

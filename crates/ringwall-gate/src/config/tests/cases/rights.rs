@@ -205,4 +205,11 @@ pub(super) const CASES: &[Case] = &[
         &["\"by_kind\"", "\"limit\"", "\"grant\"", "\"ignore\""],
         &["\"none\"", "\"\"", "true"],
     ),
+    case(
+        AUTHORIZATION,
+        "authorization",
+        "issuers_share_names",
+        &["true", "false"],
+        &["\"yes\"", "1"],
+    ),
 ];

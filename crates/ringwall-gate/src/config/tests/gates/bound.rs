@@ -383,44 +383,163 @@ fn tokens_that_are_verified_and_tokens_that_are_asked_about_are_told_apart() {
 fn a_tenants_issuer_grants_what_it_may_by_scopes_and_by_roles() {
     let site = Site::new(Algorithm::EdDsa);
     let roles = "[role_scopes]\nanalyst = [\"runs:write\"]\nroot = [\"admin:all\"]\n";
-    let scope = Scope::new;
-    let token = site.bearer(|request| {
-        let role = |name: &str| Role::new(name).expect("a role");
-        request
-            .scopes([
-                scope("runs:read").expect("a scope"),
-                scope("admin:read").expect("a scope"),
-            ])
-            .roles([role("analyst"), role("root")])
-    });
-    let bearer = format!("Bearer {token}");
-    let headers = vec![("authorization", bearer.as_str())];
+    let role = |name: &str| Role::new(name).expect("a role");
+    let bearer = |scopes: &'static [&'static str]| {
+        let token = site.bearer(|request| {
+            let scopes = scopes
+                .iter()
+                .map(|name| Scope::new(*name).expect("a scope"));
+            request
+                .scopes(scopes)
+                .roles([role("analyst"), role("root")])
+        });
+        format!("Bearer {token}")
+    };
+    // A person's token that names scopes has these alone, so roles are looked at by a login.
+    let (by_scopes, by_roles) = (bearer(&["runs:read", "admin:read"]), bearer(&[]));
     let events = Arc::new(MemoryEvents::new(16));
-    let ask = |allowed: &str, scope: &str| {
+    let ask = |allowed: &str, bearer: &str, scope: &str| {
         let services = services().events(events.clone());
         let text = format!("{JWT}{allowed}\n{roles}");
         let (gate, _rest) = build(site.folder.good(&text), services);
-        status(&gate, scope, &headers)
+        status(&gate, scope, &vec![("authorization", bearer)])
     };
-    for scope in ["runs:read", "runs:write", "admin:read", "admin:all"] {
-        assert_eq!(ask("", scope), 200, "{scope}");
+    for (bearer, scope, wanted) in [
+        (&by_scopes, "runs:read", 200),
+        (&by_scopes, "admin:read", 200),
+        (&by_scopes, "runs:write", 403),
+        (&by_scopes, "admin:all", 403),
+        (&by_roles, "runs:read", 403),
+        (&by_roles, "runs:write", 200),
+        (&by_roles, "admin:all", 200),
+    ] {
+        assert_eq!(ask("", bearer, scope), wanted, "{scope}");
     }
     assert_eq!(events.count(EventKind::GrantsLeftOut), 0);
     let allowed = "allowed_scopes = [\"runs:read\"]\nallowed_roles = [\"analyst\"]";
-    for (scope, wanted) in [
-        ("runs:read", 200),
-        ("runs:write", 200),
-        ("admin:read", 403),
-        ("admin:all", 403),
+    for (bearer, scope, wanted) in [
+        (&by_scopes, "runs:read", 200),
+        (&by_scopes, "admin:read", 403),
+        (&by_roles, "runs:write", 200),
+        (&by_roles, "admin:all", 403),
     ] {
-        assert_eq!(ask(allowed, scope), wanted, "{scope}");
+        assert_eq!(ask(allowed, bearer, scope), wanted, "{scope}");
     }
     assert_eq!(events.count(EventKind::GrantsLeftOut), 4);
     // Where roles grant scopes, the list of scopes alone would be worth nothing.
-    let alone = format!("{JWT}allowed_scopes = [\"runs:read\"]\n{roles}");
-    site.folder.refuses(&alone, &["tokens.allowed_roles"]);
-    site.folder
-        .good(&format!("{JWT}allowed_scopes = [\"runs:read\"]\n"));
+    let alone = format!("{JWT}allowed_scopes = [\"runs:read\"]\n");
+    let with_roles = format!("{alone}{roles}");
+    site.folder.refuses(&with_roles, &["tokens.allowed_roles"]);
+    site.folder.good(&alone);
+}
+
+#[test]
+fn an_issuer_that_may_give_any_role_is_not_limited_by_scopes_where_roles_are_believed() {
+    let folder = Folder::new();
+    let alone = format!("{JWT}allowed_scopes = [\"runs:read\"]\n");
+    let section = "[authorization]\npolicy_file = \"{}/policy.toml\"\n";
+    let believed = format!("{section}subjects = \"credentials\"\n");
+    folder.refuses(&format!("{alone}{believed}"), &["tokens.allowed_roles"]);
+    for good in [
+        format!("{alone}{section}"),
+        format!("{alone}allowed_roles = []\n{believed}"),
+        format!("{JWT}{believed}"),
+    ] {
+        folder.good(&good);
+    }
+    // Also by a variable.
+    let variable = [("RINGWALL__AUTHORIZATION__SUBJECTS", "credentials")];
+    let faults = folder.load_with(&format!("{alone}{section}"), &variable);
+    let faults = faults.expect_err("a fault");
+    assert_eq!(fields_of(&faults), ["tokens.allowed_roles"], "{faults}");
+    // What else is wrong with the section does not hide it.
+    let both = format!("{alone}{believed}").replace("policy.toml", "nowhere.toml");
+    folder.refuses(
+        &both,
+        &["tokens.allowed_roles", "authorization.policy_file"],
+    );
+}
+
+#[test]
+fn issuers_that_could_give_one_name_to_two_people_are_refused_where_names_are_believed() {
+    let folder = Folder::new();
+    let two = |first: &str, second: &str, more: &str| {
+        let issuer = |name: &str, org: &str| {
+            format!(
+                "[[tokens]]\nissuer = \"https://{name}.example\"\naudience = \"api\"\n{org}\n\
+                 jwks_file = \"{{}}/jwks.json\"\n"
+            )
+        };
+        format!(
+            "modes = [\"jwt\"]\nrevocations = \"none\"\n{}{}[authorization]\n\
+             policy_file = \"{{}}/policy.toml\"\n{more}\n",
+            issuer("a", first),
+            issuer("b", second)
+        )
+    };
+    let credentials = "subjects = \"credentials\"";
+    let (acme, globex, any) = ("org = \"acme\"", "org = \"globex\"", "any_org = true");
+    let people = "provider = \"okta\"";
+    let shared = format!("{credentials}\nissuers_share_names = true");
+    for (first, second) in [(acme, acme), (acme, any), (any, any), (people, people)] {
+        let text = two(first, second, credentials);
+        folder.refuses(&text, &["authorization.subjects"]);
+        // A directory tells them apart, or the owner says that there is nothing to tell.
+        folder.good(&two(first, second, ""));
+        let config = folder.good(&two(first, second, &shared));
+        let notices = config.notices().join("\n");
+        assert!(notices.contains("issuers_share_names"), "{notices}");
+    }
+    // One issuer for each organisation, and one alone.
+    for text in [
+        two(acme, globex, credentials),
+        two(acme, people, credentials),
+        format!("{JWT}[authorization]\npolicy_file = \"{{}}/policy.toml\"\n{credentials}\n"),
+    ] {
+        let config = folder.good(&text);
+        let notices = config.notices().join("\n");
+        assert!(!notices.contains("issuers_share_names"), "{notices}");
+    }
+    let told = two(acme, acme, "issuers_share_names = true");
+    folder.refuses(&told, &["authorization.issuers_share_names"]);
+    // Tokens that the issuer is asked about count like others.
+    let jwt = two(acme, globex, credentials).replace("[\"jwt\"]", "[\"jwt\", \"introspection\"]");
+    let asked = ASKED.replace("modes = [\"introspection\"]", "");
+    for (org, refused) in [("acme", true), ("initech", false)] {
+        let asked = asked.replace("\"acme\"", &format!("{org:?}"));
+        let text = format!("{jwt}{asked}header = \"x-token\"\n");
+        if refused {
+            folder.refuses(&text, &["authorization.subjects"]);
+        } else {
+            folder.good(&text);
+        }
+    }
+}
+
+#[test]
+fn the_policys_word_on_the_scopes_of_credentials_holds_for_what_roles_grant_too() {
+    let site = Site::new(Algorithm::EdDsa);
+    let role = Role::new("analyst").expect("a role");
+    let token = site.bearer(|request| {
+        let scope = Scope::new("cases:read").expect("a scope");
+        request.scopes([scope]).roles([role])
+    });
+    let bearer = format!("Bearer {token}");
+    for (scopes, wanted) in [
+        ("by_kind", 403),
+        ("limit", 403),
+        ("grant", 200),
+        ("ignore", 200),
+    ] {
+        let text = format!(
+            "{JWT}[role_scopes]\nanalyst = [\"runs:write\"]\n[authorization]\n\
+             policy_file = \"{{}}/policy.toml\"\nsubjects = \"credentials\"\ncredential_scopes = \"{scopes}\"\n"
+        );
+        let (gate, _rest) = build(site.folder.good(&text), services());
+        let headers = vec![("authorization", bearer.as_str())];
+        assert_eq!(status(&gate, "runs:write", &headers), wanted, "{scopes}");
+        assert_eq!(status(&gate, "cases:read", &headers), 200, "{scopes}");
+    }
 }
 
 #[test]
