@@ -181,7 +181,8 @@ impl<T: DeserializeOwned> FromRequest for Claims<T> {
 }
 
 /// Noted in a request whose caller the authorization policy refused, or could not judge. `Option<CurrentSubject>` would
-/// turn that into `None`, and the handler would go on without a policy; the guard answers what is noted.
+/// turn that into `None`, and the handler would go on without a policy. So it does not run, and the guard answers what is
+/// noted.
 #[derive(Clone, Debug)]
 pub(crate) struct Unauthorized(pub(crate) Denial);
 
@@ -194,6 +195,10 @@ fn refuse(request: &HttpRequest, denial: Denial) -> Refused {
 
 /// The caller before the gate's authorization policy: for the row that a handler has read
 /// ([`SubjectAccess::authorize`]).
+///
+/// A handler that asks for it does not run where the policy cannot be asked about the caller, also when it asks for an
+/// `Option` or a `Result` of it. One that has an answer without a policy asks [`Admitted::subject`] itself. A handler that
+/// was not registered by this crate (in [`any_config`](crate::any_config)) runs, and its answer is replaced.
 #[derive(Clone, Debug)]
 pub struct CurrentSubject(pub SubjectAccess);
 
@@ -212,7 +217,7 @@ impl FromRequest for CurrentSubject {
 }
 
 /// Which rows the caller may do `A` to, for a handler that meets no obligations: for those, ask
-/// [`CurrentSubject`].
+/// [`CurrentSubject`]. The handler does not run without them, as with that.
 #[derive(Debug)]
 pub struct PermittedRows<A: Action>(pub RowsPermit<A>);
 

@@ -188,9 +188,10 @@ impl Passage {
             return response.into_response(mistake());
         }
         let noted = response.request().extensions_mut().remove::<Unauthorized>();
-        if let Some(Unauthorized(denial)) = noted {
-            return response.into_response(refusal(&denial));
-        }
+        let response = match noted {
+            Some(Unauthorized(denial)) => response.into_response(refusal(&denial)),
+            None => response,
+        };
         response.map_body(|_, body| {
             if self.is_head {
                 without_content(body)

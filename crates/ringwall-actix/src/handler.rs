@@ -4,11 +4,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use actix_web::{Error, FromRequest, Handler, HttpMessage as _, HttpResponse, Responder};
 
-use crate::extract::Misuse;
-use crate::refusal::mistake;
+use crate::extract::{Misuse, Unauthorized};
+use crate::refusal::{mistake, refusal};
 
-/// Runs the extractors and the handler, as actix-web does; and if one of them asks who is calling where
-/// nobody looked, the handler does not run. The guard sees why, and reports it.
+/// Runs the extractors and the handler, as actix-web does; and if one of them asks who is calling where nobody looked, or
+/// the authorization policy refused the caller, the handler does not run, whatever `Option<T>` made of it. The guard sees
+/// why, and answers.
 pub(crate) async fn answer<H, Args>(
     handler: H,
     request: ServiceRequest,
@@ -22,6 +23,10 @@ where
     let extracted = Args::from_request(&request, &mut payload).await;
     if request.extensions().contains::<Misuse>() {
         return Ok(ServiceResponse::new(request, mistake()));
+    }
+    let denied = request.extensions().get::<Unauthorized>().cloned();
+    if let Some(Unauthorized(denial)) = denied {
+        return Ok(ServiceResponse::new(request, refusal(&denial)));
     }
     if request.version() == Version::HTTP_2 {
         // A body that nobody took is let go before the handler runs, and not after it: h2 0.3 queues

@@ -23,6 +23,8 @@ mod nesting;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod registration;
