@@ -33,8 +33,9 @@ impl Policy {
     /// under circumstances of which nothing is known but the time: as where a route demands a permission before its handler
     /// reads a row.
     ///
-    /// A permit whose condition asks for the row cannot apply there, and a forbid that does acts, so that such a route
-    /// refuses everybody. Where the policy has no such type or action the answer is `false` as well.
+    /// A permit whose condition asks for the row, also whether one of its attributes is set, cannot apply there, and a
+    /// forbid that does acts. So a route for which each permit asks, or one forbid for everybody, refuses everybody. Where
+    /// the policy has no such type or action the answer is `false` as well.
     #[must_use]
     pub fn can_permit_without_row(&self, resource_type: &str, action: &str) -> bool {
         let compiled = self.compiled();

@@ -1,7 +1,7 @@
 //! The authorization policy of a gate.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ringwall_authz::{
     Decision, DirectoryError, KnownSubject, Policy, PolicyFaults, PolicyHandle, PolicyHash,
@@ -14,7 +14,7 @@ use ringwall_core::principal::VerifiedPrincipal;
 use ringwall_core::step::Step;
 
 use crate::error::Error;
-use crate::policy::RoutePolicy;
+use crate::policy::{RouteDemand, RoutePolicy};
 
 mod access;
 mod demanded;
@@ -70,8 +70,7 @@ impl fmt::Debug for Authorization {
     }
 }
 
-/// Whether what a route demands can be asked of the policy of today. One that is put into force later may not know it
-/// any more: then the route refuses.
+/// Whether what a route demands can be asked of the policy of today.
 pub(crate) fn check(
     authorization: Option<&Authorization>,
     policy: &RoutePolicy,
@@ -80,7 +79,12 @@ pub(crate) fn check(
     if demand.is_none() {
         return Ok(());
     }
-    let policy = authorization.ok_or(Error::NoAuthorization)?.policy.load();
+    let authorization = authorization.ok_or(Error::NoAuthorization)?;
+    can_be_asked(&authorization.policy.load(), demand)
+}
+
+/// Whether what a route demands can be asked of this policy, and permitted to somebody.
+fn can_be_asked(policy: &Policy, demand: &RouteDemand) -> Result<(), Error> {
     let document = policy.document();
     let has_rank = demand.role.as_ref().is_none_or(|role| {
         let role = document.roles.get(&**role);
@@ -103,6 +107,37 @@ pub(crate) fn check(
         Err(Error::DemandNeedsRow)
     }
 }
+
+/// What was found of the policy that was asked last: whether the demand of one route can be asked of it. A policy that was
+/// put into force since the route was registered may no longer have what it demands. It costs as much as the rules that
+/// are looked at, so it is found once for each policy, and only when somebody is refused.
+#[derive(Debug, Default)]
+pub(crate) struct Askable(Mutex<Option<(PolicyHash, Option<&'static str>)>>);
+
+impl Askable {
+    /// Why nobody could meet the demand under this policy. `None` when somebody could.
+    fn why_not(&self, policy: &Policy, demand: &RouteDemand) -> Option<&'static str> {
+        let hash = policy.hash();
+        // Nothing is half done under it, whoever panicked.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *last {
+            Some((of, why)) if of == hash => why,
+            Some(_) | None => {
+                let why = match can_be_asked(policy, demand) {
+                    Ok(()) => None,
+                    Err(Error::DemandNeedsRow) => Some(NEEDS_ROW),
+                    Err(_) => Some(UNKNOWN),
+                };
+                *last = Some((hash, why));
+                why
+            }
+        }
+    }
+}
+
+const UNKNOWN: &str = "the authorization policy in force has no such role with a rank, or no such type of resource or action, as the route demands";
+const NEEDS_ROW: &str =
+    "the authorization policy in force permits to nobody, without a row, what the route demands";
 
 /// Tells what happens to an authorization policy as security events.
 #[derive(Clone, Debug)]

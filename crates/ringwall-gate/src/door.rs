@@ -17,7 +17,7 @@ use ringwall_rate_limit::{Decision, Tally, Tier};
 use crate::admitted::{Admitted, Attempt, ClientOrigin};
 use crate::arrival::{Arrival, Counted};
 use crate::authenticator::{Authenticated, Authenticator, Presented};
-use crate::authorization;
+use crate::authorization::{self, Askable};
 use crate::choice::Choice;
 use crate::exit::Exit;
 use crate::form;
@@ -48,6 +48,7 @@ struct Frame {
     tier: Option<Tier>,
     /// Whether the policy cannot hold at this gate, so that nobody comes in.
     is_shut: bool,
+    askable: Askable,
 }
 
 impl Door {
@@ -69,7 +70,13 @@ impl Door {
             acr_values,
             tier: tier.ok().flatten(),
             is_shut,
+            askable: Askable::default(),
         }))
+    }
+
+    /// Whether its demand can be asked of the authorization policy in force.
+    pub(crate) fn askable(&self) -> &Askable {
+        &self.0.askable
     }
 
     pub(crate) fn tier(&self) -> Option<&Tier> {

@@ -147,8 +147,12 @@ impl RouteDemand {
     }
 
     /// Demands that `action` is permitted on what the caller's own tenant has of the type `resource`, without looking
-    /// at a row. Rules that ask for attributes of a row do not apply then, and forbids that do act; a permit under an
-    /// obligation is none. For rows, let the handler ask with the row in its hand.
+    /// at a row. Permits that ask for attributes of a row, or whether one is set, do not apply then, and forbids that do
+    /// act; a permit under an obligation is none. For rows, let the handler ask with the row in its hand.
+    ///
+    /// Where that leaves nobody whom the policy could permit it, the route is refused at start
+    /// ([`Error::DemandNeedsRow`]). A policy of which that is so, or which has no such type or action, and which is put into
+    /// force later, lets nobody in (503) and is reported ([`Misconfigured`](ringwall_core::event::EventKind::Misconfigured)).
     #[must_use]
     pub fn permission(
         mut self,

@@ -35,7 +35,7 @@ impl Refusal {
                 retry_after: RETRY_AFTER,
             },
             event: Some(EventKind::Misconfigured),
-            cause: "the route is closed, because its tier of limits cannot hold for it",
+            cause: "the route is closed, because its tier of limits, or the role or the permission that it demands, cannot hold for it",
         }
     }
 
@@ -250,6 +250,18 @@ impl Refusal {
         Self {
             denial,
             event: Some(EventKind::AccessDenied),
+            cause,
+        }
+    }
+
+    /// The policy that was put into force cannot be asked what the route demands: nobody's fault but the service's, as
+    /// where it is found at start.
+    pub(crate) const fn unaskable(cause: &'static str) -> Self {
+        Self {
+            denial: Denial::Unavailable {
+                retry_after: RETRY_AFTER,
+            },
+            event: Some(EventKind::Misconfigured),
             cause,
         }
     }

@@ -79,7 +79,10 @@ impl Door {
         let subject = known.for_policy(&policy);
         if let Some((denial, cause)) = self.demanded(authorization, &policy, &known, &subject, now)
         {
-            let refusal = Refusal::unauthorized(denial, cause);
+            let refusal = match self.askable().why_not(&policy, &self.policy().demand) {
+                None => Refusal::unauthorized(denial, cause),
+                Some(why) => Refusal::unaskable(why),
+            };
             return self.refuse(arrival, Some(principal), refusal);
         }
         let standpoint = Arc::new(Standpoint::new(policy, known, subject, now));
@@ -153,7 +156,7 @@ impl Door {
             })
         };
         let Ok(asked) = question(policy, subject.clone()) else {
-            // The policy that was put into force meanwhile does not know it.
+            // The policy that was put into force meanwhile does not know it, which the caller is not told.
             return forbidden(refused);
         };
         let decision = policy.decide(&asked.subject, action, &asked.resource, &asked.context);

@@ -59,7 +59,7 @@ pub(crate) fn by(policy: &str, subjects: impl SubjectResolver + 'static) -> Auth
     Authorization::new(handle, Arc::new(subjects))
 }
 
-fn claims(policy: &str) -> Authorization {
+pub(crate) fn claims(policy: &str) -> Authorization {
     by(policy, CredentialSubjects::scopes_and_roles())
 }
 
@@ -188,42 +188,6 @@ fn a_demand_that_cannot_be_asked_is_found_at_start_and_lets_nobody_in() {
     let open = RoutePolicy::new("route", Access::Optional);
     let demand = RouteDemand::none().role("VIEWER");
     assert_eq!(open.with_demand(demand).err(), Some(Error::OpenRoute));
-}
-
-#[test]
-fn a_permission_that_nobody_can_have_without_the_row_is_found_at_start() {
-    let rows = ready::ROWS.replace(
-        "roles = [\"admin\"]",
-        "roles = [\"admin\"]\nwhen = { is_set = \"resource.owner\" }",
-    );
-    assert_ne!(rows, ready::ROWS);
-    for (policy, found) in [(&*rows, Err(Error::DemandNeedsRow)), (ready::ROWS, Ok(()))] {
-        let bench = bench(caller(&["admin"], &[]), |gate| {
-            gate.authorization(claims(policy))
-        });
-        let demand = RouteDemand::none().permission("case", "delete");
-        assert_eq!(bench.gate.check(&route(demand)), found);
-    }
-}
-
-#[test]
-fn a_policy_that_no_longer_knows_what_a_route_demands_refuses_everybody() {
-    let authorization = claims(ready::ORGANISATION);
-    let handle = authorization.policy().clone();
-    let bench = bench(caller(&["OWNER"], &[]), |gate| {
-        gate.authorization(authorization)
-    });
-    let role = bench.gate.door(route(RouteDemand::none().role("VIEWER")));
-    let permission = bench
-        .gate
-        .door(route(RouteDemand::none().permission("member", "write")));
-    let enter = |door: &ringwall_gate::Door| {
-        let entry = done(door.enter(&view(&vec![("authorization", "x")])));
-        status(&entry)
-    };
-    assert_eq!((enter(&role), enter(&permission)), (200, 200));
-    handle.replace(ready::endpoints().expect("a policy"));
-    assert_eq!((enter(&role), enter(&permission)), (403, 403));
 }
 
 /// A directory that does not answer.

@@ -13,6 +13,8 @@ mod connections;
 #[cfg(test)]
 mod deciding;
 #[cfg(test)]
+mod demands;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod limits;
