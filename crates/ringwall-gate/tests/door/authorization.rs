@@ -223,6 +223,7 @@ fn a_directory_that_does_not_answer_is_503_and_an_event() {
         done(door.enter(&view(&vec![("authorization", "x")]))).expect("admitted");
     let denial = waited(admitted.subject()).expect_err("the directory is down");
     assert_eq!(denial.http_status(), 503);
+    assert_eq!(bench.kinds(), [EventKind::SubjectsUnavailable; 2]);
 }
 
 #[test]

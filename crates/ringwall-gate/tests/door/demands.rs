@@ -1,11 +1,22 @@
 //! What a route demands of a policy that nobody could meet, at start and once another policy is in force.
 
-use ringwall_authz::ready;
-use ringwall_core::audit::AuditOutcome;
-use ringwall_core::event::EventKind;
-use ringwall_gate::{Door, Error, RouteDemand};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
 
-use crate::authorization::{bench, caller, claims, enter, route};
+use ringwall_authz::directory::{DirectoryAnswer, DirectoryError};
+use ringwall_authz::{
+    CredentialSubjects, DirectorySubjects, Policy, PolicyHandle, PolicyInformationPoint,
+    SubjectFacts, ready,
+};
+use ringwall_core::attest::Attest;
+use ringwall_core::audit::AuditOutcome;
+use ringwall_core::event::{EventKind, MemoryEvents};
+use ringwall_core::principal::{OrgId, ProjectId, Subject as SubjectId, VerifiedPrincipal};
+use ringwall_core::step::Step;
+use ringwall_gate::{Authorization, Door, Error, PolicyEvents, RouteDemand, Standing};
+
+use crate::authorization::{ISSUER, bench, by, caller, claims, enter, route};
 use crate::support::{done, status, view};
 
 const HEAD: &str = r#"
@@ -156,5 +167,92 @@ fn a_policy_that_permits_nobody_without_a_row_any_more_is_reported() {
             (EventKind::Misconfigured, NEEDS_ROW)
         };
         assert_eq!((last.kind, last.cause), told, "{policy}");
+    }
+}
+
+#[test]
+fn a_permission_is_asked_about_the_callers_own_project() {
+    const TASKS: &str = r#"
+        version = 1
+        name = "tasks"
+        roles.admin = { rank = 1 }
+        resources.task = { actions = ["read"], table = { name = "tasks", project = "project_id" } }
+        [[rules]]
+        id = "read"
+        effect = "permit"
+        resource = "task"
+        actions = ["read"]
+        roles = ["admin"]
+    "#;
+    for project in [None, Some("p1")] {
+        let mut admin = (*caller(&["admin"], &[])).clone();
+        let tenant = admin.tenant.as_mut().expect("an organisation");
+        tenant.project = project.map(|name| ProjectId::new(name).expect("a project"));
+        let admin = VerifiedPrincipal::attest(admin, Attest::i_have_verified_this());
+        let bench = bench(admin, |gate| gate.authorization(claims(TASKS)));
+        let demand = RouteDemand::none().permission("task", "read");
+        assert_eq!(enter(&bench, demand), 200, "{project:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_goes_on_ends_while_nobody_can_tell_of_its_caller() {
+    /// Answers once.
+    #[derive(Debug, Default)]
+    struct Once(AtomicBool);
+    impl PolicyInformationPoint for Once {
+        fn facts(&self, _: &OrgId, _: &SubjectId) -> DirectoryAnswer<SubjectFacts> {
+            if self.0.swap(true, Ordering::Relaxed) {
+                return Step::Done(Err(DirectoryError::Unavailable {
+                    retry_after: Duration::from_secs(3),
+                    source: None,
+                }));
+            }
+            let mut facts = SubjectFacts::new(1);
+            facts.roles.push("viewer".into());
+            Step::Done(Ok(facts))
+        }
+    }
+    let bench = bench(caller(&[], &[]), |gate| {
+        let subjects = DirectorySubjects::of_issuer(Arc::new(Once::default()), ISSUER);
+        gate.authorization(by(ready::ROWS, subjects))
+    });
+    let door = bench.gate.door(route(RouteDemand::none().role("viewer")));
+    let entry = done(door.enter(&view(&vec![("authorization", "x")])));
+    let (admitted, exit) = entry.expect("admitted");
+    done(exit.finish(200, None));
+    let lease = admitted.lease().expect("a caller");
+    assert!(!matches!(done(lease.check()), Standing::Good { .. }));
+}
+
+#[test]
+fn a_candidate_is_asked_what_a_route_demands() {
+    let events = Arc::new(MemoryEvents::new(16));
+    let policy = Policy::from_toml(HEAD).expect("a policy");
+    let handle = PolicyHandle::new(policy, Arc::new(PolicyEvents::new(events.clone())));
+    let other = "roles.admin = { rank = 1 }\nroles.other = { rank = 1 }";
+    let candidate = HEAD
+        .replace("roles.admin = { rank = 1 }", other)
+        .replace("roles = [\"admin\"]", "roles = [\"other\"]");
+    handle.shadow(Some(Policy::from_toml(&candidate).expect("a policy")));
+    let subjects = Arc::new(CredentialSubjects::scopes_and_roles());
+    let bench = bench(caller(&["admin"], &[]), |gate| {
+        gate.authorization(Authorization::new(handle, subjects))
+    });
+    let demand = RouteDemand::none().permission("case", "delete");
+    assert_eq!(enter(&bench, demand), 200, "it counts for nothing");
+    let kinds: Vec<EventKind> = events.snapshot().iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::PolicyDiffers]);
+}
+
+#[test]
+fn a_role_without_a_rank_cannot_be_demanded() {
+    for (admin, found) in [("{ rank = 1 }", Ok(())), ("{}", Err(Error::UnknownDemand))] {
+        let policy = HEAD.replace("{ rank = 1 }", admin);
+        let bench = bench(caller(&["admin"], &[]), |gate| {
+            gate.authorization(claims(&policy))
+        });
+        let demand = RouteDemand::none().role("admin");
+        assert_eq!(bench.gate.check(&route(demand)), found);
     }
 }

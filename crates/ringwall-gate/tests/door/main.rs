@@ -1,6 +1,8 @@
 //! Doors by themselves, without any web framework.
 
 #[cfg(test)]
+mod asking;
+#[cfg(test)]
 mod authorization;
 #[cfg(test)]
 mod binding;
