@@ -156,6 +156,7 @@ impl KnownSubject {
     /// Limited as by a credential that names these scopes, beside what limits it already. They grant nothing, whoever it
     /// is.
     #[must_use]
+    #[cfg(feature = "authzen")]
     pub(crate) fn limited_to(mut self, scopes: Arc<[Scope]>) -> Self {
         self.limit = Some(scopes);
         self
