@@ -2,7 +2,7 @@
 
 use ringwall_authz::{
     AttributeDefinition, Cause, Condition, Decision, Operand, Policy, PolicyDocument,
-    ResourceDefinition, RoleDefinition, Rule, Value,
+    ResourceDefinition, RoleDefinition, Rule, SessionError, Value, session_settings,
 };
 
 use ringwall_core::principal::Subject;
@@ -168,52 +168,110 @@ fn is_set_is_the_only_question_that_null_answers() {
     assert!(!read(&not, &[]).is_permit());
 }
 
+/// With cases that are numbered.
+fn numbered(rules: impl IntoIterator<Item = Rule>) -> Policy {
+    let mut document = rules.into_iter().fold(document(), PolicyDocument::rule);
+    let case = document.resources.get_mut("case").expect("declared");
+    case.id = Some("integer".to_owned());
+    Policy::new(document).expect("a policy")
+}
+
 #[test]
 fn what_is_there_and_is_no_value_is_set_perhaps() {
     // A rule that forbids what is marked does not let it pass because the mark cannot be read.
-    for path in ["resource.sensitivity", "subject.team", "context.purpose"] {
-        let rules = [everybody(), forbid_when(Condition::is_set(path))];
-        let marked = policy(rules);
-        let absent = permit_when(Condition::not(Condition::is_set(path)));
-        let unmarked = policy([absent]);
-        for (mark, is_read) in [("none", true), ("good", false), ("ill", false)] {
-            let ask = |policy: &Policy| {
-                let mut subject = somebody(policy, "u1").roles(["analyst"]);
-                let mut case = policy.resource("case").expect("declared").org("o1");
-                let mut context = policy.context(now());
-                match (path, mark) {
-                    (_, "none") => {}
-                    ("resource.sensitivity", "good") => {
-                        case = case.attribute("sensitivity", "public");
-                    }
-                    ("resource.sensitivity", _) => case = case.attribute("sensitivity", "PUBLIC"),
-                    ("subject.team", "good") => subject = subject.attribute("team", "a", None),
-                    ("subject.team", _) => {
-                        subject = subject.attribute("team", "a", None);
-                        subject = subject.attribute("team", "b", None);
-                    }
-                    (_, "good") => context = context.attribute("purpose", "audit"),
-                    (_, _) => context = context.attribute("purpose", 7_i64),
+    for (path, mark, is_read) in [
+        ("resource.sensitivity", "none", true),
+        ("resource.sensitivity", "public", false),
+        ("resource.sensitivity", "PUBLIC", false),
+        ("resource.id", "none", true),
+        ("resource.id", "null", true),
+        ("resource.id", "17", false),
+        ("subject.team", "none", true),
+        ("subject.team", "null", true),
+        ("subject.team", "a", false),
+        ("subject.team", "two", false),
+        ("subject.team", "a number", false),
+        ("context.purpose", "none", true),
+        ("context.purpose", "audit", false),
+        ("context.purpose", "a number", false),
+    ] {
+        let marked = numbered([everybody(), forbid_when(Condition::is_set(path))]);
+        let absent = Condition::not(Condition::is_set(path));
+        for policy in [marked, numbered([permit_when(absent)])] {
+            let mut subject = somebody(&policy, "u1").roles(["analyst"]);
+            let mut case = policy.resource("case").expect("declared").org("o1");
+            let mut context = policy.context(now());
+            match (path, mark) {
+                (_, "none") => {}
+                ("resource.sensitivity", _) => case = case.attribute("sensitivity", mark),
+                // A text, where ids are numbers.
+                ("resource.id", "null") => case = case.id(Value::Null),
+                ("resource.id", _) => case = case.id(mark),
+                ("subject.team", "two") => {
+                    subject = subject.attribute("team", "a", None);
+                    subject = subject.attribute("team", "b", None);
                 }
-                policy
-                    .decide(&subject.build(), "read", &case, &context)
-                    .is_permit()
-            };
-            assert_eq!(ask(&marked), is_read, "{path} {mark}");
-            assert_eq!(ask(&unmarked), is_read, "{path} {mark}, by a permit");
+                ("subject.team", "null") => {
+                    subject = subject.attribute("team", Value::Null, None);
+                }
+                ("subject.team", "a number") => subject = subject.attribute("team", 7_i64, None),
+                ("subject.team", _) => subject = subject.attribute("team", mark, None),
+                (_, "a number") => context = context.attribute("purpose", 7_i64),
+                _ => context = context.attribute("purpose", mark),
+            }
+            let subject = subject.build();
+            let decision = policy.decide(&subject, "read", &case, &context);
+            assert_eq!(decision.is_permit(), is_read, "{path} {mark}");
+            // To a database it would be as if nobody had told it.
+            let is_unheard = (path, mark) == ("context.purpose", "a number");
+            let told = session_settings(&subject, &context);
+            let refused = is_unheard.then_some(SessionError::Context);
+            assert_eq!(told.err(), refused, "{path} {mark}");
         }
-        // One that is told well afterwards is what was told last.
-        let policy = policy([
-            everybody(),
-            forbid_when(Condition::is_set("resource.amount")),
-        ]);
-        let subject = somebody(&policy, "u1").build();
-        let case = policy.resource("case").expect("declared").org("o1");
-        let case = case
-            .attribute("amount", "much")
-            .attribute("amount", Value::Null);
-        let decision = policy.decide(&subject, "read", &case, &policy.context(now()));
-        assert!(decision.is_permit());
+    }
+    // One that is told well afterwards is what was told last.
+    let policy = policy([
+        everybody(),
+        forbid_when(Condition::is_set("resource.amount")),
+    ]);
+    let subject = somebody(&policy, "u1").build();
+    let case = policy.resource("case").expect("declared").org("o1");
+    let case = case
+        .attribute("amount", "much")
+        .attribute("amount", Value::Null);
+    let decision = policy.decide(&subject, "read", &case, &policy.context(now()));
+    assert!(decision.is_permit());
+}
+
+#[test]
+fn what_a_foreign_issuer_calls_somebody_is_the_name_of_nobody_here() {
+    let owner_is = |path: &str| {
+        let own = Condition::eq("resource.owner", path);
+        policy([permit_when(own)])
+    };
+    let set = Condition::is_set("subject.id");
+    let named = policy([everybody(), forbid_when(Condition::not(set.clone()))]);
+    let nameless = policy([everybody(), forbid_when(set)]);
+    for (policy, is_ours, is_foreign) in [
+        (owner_is("subject.id"), true, false),
+        (owner_is("subject.on_behalf_of"), true, false),
+        // It has an id, which nobody knows here.
+        (named, true, false),
+        (nameless, false, false),
+    ] {
+        let mut caller = principal("u1", Some("o1"), None);
+        caller.on_behalf_of = Some(Subject::new("u1").expect("a subject"));
+        let subject = policy.subject(&verified(caller));
+        for (subject, is_read) in [
+            (subject.clone(), is_ours),
+            (subject.of_foreign_issuer(), is_foreign),
+        ] {
+            let case = policy.resource("case").expect("declared").org("o1");
+            let case = case.attribute("owner", "u1");
+            let context = policy.context(now());
+            let decision = policy.decide(&subject.build(), "read", &case, &context);
+            assert_eq!(decision.is_permit(), is_read);
+        }
     }
 }
 
