@@ -190,3 +190,44 @@ fn a_session_is_told_the_name_under_which_the_directory_was_asked() {
     assert_eq!(told(internal.clone().facts(&facts)), "v17");
     assert_eq!(told(internal), "v17");
 }
+
+#[test]
+fn a_session_is_told_for_which_relations_the_database_knows_the_pairs() {
+    const ALL: &str = "user_departments";
+    let policy = ready::rows().expect("a policy");
+    let none: [&str; 0] = [];
+    let u1 = || somebody(&policy, "u1");
+    let foreign = || u1().of_foreign_issuer();
+    for (subject, is_known) in [
+        (u1(), false),
+        (u1().related(ALL, ["sales"]), true),
+        (u1().related(ALL, none), true),
+        (u1().related_in_database(ALL), true),
+        // One pair says nothing of the others.
+        (u1().is_related(ALL, "sales", true), false),
+        (
+            u1().is_related(ALL, "sales", true).related_in_database(ALL),
+            true,
+        ),
+        // What cannot be is unknown, whatever the database knows.
+        (u1().related(ALL, [7_i64]).related_in_database(ALL), false),
+        // Under the name, the database holds those of somebody else.
+        (foreign().related_in_database(ALL), false),
+        (foreign().related(ALL, ["sales"]), false),
+        (foreign().related(ALL, none), true),
+        (foreign().known_as("17").related_in_database(ALL), true),
+    ] {
+        let settings = session_settings(&subject.clone().build(), &policy.context(now()));
+        let settings = settings.expect("it can be told");
+        let found = settings
+            .iter()
+            .find(|setting| setting.name == "ringwall.relations");
+        let words = &found.expect("it is told").value;
+        let expected = if is_known {
+            "v user_departments "
+        } else {
+            "v "
+        };
+        assert_eq!(words, expected, "{subject:?}");
+    }
+}

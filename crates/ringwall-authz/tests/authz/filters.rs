@@ -183,6 +183,17 @@ fn a_forbid_that_asks_what_nobody_told_leaves_no_row() {
         let policy = policy(forbid(condition));
         assert_eq!(cause(filter(&policy)), Cause::ForbiddenByRule);
     }
+    // Nor does the database know the pairs of a name that is somebody else's; of one of ours it does.
+    let policy_of = || policy(forbid(Condition::related("departments", "resource.region")));
+    for (is_foreign, is_asked) in [(true, false), (false, true)] {
+        let policy = policy_of();
+        let mut subject = somebody(&policy, "u1").related_in_database("departments");
+        if is_foreign {
+            subject = subject.of_foreign_issuer();
+        }
+        let filtered = filter_of(&policy, subject).expect("it can be filtered");
+        assert_eq!(filtered.rows().is_some(), is_asked, "{filtered:?}");
+    }
     // A set that is known to be empty is another thing: what is no member of it is permitted.
     let policy = policy(forbid(Condition::member(constant(), "subject.regions")));
     let told = somebody(&policy, "u1").attribute_is_complete("regions");

@@ -263,13 +263,23 @@ fn a_dynamic_separation_counts_the_roles_that_are_used() {
 
 #[test]
 fn what_is_forbidden_to_a_role_stays_so_when_the_role_is_left_aside() {
-    let document = PolicyDocument::new("aside")
-        .role("analyst", RoleDefinition::new())
-        .role("contractor", RoleDefinition::new())
-        .resource("case", ResourceDefinition::new(["read"]))
-        .rule(Rule::permit("read", "case", ["read"]).roles(["analyst"]))
-        .rule(Rule::forbid("no-contractors", "case", ["read"]).roles(["contractor"]));
-    let policy = Policy::new(document).expect("a policy");
+    let document = || {
+        PolicyDocument::new("aside")
+            .role("analyst", RoleDefinition::new())
+            .role("contractor", RoleDefinition::new().scopes(["external"]))
+            .resource("case", ResourceDefinition::new(["read"]))
+            .rule(Rule::permit("read", "case", ["read"]).roles(["analyst"]))
+    };
+    let forbid = || Rule::forbid("no-contractors", "case", ["read"]);
+    for forbid in [
+        forbid().roles(["contractor"]),
+        forbid().scopes(["external"]),
+    ] {
+        stays_forbidden(&Policy::new(document().rule(forbid)).expect("a policy"));
+    }
+}
+
+fn stays_forbidden(policy: &Policy) {
     for (held, used, cause) in [
         (vec!["analyst"], vec!["analyst"], Cause::Permitted),
         (
@@ -283,7 +293,7 @@ fn what_is_forbidden_to_a_role_stays_so_when_the_role_is_left_aside() {
             Cause::ForbiddenByRule,
         ),
     ] {
-        let subject = somebody(&policy, "u1").roles(&held).use_roles(used).build();
+        let subject = somebody(policy, "u1").roles(&held).use_roles(used).build();
         let case = policy.resource("case").expect("declared").org("o1");
         let context = policy.context(now());
         let decision = policy.decide(&subject, "read", &case, &context);
