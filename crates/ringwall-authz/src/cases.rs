@@ -150,7 +150,8 @@ pub struct CaseResource {
     /// Its id.
     #[serde(default)]
     pub id: Option<CaseValue>,
-    /// The organisation that it belongs to.
+    /// The organisation that it belongs to. A case of a type that has tenants is wrong without one: it would be forbidden
+    /// whatever the rules say.
     #[serde(default)]
     pub org: Option<String>,
     /// The project that it belongs to.
@@ -260,6 +261,11 @@ impl Case {
         let now: Timestamp = now.parse().map_err(|error| format!("now: {error}"))?;
         let subject = self.subject.build(policy)?;
         let resource = self.resource.build(policy)?;
+        let is_tenantless = resource.resource_type().is_some_and(|kind| kind.tenantless);
+        if self.resource.org.is_none() && !is_tenantless {
+            // It would be forbidden to everybody, whatever the rules say.
+            return Err("the resource has no org: name the one that it belongs to".to_owned());
+        }
         let parts = &policy.compiled().parts;
         let mut context: Context<'_> = policy.context(now);
         for (name, value) in &self.context {

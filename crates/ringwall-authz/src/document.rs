@@ -339,11 +339,20 @@ pub struct Rule {
     pub resource: String,
     /// The actions. `["*"]` stands for all that the resource type has.
     pub actions: Vec<String>,
-    /// Subjects who hold any one of these roles. Without, the roles do not matter.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Subjects who hold any one of these roles. Left out, the roles do not matter; an empty list, which could be read as
+    /// nobody, is refused.
+    #[serde(
+        default,
+        deserialize_with = "some",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub roles: Vec<String>,
-    /// Subjects who hold every one of these scopes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Subjects who hold every one of these scopes. An empty list is refused, as with roles.
+    #[serde(
+        default,
+        deserialize_with = "some",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub scopes: Vec<String>,
     /// `true` states that a permit without roles, scopes and condition is meant: everybody of the tenant.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -389,6 +398,16 @@ mod sensitivity {
         text.map(|text| text.parse().map_err(serde::de::Error::custom))
             .transpose()
     }
+}
+
+/// A list that says something.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let list = Vec::deserialize(deserializer)?;
+    if list.is_empty() {
+        let message = "it is empty, which would not be nobody but everybody: leave it out, or say who is meant";
+        return Err(serde::de::Error::custom(message));
+    }
+    Ok(list)
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

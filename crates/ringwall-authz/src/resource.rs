@@ -73,7 +73,8 @@ impl<'a> Resource<'a> {
         self
     }
 
-    /// One of its attributes. What does not fit is an [error](Self::errors), and unknown.
+    /// One of its attributes; null is told too. What does not fit is an [error](Self::errors), and unknown. Of one that is
+    /// told twice, the last counts.
     #[must_use]
     pub fn attribute(mut self, name: &str, value: impl Into<Value<'a>>) -> Self {
         let compiled = self.policy.compiled();

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::bits::Bits;
 use crate::truth::Truth;
 use crate::value::{Datum, Level, Mismatch, Type, Value};
 
@@ -42,6 +43,11 @@ pub(crate) struct Slots<'a> {
     pub(crate) errors: Vec<AttributeError>,
     /// Those of which the last that was told is none of their type.
     broken: Vec<u16>,
+    /// Whether something was told that is no attribute: perhaps one of those that were not told, by a name that was
+    /// misspelt.
+    has_undeclared: bool,
+    /// Those that were told, null or not, as far as they are counted.
+    told: Bits<4>,
     /// What was told and does not fit this policy: it may fit another.
     misfits: Vec<(Box<str>, Value<'a>)>,
 }
@@ -52,6 +58,8 @@ impl<'a> Slots<'a> {
             values: vec![Datum::Unknown; number],
             errors: Vec::new(),
             broken: Vec::new(),
+            has_undeclared: false,
+            told: Bits::EMPTY,
             misfits: Vec::new(),
         }
     }
@@ -65,12 +73,17 @@ impl<'a> Slots<'a> {
         value.copied().unwrap_or(Datum::Unknown)
     }
 
-    /// Whether there is a value: perhaps, when what was told is none of the type.
+    /// Whether there is a value: perhaps, when what was told is none of the type, and when nothing was told beside something
+    /// that is no attribute.
     pub(crate) fn is_set(&self, place: u16) -> Truth {
-        if self.broken.contains(&place) {
+        if self.get(place).is_known() {
+            Truth::True
+        } else if self.broken.contains(&place)
+            || (self.has_undeclared && !self.told.contains(place))
+        {
             Truth::Unknown
         } else {
-            Truth::from(self.get(place).is_known())
+            Truth::False
         }
     }
 
@@ -88,6 +101,7 @@ impl<'a> Slots<'a> {
     ) {
         if let Some((place, _)) = found {
             self.broken.retain(|broken| *broken != place);
+            self.told.insert(place);
         }
         let outcome = match found {
             None => Err(Why::Undeclared),
@@ -113,6 +127,7 @@ impl<'a> Slots<'a> {
             },
         };
         if let Err(why) = outcome {
+            self.has_undeclared |= why == Why::Undeclared;
             self.misfits.push((name.into(), value));
             self.errors.push(AttributeError {
                 of,

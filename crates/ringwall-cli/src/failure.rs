@@ -72,6 +72,12 @@ pub(crate) enum Failure {
     RevocationStore(#[from] RevocationStoreError),
     #[error("the role, attribute or department cannot be kept: {0}")]
     Fact(#[from] InvalidFact),
+    #[error("the policy has no {what} {name:?}; it has: {declared}")]
+    Undeclared {
+        what: &'static str,
+        name: String,
+        declared: String,
+    },
     #[error(
         "{org} knows nothing of this of {subject}, and nothing was changed: names are compared letter by letter, and \
          `ringwall subject show` says what is known"
@@ -107,7 +113,11 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         if matches!(
             self,
-            Self::Arguments(_) | Self::ApiKeyName(_) | Self::Fact(_) | Self::Revocation(_)
+            Self::Arguments(_)
+                | Self::Undeclared { .. }
+                | Self::ApiKeyName(_)
+                | Self::Fact(_)
+                | Self::Revocation(_)
         ) {
             ExitCode::from(2)
         } else {

@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ringwall_authz::{Cases, MAX_POLICY_BYTES, Policy, PolicyFaults, RowLevelSecurityOptions};
+use ringwall_authz::{
+    Cases, MAX_POLICY_BYTES, Policy, PolicyFaults, RowLevelSecurityOptions, TableContent,
+};
 use serde_json::json;
 
 use crate::arguments::{
@@ -243,10 +245,25 @@ fn security(arguments: &SecurityArguments) -> Result<RowLevelSecurityOptions, Fa
     })
 }
 
+/// Security that protects no row would look as if it did.
+fn check_tables(policy: &Policy) -> Result<(), Failure> {
+    let tables = policy.tables();
+    if tables
+        .iter()
+        .any(|table| table.holds == TableContent::Resources)
+    {
+        return Ok(());
+    }
+    Err(Failure::Arguments(
+        "the policy names no table of a type of resource, so that no row would be protected: [resources.<type>.table]",
+    ))
+}
+
 fn rls(arguments: &PolicyRlsArguments, output: Output) -> Result<ExitCode, Failure> {
     let Some(policy) = policy(&arguments.policy.policy, output)? else {
         return Ok(ExitCode::FAILURE);
     };
+    check_tables(&policy)?;
     let options = security(&arguments.security)?;
     let statements = policy.row_level_security(&options)?;
     output.answer(&json!({ "sql": statements }), statements.trim_end())?;
@@ -281,11 +298,7 @@ pub(crate) async fn doctor(
     let Some(policy) = policy(&arguments.policy.policy, output)? else {
         return Ok(ExitCode::FAILURE);
     };
-    if policy.tables().is_empty() {
-        return Err(Failure::Arguments(
-            "the policy names no table that could be looked at",
-        ));
-    }
+    check_tables(&policy)?;
     let options = security(&arguments.security)?;
     let place = Place::of_store(&arguments.store)?;
     store::refuse_unused(&[&place], &arguments.store.connection, None)?;

@@ -163,16 +163,23 @@ fn check(policy: &Policy, changes: &[FactChange]) -> Result<(), Failure> {
         if let FactChangeKind::GrantRole(role) = change.kind()
             && !document.roles.contains_key(&**role)
         {
-            return Err(Failure::Arguments(
-                "the policy does not have all of these roles: `ringwall policy check` names those that it has",
-            ));
+            let roles: Vec<&str> = document.roles.keys().map(String::as_str).collect();
+            return Err(Failure::Undeclared {
+                what: "role",
+                name: role.to_string(),
+                declared: roles.join(", "),
+            });
         }
         if let FactChangeKind::GrantAttribute(attribute) = change.kind()
             && !document.subject.attributes.contains_key(&*attribute.key)
         {
-            return Err(Failure::Arguments(
-                "the policy does not have all of these attributes of a subject: they stand under [subject.attributes]",
-            ));
+            let attributes = document.subject.attributes.keys();
+            let attributes: Vec<&str> = attributes.map(String::as_str).collect();
+            return Err(Failure::Undeclared {
+                what: "attribute of a subject",
+                name: attribute.key.to_string(),
+                declared: attributes.join(", "),
+            });
         }
     }
     Ok(())

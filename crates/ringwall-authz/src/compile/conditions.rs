@@ -264,6 +264,13 @@ impl<'a> Conditions<'a> {
         for (index, member) in members.iter().enumerate() {
             let path = format!("{path}[1][{index}]");
             let (value, own) = match member {
+                Constant::Text(text) if looks_like_path(text) => {
+                    let message = format!(
+                        "{text:?} is a constant in a list, and no attribute: compare with eq, or with a set of the subject"
+                    );
+                    self.faults.add(path, message);
+                    continue;
+                }
                 Constant::Text(text) => {
                     set.extend(self.constant(&path, text, kind));
                     continue;
@@ -424,4 +431,10 @@ impl<'a> Conditions<'a> {
                 .map_or_else(|| "level".to_owned(), |level| level.name.to_string()),
         }
     }
+}
+
+/// Whether somebody meant an attribute.
+fn looks_like_path(text: &str) -> bool {
+    let path = text.split_once('.');
+    path.is_some_and(|(whose, _)| matches!(whose, "subject" | "resource" | "context"))
 }

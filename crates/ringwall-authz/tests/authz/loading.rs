@@ -98,6 +98,21 @@ fn says_on_which_line_what_is_wrong() {
         ),
         ("when = { any = [] }", "when =", "the rule never applies"),
         (
+            r#"when = { in = ["resource.owner", ["a", "subject.id"]] }"#,
+            "when =",
+            "\"subject.id\" is a constant in a list, and no attribute",
+        ),
+        (
+            "roles = []\nwhen = { is_set = \"resource.owner\" }",
+            "roles = []",
+            "not be nobody but everybody",
+        ),
+        (
+            "scopes = []\nwhen = { is_set = \"resource.owner\" }",
+            "scopes = []",
+            "not be nobody but everybody",
+        ),
+        (
             "anyone = true\nobligations = { redact = [\"ssn\"] }",
             "obligations",
             "no JSON Pointer",

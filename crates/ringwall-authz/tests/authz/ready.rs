@@ -55,3 +55,25 @@ fn a_case_that_comes_out_otherwise_is_told() {
     let outcomes = Cases::from_toml(&turned).expect("cases").run(&policy);
     assert!(outcomes.iter().all(|outcome| outcome.failure.is_some()));
 }
+
+#[test]
+fn a_case_whose_resource_belongs_to_nobody_shows_nothing() {
+    let cases = |resource: &str| {
+        format!(
+            "[[cases]]\nname = \"one\"\nsubject = {{ id = \"u1\", org = \"o1\", roles = [\"viewer\"] }}\n\
+             action = \"delete\"\nresource = {resource}\nexpect = \"forbid\"\n"
+        )
+    };
+    let policy = Policy::from_toml(ready::ROWS).expect("a policy");
+    for (resource, is_shown) in [
+        (r#"{ type = "case", id = "c1", org = "o1" }"#, true),
+        (r#"{ type = "case", id = "c1", org = "o2" }"#, true),
+        (r#"{ type = "case", id = "c1" }"#, false),
+    ] {
+        let outcomes = Cases::from_toml(&cases(resource))
+            .expect("cases")
+            .run(&policy);
+        let failure = outcomes[0].failure.as_deref();
+        assert_eq!(failure.is_none(), is_shown, "{failure:?}");
+    }
+}

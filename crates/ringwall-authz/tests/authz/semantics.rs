@@ -244,6 +244,27 @@ fn what_is_there_and_is_no_value_is_set_perhaps() {
 }
 
 #[test]
+fn what_was_told_by_a_misspelt_name_is_not_taken_for_null() {
+    let set = || Condition::is_set("resource.owner");
+    let unowned = policy([permit_when(Condition::not(set()))]);
+    let held = policy([everybody(), forbid_when(set())]);
+    let is_read = |policy: &Policy, name: &str, value: Value<'_>| {
+        let decision = read(policy, &[(name, value)]);
+        assert_eq!(decision.errors().is_empty(), name != "ownr");
+        decision.is_permit()
+    };
+    for policy in [&unowned, &held] {
+        assert!(is_read(policy, "owner", Value::Null));
+        assert!(!is_read(policy, "owner", "u2".into()));
+        assert!(!is_read(policy, "ownr", "u2".into()));
+        assert!(is_read(policy, "amount", 7_i64.into()));
+        // One that was told as null is null, whatever else was told: by a service that is ahead of its policy.
+        let both = [("owner", Value::Null), ("ownr", "u2".into())];
+        assert!(read(policy, &both).is_permit());
+    }
+}
+
+#[test]
 fn what_a_foreign_issuer_calls_somebody_is_the_name_of_nobody_here() {
     let owner_is = |path: &str| {
         let own = Condition::eq("resource.owner", path);

@@ -165,3 +165,36 @@ fn prints_row_level_security_and_what_is_different() {
         "{different:?}"
     );
 }
+
+#[test]
+fn security_that_would_protect_no_row_is_refused() {
+    let world = World::empty();
+    let text = r#"
+version = 1
+name = "no-table"
+roles.admin = {}
+resources.case = { actions = ["read"], attributes = { owner = "text" } }
+
+# Pairs have a table, and rows have none.
+[relations.teams]
+value = "text"
+table = "teams"
+value_column = "team"
+
+[[rules]]
+id = "read"
+effect = "permit"
+resource = "case"
+actions = ["read"]
+roles = ["admin"]
+when = { related = ["teams", "resource.owner"] }
+"#;
+    let file = world.write("rows.toml", text);
+    world.bare(&["policy", "check", &file], "").done();
+    let refused = world.bare(&["policy", "rls", &file, "--role", "app"], "");
+    assert!(
+        refused.stderr.contains("no row would be protected"),
+        "{refused:?}"
+    );
+    refused.refused(2);
+}

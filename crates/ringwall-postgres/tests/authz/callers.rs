@@ -50,6 +50,8 @@ pub(crate) struct Caller {
     pub(crate) is_of_directory: bool,
     /// Whether nobody asked for its attributes. The database holds those of somebody under its name.
     pub(crate) is_unasked: bool,
+    /// Whether nobody told its pairs, nor that the database knows them, which holds some.
+    pub(crate) is_untold: bool,
     /// Whether its issuer gives names of its own: then whoever bears the same in the database is somebody else.
     pub(crate) is_foreign: bool,
 }
@@ -93,6 +95,7 @@ impl Caller {
         let is_of_directory = dice.chance(40);
         let has_pairs = dice.chance(65);
         let is_foreign = dice.chance(20);
+        let is_untold = dice.chance(15);
         let is_unasked = is_foreign || dice.chance(15);
         let roles: Vec<&str> = if dice.chance(20) {
             // Whom a separation of duty is about.
@@ -153,6 +156,7 @@ impl Caller {
             is_told: dice.chance(50),
             is_of_directory,
             is_unasked,
+            is_untold,
             is_foreign,
         }
     }
@@ -227,7 +231,9 @@ impl Caller {
                 };
             }
         }
-        subject = if self.is_unrelated() {
+        subject = if self.is_untold {
+            subject
+        } else if self.is_unrelated() {
             // Whoever asks the database would ask for those of somebody else.
             subject.related_in_database("departments")
         } else if self.is_told || !self.has_id {
@@ -251,9 +257,9 @@ impl Caller {
         subject
     }
 
-    /// Whether nobody knows under which id the database holds its pairs.
+    /// Whether nobody knows its pairs: nobody told, or under which id the database holds them.
     pub(crate) fn is_unrelated(&self) -> bool {
-        self.is_foreign && self.credential == self.id
+        self.is_untold || (self.is_foreign && self.credential == self.id)
     }
 
     /// Whether a database with columns of UUIDs can hold pairs of it.

@@ -127,7 +127,7 @@ impl Coverage {
         self.note("attributes that nobody asked for", caller.is_unasked);
         self.note(
             "of a foreign issuer, under an id",
-            caller.is_foreign && !caller.is_unrelated(),
+            caller.is_foreign && caller.credential != caller.id,
         );
         self.note(
             "of a foreign issuer, with a name alone",
