@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::compile::shapes::find;
 use crate::context::Context;
 use crate::decision::{Cause, Decision, Outcome};
+use crate::document::tables;
 use crate::explain::Explanation;
 use crate::policy::Policy;
 use crate::resource::Resource;
@@ -67,6 +68,7 @@ use crate::value::{Type, Value};
 #[non_exhaustive]
 pub struct Cases {
     /// The cases.
+    #[serde(deserialize_with = "tables::listed")]
     pub cases: Vec<Case>,
 }
 
@@ -78,10 +80,12 @@ pub struct Case {
     /// What it shows.
     pub name: String,
     /// Who acts.
+    #[serde(deserialize_with = "tables::one")]
     pub subject: CaseSubject,
     /// What it does.
     pub action: String,
     /// To what.
+    #[serde(deserialize_with = "tables::one")]
     pub resource: CaseResource,
     /// Under which circumstances.
     #[serde(default)]

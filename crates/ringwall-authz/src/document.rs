@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::condition::Condition;
 
 mod build;
+pub(crate) mod tables;
+
+use tables::Table;
 
 /// A policy as data. TOML and JSON say the same; unknown fields are refused.
 ///
@@ -22,7 +25,11 @@ pub struct PolicyDocument {
     /// `analyst` of another.
     pub name: String,
     /// The roles.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tables::named",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub roles: BTreeMap<String, RoleDefinition>,
     /// Scopes that `*` and `resource:*` stand for, beside those that roles and rules name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -32,22 +39,42 @@ pub struct PolicyDocument {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub levels: BTreeMap<String, Vec<String>>,
     /// What is known about subjects.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        deserialize_with = "tables::one",
+        skip_serializing_if = "is_default"
+    )]
     pub subject: SubjectDefinition,
     /// What is known about the circumstances.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
     /// To what subjects can stand in which relation.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tables::named",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub relations: BTreeMap<String, RelationDefinition>,
     /// What can be acted upon.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tables::named",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub resources: BTreeMap<String, ResourceDefinition>,
     /// Roles that nobody may hold, or use, together.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tables::listed",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub separation_of_duty: Vec<SeparationOfDuty>,
     /// Who may do what.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tables::listed",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub rules: Vec<Rule>,
 }
 
@@ -129,7 +156,11 @@ pub struct ResourceDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Where its rows are. Without, there are no row filters for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "tables::perhaps",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub table: Option<TableDefinition>,
 }
 
@@ -151,7 +182,11 @@ pub struct TableDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// The action that each SQL command is, for row-level security. A command without one is denied.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        deserialize_with = "tables::one",
+        skip_serializing_if = "is_default"
+    )]
     pub commands: Commands,
 }
 
@@ -198,11 +233,11 @@ pub enum AttributePlace {
     Computed,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum AttributeForm {
     Short(String),
-    Long(LongAttribute),
+    Long(Table<LongAttribute>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -266,7 +301,7 @@ impl<'de> Deserialize<'de> for AttributeDefinition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match AttributeForm::deserialize(deserializer)? {
             AttributeForm::Short(kind) => Self::new(kind),
-            AttributeForm::Long(long) => {
+            AttributeForm::Long(Table(long)) => {
                 let place = match (long.column, long.computed) {
                     (None, false) => AttributePlace::SameColumn,
                     (Some(column), false) => AttributePlace::Column(column),
@@ -361,7 +396,11 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
     /// What a permit still owes. The obligations of every permit that applies are owed.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        deserialize_with = "tables::one",
+        skip_serializing_if = "is_default"
+    )]
     pub obligations: RuleObligations,
 }
 

@@ -22,8 +22,18 @@ use ringwall_core::clock::Timestamp;
 ///
 /// It never changes. Cloning shares it. To replace the policy that a service follows, put it into a
 /// [`PolicyHandle`](crate::PolicyHandle).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Policy(Arc<Compiled>);
+
+/// Its name and its hash: it stands in each decision, and in the errors of refused ones.
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("name", &self.document().name)
+            .field("hash", &self.hash())
+            .finish_non_exhaustive()
+    }
+}
 
 /// The SHA-256 of what a policy says, whichever way it is written down: of two documents in TOML and JSON that say
 /// the same it is the same.

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::document::PolicyDocument;
+use crate::document::tables::Table;
 use crate::fault::PolicyFaults;
 use crate::json_lines;
 use crate::toml_nesting;
@@ -70,25 +71,29 @@ impl Language {
         }
         match self {
             Self::Toml => toml_nesting::check(text).and_then(|()| {
-                toml::from_str(text).map_err(|error| {
-                    let line = error
-                        .span()
-                        .map(|span| LineStarts::new(text).line_of(span.start));
-                    PolicyFaults::one(line, error.message())
-                })
+                toml::from_str(text)
+                    .map(|Table(document)| document)
+                    .map_err(|error| {
+                        let line = error
+                            .span()
+                            .map(|span| LineStarts::new(text).line_of(span.start));
+                        PolicyFaults::one(line, error.message())
+                    })
             }),
             Self::Json => {
                 // What a key that stands twice means is for nobody to guess.
                 json_lines::check_keys(text)
                     .map_err(|(line, message)| PolicyFaults::one(Some(line), message))?;
-                serde_json::from_str(text).map_err(|error| {
-                    let line = u32::try_from(error.line()).ok();
-                    let told = error.to_string();
-                    let message = told
-                        .rsplit_once(" at line ")
-                        .map_or(told.as_str(), |(message, _)| message);
-                    PolicyFaults::one(line, message)
-                })
+                serde_json::from_str(text)
+                    .map(|Table(document)| document)
+                    .map_err(|error| {
+                        let line = u32::try_from(error.line()).ok();
+                        let told = error.to_string();
+                        let message = told
+                            .rsplit_once(" at line ")
+                            .map_or(told.as_str(), |(message, _)| message);
+                        PolicyFaults::one(line, message)
+                    })
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Policies that are refused, and what is said of them.
 
-use ringwall_authz::{MAX_POLICY_BYTES, Policy, PolicyFaults, ready};
+use ringwall_authz::{Cases, MAX_POLICY_BYTES, Policy, PolicyFaults, ready};
 
 const BASE: &str = r#"version = 1
 name = "cases"
@@ -178,6 +178,45 @@ fn unknown_fields_are_refused() {
         assert!(faults.to_string().contains("unknown field"), "{faults}");
         assert!(faults.faults()[0].line.is_some(), "{faults}");
     }
+}
+
+#[test]
+fn a_list_is_not_taken_for_a_table() {
+    let with = |from: &str, to: &str| {
+        assert!(BASE.contains(from), "{from}");
+        BASE.replace(from, to)
+    };
+    for text in [
+        // Not a role that inherits, but one with a description.
+        with(
+            "[roles.admin]",
+            "[roles]\nmanager = [\"admin\"]\n[roles.admin]",
+        ),
+        with(
+            "name = \"cases\"",
+            "name = \"cases\"\nseparation_of_duty = [[\"a\", \"static\", [\"admin\"], 1]]",
+        ),
+        format!("{BASE}\n[relations]\nteams = [\"text\", \"teams\"]\n"),
+        format!(
+            "{BASE}\n[resources.other]\nactions = [\"read\"]\nattributes.owner = [\"text\", \"owner_id\"]\n"
+        ),
+        format!("{BASE}\n[resources]\nother = [[\"read\"]]\n"),
+        format!("{BASE}\n[resources.other]\nactions = [\"read\"]\ntable = [\"others\"]\n"),
+        format!(
+            "{BASE}\n[resources.other]\nactions = [\"read\"]\ntable = {{ name = \"others\", commands = [\"read\"] }}\n"
+        ),
+        rule("anyone = true\nobligations = [\"internal\"]"),
+    ] {
+        let faults = refused(&text);
+        let fault = &faults.faults()[0];
+        let is_told = ["expected a table", "any variant"]
+            .iter()
+            .any(|message| fault.message.contains(message));
+        assert!(is_told && fault.line.is_some(), "{faults}\n{text}");
+    }
+    assert!(Policy::from_json("[1, \"a\"]").is_err());
+    let cases = "[[cases]]\nname = \"a\"\nsubject = [\"u1\"]\naction = \"read\"\nresource = { type = \"case\" }\nexpect = \"forbid\"";
+    assert!(Cases::from_toml(cases).is_err());
 }
 
 #[test]

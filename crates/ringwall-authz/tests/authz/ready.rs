@@ -77,3 +77,14 @@ fn a_case_whose_resource_belongs_to_nobody_shows_nothing() {
         assert_eq!(failure.is_none(), is_shown, "{failure:?}");
     }
 }
+
+#[test]
+fn what_is_shown_of_a_policy_names_it_and_is_not_all_of_it() {
+    let policy = Policy::from_toml(ready::ROWS).expect("a policy");
+    let shown = format!("{policy:?}");
+    let hash = policy.hash().to_string();
+    assert!(
+        shown.contains("rows") && shown.contains(&hash) && shown.len() < 150,
+        "{shown}"
+    );
+}
