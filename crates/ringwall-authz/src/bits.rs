@@ -22,6 +22,12 @@ impl<const WORDS: usize> Bits<WORDS> {
         }
     }
 
+    pub(crate) fn remove(&mut self, number: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(number >> 6)) {
+            *word &= !(1_u64 << (number & 63));
+        }
+    }
+
     pub(crate) fn contains(&self, number: u16) -> bool {
         self.0
             .get(usize::from(number >> 6))
@@ -72,6 +78,12 @@ impl<const WORDS: usize> Bits<WORDS> {
             *out = with(left, right);
         }
         Self(out)
+    }
+}
+
+impl<const WORDS: usize> Default for Bits<WORDS> {
+    fn default() -> Self {
+        Self::EMPTY
     }
 }
 

@@ -20,6 +20,7 @@ use crate::policy::Policy;
 use crate::resource::Resource;
 use crate::source::MAX_POLICY_BYTES;
 use crate::subject::{Subject, SubjectBuilder};
+use crate::toml_nesting;
 use crate::value::{Type, Value};
 
 /// Cases that a policy must decide as they say. In TOML:
@@ -229,6 +230,9 @@ impl Cases {
                 message: format!("{MAX_POLICY_BYTES} bytes are the most"),
             });
         }
+        toml_nesting::check(text).map_err(|faults| CasesError {
+            message: faults.to_string(),
+        })?;
         toml::from_str(text).map_err(|error| CasesError {
             message: error.to_string(),
         })

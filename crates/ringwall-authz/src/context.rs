@@ -2,6 +2,7 @@
 
 use ringwall_core::clock::Timestamp;
 
+use crate::bits::Bits;
 use crate::compile::shapes::find;
 use crate::policy::Policy;
 use crate::slots::{AttributeError, Slots};
@@ -50,7 +51,7 @@ impl<'a> Context<'a> {
         for (place, attribute) in (0_u16..).zip(&parts.context) {
             let value = self.slots.get(place).told(attribute.kind, &parts.levels);
             // What this policy alone declares is no mistake for that one.
-            if value != Value::Null
+            if self.slots.is_told_well(place)
                 && find(&policy.compiled().parts.context, &attribute.name).is_some()
             {
                 told = told.attribute(&attribute.name, value);
@@ -82,6 +83,11 @@ impl<'a> Context<'a> {
     /// Whether an attribute that the policy declares was told as what it is not.
     pub(crate) fn is_broken(&self) -> bool {
         self.slots.is_broken()
+    }
+
+    /// Whether one of these attributes was not told, unless by a name that was misspelt.
+    pub(crate) fn has_perhaps(&self, asked: &Bits<1>) -> bool {
+        self.slots.has_perhaps(asked)
     }
 
     pub(crate) fn value(&self, place: u16) -> Datum<'_> {

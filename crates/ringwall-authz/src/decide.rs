@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use ringwall_core::classification::{Obligation, Sensitivity};
 use ringwall_core::principal::Tenant;
 
+use crate::bits::RoleBits;
 use crate::compile::index::Unknowns;
 use crate::compile::rules::CompiledRule;
 use crate::compile::shapes::ResourceType;
 use crate::context::Context;
 use crate::decision::{Cause, Decision, Outcome, RuleNumbers};
-use crate::document::Effect;
 use crate::node::{Attribute, Facts};
 use crate::policy::Policy;
 use crate::resource::Resource;
@@ -142,15 +142,18 @@ impl Policy {
         };
         let subject = request.subject;
         let mut forbidding = RuleNumbers::default();
-        let roles = subject.roles_for(Effect::Forbid);
-        bucket
-            .forbids
-            .visit(request, roles, Unknowns::MayApplyToAll, |number, role| {
-                let rule = compiled.rule(number);
-                if rule.is_some_and(|rule| applies(rule, request, role) >= Truth::Unknown) {
+        bucket.forbids.visit(
+            request,
+            subject.held(),
+            Unknowns::MayApplyToAll,
+            |number, role| {
+                let found = compiled.rule(number);
+                let rule = found.filter(|rule| is_judged_under(role, rule, subject.held()));
+                if rule.is_some_and(|rule| applies(rule, request) >= Truth::Unknown) {
                     forbidding.push(number);
                 }
-            });
+            },
+        );
         if !forbidding.is_empty() {
             return Decision {
                 rules: forbidding,
@@ -159,21 +162,27 @@ impl Policy {
         }
         let mut permitting = RuleNumbers::default();
         let mut owed = Owed::default();
-        let roles = subject.roles_for(Effect::Permit);
-        bucket
-            .permits
-            .visit(request, roles, Unknowns::ApplyToNone, |number, role| {
-                let Some(rule) = compiled.rule(number) else {
+        bucket.permits.visit(
+            request,
+            subject.held(),
+            Unknowns::ApplyToNone,
+            |number, role| {
+                let found = compiled.rule(number);
+                let Some(rule) = found.filter(|rule| is_judged_under(role, rule, subject.held()))
+                else {
                     return;
                 };
-                let permits = applies(rule, request, role) == Truth::True;
-                if permits {
-                    permitting.push(number);
-                }
-                if permits || owes_beyond_limit(rule, request, role) {
+                let permits = subject.meets(rule);
+                if (permits || subject.owes_beyond_use(rule))
+                    && rule.when.evaluate(request) == Truth::True
+                {
                     owed.add(&rule.obligations);
+                    if permits {
+                        permitting.push(number);
+                    }
                 }
-            });
+            },
+        );
         if permitting.is_empty() {
             return self.forbid(Cause::NoRuleApplies);
         }
@@ -237,30 +246,19 @@ fn is_of_tenant(
     is_same(org, tenant.org.as_str()) && is_of_project
 }
 
-/// Whether a rule applies to a request. `role` is the role under which the rule was found; a subject may have
-/// several of the rule's, and the rule is judged under the first.
-pub(crate) fn applies(rule: &CompiledRule, request: &Request<'_>, role: Option<u16>) -> Truth {
-    if !is_for(rule, request, role) || !request.subject.meets_scopes(rule) {
-        return Truth::False;
-    }
-    rule.when.evaluate(request)
-}
-
-fn is_for(rule: &CompiledRule, request: &Request<'_>, role: Option<u16>) -> bool {
-    match role {
-        None => rule.roles.is_empty(),
-        Some(role) => {
-            let own = request.subject.roles_for(rule.effect);
-            rule.roles.intersection(own).first() == Some(role)
-        }
+/// Whether a rule applies to a request.
+pub(crate) fn applies(rule: &CompiledRule, request: &Request<'_>) -> Truth {
+    if request.subject.meets(rule) {
+        rule.when.evaluate(request)
+    } else {
+        Truth::False
     }
 }
 
-/// Whether the obligations of a rule that would permit this without the limit of the credential are owed.
-fn owes_beyond_limit(rule: &CompiledRule, request: &Request<'_>, role: Option<u16>) -> bool {
-    request.subject.owes_beyond_limit(rule)
-        && is_for(rule, request, role)
-        && rule.when.evaluate(request) == Truth::True
+/// Whether a rule that was found under this role, or under none, is judged there. A subject may have several of the rule's
+/// roles, and the rule is judged under the first.
+fn is_judged_under(role: Option<u16>, rule: &CompiledRule, roles: &RoleBits) -> bool {
+    role.is_none() || rule.roles.intersection(roles).first() == role
 }
 
 /// What all rules that permit demand together.

@@ -393,7 +393,11 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "is_default")]
     pub anyone: bool,
     /// What has to be true for a permit, and must not be true or unknown for a forbid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "stated",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub when: Option<Condition>,
     /// What a permit still owes. The obligations of every permit that applies are owed.
     #[serde(
@@ -437,6 +441,13 @@ mod sensitivity {
         text.map(|text| text.parse().map_err(serde::de::Error::custom))
             .transpose()
     }
+}
+
+/// Something, where it is written down: null would be a rule without a condition.
+fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A list that says something.

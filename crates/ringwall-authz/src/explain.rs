@@ -74,14 +74,9 @@ impl Policy {
             let rules = compiled.rules_of(number, action);
             rules
                 .map(|rule| {
+                    let truth = applies(rule, &request);
                     let own = request.subject.roles_for(rule.effect);
-                    let role = rule.roles.intersection(own).first();
-                    let truth = if !rule.roles.is_empty() && role.is_none() {
-                        Truth::False
-                    } else {
-                        applies(rule, &request, role)
-                    };
-                    let because = if !rule.roles.is_empty() && role.is_none() {
+                    let because = if !rule.is_for(own) {
                         let names: Vec<&str> = rule
                             .roles
                             .iter()

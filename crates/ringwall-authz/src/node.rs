@@ -140,6 +140,25 @@ impl Node {
         }
     }
 
+    /// Calls `visit` for the condition and each part of it.
+    pub(crate) fn walk(&self, visit: &mut dyn FnMut(&Self)) {
+        visit(self);
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                for node in nodes {
+                    node.walk(visit);
+                }
+            }
+            Self::Not(node) => node.walk(visit),
+            Self::Known(_)
+            | Self::Compare(..)
+            | Self::OneOf(..)
+            | Self::Member(..)
+            | Self::IsSet(_)
+            | Self::Related(..) => {}
+        }
+    }
+
     /// Whether it holds. Conditions are at most 32 deep, so this ends.
     pub(crate) fn evaluate(&self, facts: &impl Facts) -> Truth {
         match self {

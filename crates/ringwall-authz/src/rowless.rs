@@ -88,14 +88,27 @@ fn possible(node: &Node) -> Possible {
             is_true: is_told(*attribute),
             is_false: true,
         },
-        Node::All(nodes) => Possible {
-            is_true: nodes.iter().all(|node| possible(node).is_true),
-            is_false: nodes.iter().any(|node| possible(node).is_false),
-        },
-        Node::Any(nodes) => Possible {
-            is_true: nodes.iter().any(|node| possible(node).is_true),
-            is_false: nodes.iter().all(|node| possible(node).is_false),
-        },
+        // Each part is looked at once: conditions are nested.
+        Node::All(nodes) => nodes.iter().map(possible).fold(
+            Possible {
+                is_true: true,
+                is_false: false,
+            },
+            |all, one| Possible {
+                is_true: all.is_true && one.is_true,
+                is_false: all.is_false || one.is_false,
+            },
+        ),
+        Node::Any(nodes) => nodes.iter().map(possible).fold(
+            Possible {
+                is_true: false,
+                is_false: true,
+            },
+            |any, one| Possible {
+                is_true: any.is_true || one.is_true,
+                is_false: any.is_false && one.is_false,
+            },
+        ),
         Node::Not(node) => {
             let inner = possible(node);
             Possible {
@@ -171,6 +184,18 @@ mod tests {
         assert!(forbid(
             r#"when = { all = [{ eq = ["resource.owner", "subject.id"] }, { eq = ["subject.id", { text = "u1" }] }] }"#
         ));
+    }
+
+    #[test]
+    fn conditions_that_are_nested_are_looked_at_once() {
+        // Each part twice, this would take hours.
+        let mut when = r#"{ is_set = "subject.id" }"#.to_owned();
+        for _ in 0..15 {
+            when = format!(
+                r#"{{ all = [{{ any = [{when}, {{ is_set = "subject.kind" }}] }}, {{ is_set = "subject.id" }}] }}"#
+            );
+        }
+        assert!(can(&format!("when = {when}")));
     }
 
     #[test]

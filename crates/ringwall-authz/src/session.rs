@@ -37,9 +37,19 @@ pub enum SessionError {
     /// The context was made for another policy.
     #[error("the context was made for another policy")]
     OtherPolicy,
-    /// An attribute of the context was told as what it is not. The database would take it for one that nobody told.
-    #[error("an attribute of the context was told a value that is not of its type")]
+    /// An attribute of the context was told as what it is not, or as one that the policy does not have while a rule for
+    /// rows asks whether another is set. The database would take it for one that nobody told.
+    #[error(
+        "an attribute of the context was told a value that is not of its type, or by a name that the policy does not have"
+    )]
     Context,
+    /// An attribute of the subject that a rule for rows asks for was told by hand, and not stated to stand in the
+    /// [directory](crate::SubjectBuilder::in_directory_as) too; or one was told that the policy does not have, while a rule
+    /// for rows asks whether another is set. The database would take it for one that nobody told.
+    #[error(
+        "an attribute of the subject that rules for rows ask for was told by hand, and the database does not know it"
+    )]
+    AttributeByHand,
 }
 
 /// The settings that the policies of [row-level security](crate::Policy::row_level_security) read.
@@ -57,8 +67,12 @@ pub fn session_settings(
     if !context.policy().is(&known.policy) {
         return Err(SessionError::OtherPolicy);
     }
-    if context.is_broken() {
+    let asked = &known.policy.compiled().asked;
+    if context.is_broken() || context.has_perhaps(&asked.context_is_set) {
         return Err(SessionError::Context);
+    }
+    if known.has_by_hand(&asked.subject) || known.has_perhaps(&asked.subject_is_set) {
+        return Err(SessionError::AttributeByHand);
     }
     if known.broken_separation.is_some() {
         return Err(SessionError::SeparationOfDuty);

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::bits::Bits;
+use crate::compile::shapes::MAX_ATTRIBUTES;
 use crate::truth::Truth;
 use crate::value::{Datum, Level, Mismatch, Type, Value};
 
@@ -36,18 +37,21 @@ impl fmt::Display for AttributeError {
 
 impl std::error::Error for AttributeError {}
 
+// Each attribute has its bit.
+const _: () = assert!(MAX_ATTRIBUTES <= Bits::<1>::CAPACITY);
+
 /// One value for each attribute that the policy has.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots<'a> {
     values: Vec<Datum<'a>>,
     pub(crate) errors: Vec<AttributeError>,
     /// Those of which the last that was told is none of their type.
-    broken: Vec<u16>,
+    broken: Bits<1>,
     /// Whether something was told that is no attribute: perhaps one of those that were not told, by a name that was
     /// misspelt.
     has_undeclared: bool,
-    /// Those that were told, null or not, as far as they are counted.
-    told: Bits<4>,
+    /// Those that were told, null or not.
+    told: Bits<1>,
     /// What was told and does not fit this policy: it may fit another.
     misfits: Vec<(Box<str>, Value<'a>)>,
 }
@@ -57,7 +61,7 @@ impl<'a> Slots<'a> {
         Self {
             values: vec![Datum::Unknown; number],
             errors: Vec::new(),
-            broken: Vec::new(),
+            broken: Bits::EMPTY,
             has_undeclared: false,
             told: Bits::EMPTY,
             misfits: Vec::new(),
@@ -78,8 +82,7 @@ impl<'a> Slots<'a> {
     pub(crate) fn is_set(&self, place: u16) -> Truth {
         if self.get(place).is_known() {
             Truth::True
-        } else if self.broken.contains(&place)
-            || (self.has_undeclared && !self.told.contains(place))
+        } else if self.broken.contains(place) || (self.has_undeclared && !self.told.contains(place))
         {
             Truth::Unknown
         } else {
@@ -87,8 +90,18 @@ impl<'a> Slots<'a> {
         }
     }
 
-    pub(crate) const fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         !self.broken.is_empty()
+    }
+
+    /// Whether it was told last as something of its type, or null.
+    pub(crate) fn is_told_well(&self, place: u16) -> bool {
+        self.told.contains(place) && !self.broken.contains(place)
+    }
+
+    /// Whether one of these was not told, unless by a name that was misspelt.
+    pub(crate) fn has_perhaps(&self, asked: &Bits<1>) -> bool {
+        self.has_undeclared && asked.iter().any(|place| !self.told.contains(place))
     }
 
     pub(crate) fn set(
@@ -100,16 +113,17 @@ impl<'a> Slots<'a> {
         value: Value<'a>,
     ) {
         if let Some((place, _)) = found {
-            self.broken.retain(|broken| *broken != place);
+            self.broken.remove(place);
             self.told.insert(place);
         }
         let outcome = match found {
             None => Err(Why::Undeclared),
             Some((place, kind)) => match Datum::new(value, kind, levels) {
                 Ok(datum) => {
-                    // A text that names no level.
+                    // A text that names no level of this policy; of another it may.
                     if !datum.is_known() && value != Value::Null {
-                        self.broken.push(place);
+                        self.broken.insert(place);
+                        self.misfits.push((name.into(), value));
                     }
                     if let Some(slot) = self.values.get_mut(usize::from(place)) {
                         *slot = datum;
@@ -121,7 +135,7 @@ impl<'a> Slots<'a> {
                     if let Some(slot) = self.values.get_mut(usize::from(place)) {
                         *slot = Datum::Unknown;
                     }
-                    self.broken.push(place);
+                    self.broken.insert(place);
                     Err(Why::Mismatch(mismatch))
                 }
             },

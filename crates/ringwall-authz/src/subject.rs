@@ -70,8 +70,8 @@ impl Subject {
 
     /// Whether it gives away nothing that it does not have itself when it gives somebody `role`: it uses the role, or has
     /// all that the role is worth. That is a rank at least as high, every scope that the role and what it inherits
-    /// grant, and each of these roles that a rule permits something by name. Upon which rows the other may use it, its own
-    /// attributes and relations say.
+    /// grant, and each of these roles that a rule permits something by name; and no role of its own forbids it what the
+    /// other would not be forbidden. Upon which rows the other may use it, its own attributes and relations say.
     ///
     /// `false` for a role that the policy does not have, for one without a rank that it does not use itself, for a
     /// subject that breaks a separation of duty, and for one that is [limited to scopes](Self::is_limited). What a handler
@@ -97,7 +97,18 @@ impl Subject {
             let mut rules = compiled.rules.iter();
             rules.any(|rule| matches!(rule.effect, Effect::Permit) && rule.roles.contains(role))
         };
+        // Whoever is forbidden something by a role of its own would let somebody else do it.
+        let is_bound_alone = || {
+            let mut rules = compiled.rules.iter();
+            rules.any(|rule| {
+                matches!(rule.effect, Effect::Forbid)
+                    && !rule.roles.is_empty()
+                    && rule.is_for(&known.held)
+                    && !rule.is_for(&closure)
+            })
+        };
         known.may_use_roles()
+            && !is_bound_alone()
             && (known.used.contains(role)
                 || (has_rank()
                     && has_scopes()

@@ -154,7 +154,11 @@ impl Evaluator {
         for (number, own) in request.evaluations.iter().enumerate() {
             let asked = request.asked(Some(number))?;
             let statement = match &own.context {
-                Some(context) => session.statement(Some(context)),
+                // A context takes the place of the default one (§7.1.1). What limits all of them it does not lift, unless it
+                // says otherwise.
+                Some(context) => session.statement(Some(context)).and_then(|own| {
+                    Ok(own.limited_as(of_defaults.as_ref().map_err(Clone::clone)?))
+                }),
                 None => of_defaults.clone(),
             };
             let response = match session.evaluate(asked, statement).await {

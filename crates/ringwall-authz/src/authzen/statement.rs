@@ -56,6 +56,16 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// With the scopes that were stated for all questions, where this one states none.
+    pub(super) fn limited_as(self, of_all: &Self) -> Self {
+        Self {
+            scopes: self.scopes.or_else(|| of_all.scopes.clone()),
+            ..self
+        }
+    }
+}
+
 /// Shows each text of the list that stands under `key`. Whether there is one.
 fn texts(
     context: Option<&JsonObject>,

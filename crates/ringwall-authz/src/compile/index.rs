@@ -26,12 +26,6 @@ pub(crate) struct Index {
     by_role: Vec<(u16, Vec<Group>)>,
 }
 
-impl Default for RoleBits {
-    fn default() -> Self {
-        Self::EMPTY
-    }
-}
-
 /// Rules that compare the same attribute with constants, or none.
 #[derive(Debug)]
 struct Group {

@@ -1,5 +1,6 @@
 //! From a document to a policy that decides.
 
+pub(crate) mod asked;
 pub(crate) mod conditions;
 pub(crate) mod index;
 mod names;
@@ -16,6 +17,7 @@ use crate::bits::RoleBits;
 use crate::document::{Effect, PolicyDocument};
 use crate::fault::{Faults, PolicyFaults};
 use crate::value::Level;
+use asked::AskedOfRows;
 use index::Index;
 use roles::{Roles, Separation};
 use rules::CompiledRule;
@@ -44,6 +46,8 @@ pub(crate) struct Compiled {
     pub(crate) document: PolicyDocument,
     pub(crate) parts: Parts,
     pub(crate) rules: Vec<CompiledRule>,
+    /// What the rules for rows ask for.
+    pub(crate) asked: AskedOfRows,
     /// By type of resource and action.
     pub(crate) buckets: Vec<Vec<Bucket>>,
 }
@@ -96,12 +100,14 @@ impl Compiled {
         faults.into_result()?;
         let hash = hash(&document)?;
         let buckets = buckets(&parts, &rules);
+        let asked = AskedOfRows::of(&parts, &rules);
         Ok(Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
             hash,
             document,
             parts,
             rules,
+            asked,
             buckets,
         })
     }

@@ -36,6 +36,13 @@ pub(crate) struct CompiledRule {
     pub(crate) obligations: Vec<Obligation>,
 }
 
+impl CompiledRule {
+    /// Whether it is for everybody, or for one of these roles.
+    pub(crate) fn is_for(&self, roles: &RoleBits) -> bool {
+        self.roles.is_empty() || !self.roles.intersection(roles).is_empty()
+    }
+}
+
 pub(super) fn rules(
     document: &PolicyDocument,
     parts: &Parts,

@@ -6,7 +6,6 @@ mod times;
 
 use ringwall_core::classification::Obligation;
 
-use crate::bits::RoleBits;
 use crate::compile::rules::CompiledRule;
 use crate::compile::shapes::{ResourceType, Table};
 use crate::context::Context;
@@ -163,9 +162,7 @@ impl Policy {
         let mut forbids = Vec::new();
         let mut owed = Owed::default();
         for rule in compiled.rules_of(number, action) {
-            let is_for = rule.roles.is_empty()
-                || rule.roles.intersection(known.roles_for(rule.effect)) != RoleBits::EMPTY;
-            if is_for && known.owes_beyond_limit(rule) {
+            if matches!(rule.effect, Effect::Permit) && known.owes_beyond_use(rule) {
                 let node = partial.answer(&rule.when).map(partial::permitting);
                 // What no database can answer may be true of a row.
                 let is_never =
@@ -174,7 +171,7 @@ impl Policy {
                     owed.add(&rule.obligations);
                 }
             }
-            if !is_for || !known.meets_scopes(rule) {
+            if !known.meets(rule) {
                 continue;
             }
             let node = partial

@@ -157,7 +157,7 @@ fn check_pushable(
     parts: &Parts,
 ) -> Result<(), FilterError> {
     let mut found = None;
-    walk(&rule.when, &mut |node| {
+    rule.when.walk(&mut |node| {
         let attribute = |term: &Term| term.attribute();
         let attributes: Vec<Attribute> = match node {
             Node::Compare(_, left, right) => attribute(left)
@@ -193,23 +193,5 @@ fn check_pushable(
             rule: rule.id.clone(),
             what: what.into(),
         }),
-    }
-}
-
-fn walk(node: &Node, visit: &mut dyn FnMut(&Node)) {
-    visit(node);
-    match node {
-        Node::All(nodes) | Node::Any(nodes) => {
-            for node in nodes {
-                walk(node, visit);
-            }
-        }
-        Node::Not(node) => walk(node, visit),
-        Node::Known(_)
-        | Node::Compare(..)
-        | Node::OneOf(..)
-        | Node::Member(..)
-        | Node::IsSet(_)
-        | Node::Related(..) => {}
     }
 }

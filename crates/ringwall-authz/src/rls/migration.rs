@@ -27,7 +27,14 @@ $ringwall$;";
 const HELD: &str = r"DO $ringwall$
 DECLARE
     held record;
+    double text;
 BEGIN
+    SELECT string_agg(t.name, ' and ') INTO double FROM (VALUES <tables>) AS t(name, holds_resources)
+    WHERE to_regclass(t.name) IS NOT NULL GROUP BY to_regclass(t.name) HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% are one table. No policy was changed', double
+        USING HINT = 'Write its name in one way in the policy and in the options, and for one purpose.';
+    END IF;
     SELECT t.name, p.polname, pg_catalog.split_part(pg_catalog.obj_description(p.oid, 'pg_policy'), ' ', 2) AS place
     INTO held FROM (VALUES <tables>) AS t(name, holds_resources)
     JOIN pg_catalog.pg_policy AS p ON p.polrelid = pg_catalog.to_regclass(t.name)::oid

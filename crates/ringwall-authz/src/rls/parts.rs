@@ -21,11 +21,34 @@ pub struct RowLevelSecurityParts {
     pub functions: Vec<SecurityFunction>,
     /// The tables: that of the attributes of subjects, those of relations, those of resources.
     pub tables: Vec<SecuredTable>,
-    /// The comment of each policy, by which a later migration finds what an earlier one made. Anybody who may alter a
-    /// policy may alter it.
+    /// The comment of each policy, by which a later migration finds what an earlier one made: `ringwall`, the schema of the
+    /// functions, the hash of the policy, and the number of the generator. Anybody who may alter a policy may alter it.
     pub comment: String,
     /// The names of the settings of a session that say who acts, such as `ringwall.org`.
     pub settings: Vec<String>,
+}
+
+/// What makes statements of a policy, counted: one more whenever those of an unchanged policy mean something else.
+const GENERATOR: u32 = 1;
+
+impl RowLevelSecurityParts {
+    /// Whether policies with this comment say the same, made by this version of the library or an earlier one, so that putting
+    /// these in their place takes nothing away that a newer process forbids. `false` for those of another policy, of
+    /// another schema, and of a later version.
+    #[must_use]
+    pub fn may_replace(&self, comment: &str) -> bool {
+        let parsed = |comment: &str| {
+            let mut words = comment.splitn(4, ' ').map(str::to_owned);
+            let of = [words.next()?, words.next()?, words.next()?];
+            // Before they were counted there was none.
+            let generator = words.next().map_or(Ok(0), |number| number.parse::<u32>());
+            Some((of, generator.ok()?))
+        };
+        match (parsed(&self.comment), parsed(comment)) {
+            (Some((own, this)), Some((other, that))) => own == other && that <= this,
+            (Some(_) | None, _) => false,
+        }
+    }
 }
 
 /// A table with its policies.
@@ -219,7 +242,7 @@ impl Policy {
             schema: options.schema.clone(),
             functions: functions(options, &writer),
             tables,
-            comment: format!("ringwall {} {}", options.schema, self.hash()),
+            comment: format!("ringwall {} {} {GENERATOR}", options.schema, self.hash()),
             settings: session::setting_names(&compiled.parts),
         })
     }

@@ -23,7 +23,7 @@ const TOLD_TIMESTAMP: &str = concat!(
 );
 
 /// A text as a number, when it is one that fits: a cast that fails would end the statement.
-const INTEGER: &str = "CASE WHEN v ~ '^(0|-?[1-9][0-9]{0,18})$' THEN CASE WHEN CAST(v AS numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 THEN CAST(v AS bigint) END END";
+const INTEGER: &str = "CASE WHEN v ~ '^(0|-?[1-9][0-9]{0,18})$' THEN CASE WHEN CAST(v AS numeric) BETWEEN CAST(-9223372036854775808 AS numeric) AND CAST(9223372036854775807 AS numeric) THEN CAST(v AS bigint) END END";
 
 /// Values of a policy as literals: there are no parameters in a definition.
 pub(super) struct Literals<'a>(pub(super) &'a mut String);
@@ -182,9 +182,9 @@ impl Source for Session<'_> {
     }
 
     fn is_on_behalf(&mut self, out: &mut dyn SqlWriter) {
-        // Who was not told acts for somebody.
+        // Unknown to a session that was not told.
         let told = self.call("setting", Some("delegated"));
-        out.text(&format!("SELECT coalesce({told} <> 'false', TRUE)"));
+        out.text(&format!("SELECT {told} <> 'false'"));
     }
 
     fn sets_are_unknown(&self) -> Option<String> {

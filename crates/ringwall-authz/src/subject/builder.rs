@@ -28,6 +28,8 @@ pub struct SubjectBuilder {
     known_as: Option<Box<str>>,
     is_foreign: bool,
     directory_name: Option<Box<str>>,
+    /// Whether a directory was asked about it.
+    has_facts: bool,
     roles: RoleBits,
     activated: Option<Vec<Box<str>>>,
     scopes: ScopeBits,
@@ -37,6 +39,12 @@ pub struct SubjectBuilder {
     attributes: Vec<Attribute>,
     relations: Vec<Related>,
     in_database: Bits<1>,
+    /// The attributes of which something was told that did not come from the directory.
+    by_hand: Bits<1>,
+    /// Whether something was told that is no attribute.
+    has_undeclared: bool,
+    /// The relation of which all values came from the directory.
+    of_directory: Option<u16>,
     values: usize,
     errors: Vec<AttributeError>,
     version: Option<u64>,
@@ -52,6 +60,7 @@ impl SubjectBuilder {
             known_as: None,
             is_foreign: false,
             directory_name: None,
+            has_facts: false,
             roles: RoleBits::EMPTY,
             activated: None,
             scopes: ScopeBits::EMPTY,
@@ -60,6 +69,9 @@ impl SubjectBuilder {
             attributes,
             relations,
             in_database: Bits::EMPTY,
+            by_hand: Bits::EMPTY,
+            has_undeclared: false,
+            of_directory: None,
             values: 0,
             errors: Vec::new(),
             version: None,
@@ -86,8 +98,9 @@ impl SubjectBuilder {
 
     /// States under which name the attributes that the database holds are its own, so that
     /// [row-level security](crate::session_settings) may ask for them. [`facts`](Self::facts) say so of the credential's
-    /// subject; a resolver that asks its directory under an id of the service's own says that id. Of a subject of which
-    /// nobody says it they are unknown there, and what was [told by hand](Self::attribute) no database hears.
+    /// subject; a resolver that asks its directory under an id of the service's own says that id, and states with it that
+    /// what it [told by hand](Self::attribute) stands there too. Otherwise a session cannot be told of who has attributes by
+    /// hand that the rules for rows ask for: no database hears of them.
     #[must_use]
     pub fn in_directory_as(mut self, name: impl Into<Box<str>>) -> Self {
         self.directory_name = Some(name.into());
@@ -164,8 +177,11 @@ impl SubjectBuilder {
         self
     }
 
-    /// One value of an attribute, which holds until `expires_at`; null is none. An attribute of which two values are told that
-    /// hold at once is unknown, unless its type is `text_set`.
+    /// One value of an attribute, which holds until `expires_at`; null says nothing about a `text_set`, and of any other that
+    /// there is none. An attribute of which two values are told that hold at once is unknown, unless its type is
+    /// `text_set`.
+    ///
+    /// Row-level security hears nothing of it: see [`in_directory_as`](Self::in_directory_as).
     #[must_use]
     pub fn attribute<'v>(
         mut self,
@@ -173,20 +189,35 @@ impl SubjectBuilder {
         value: impl Into<Value<'v>>,
         expires_at: Option<Timestamp>,
     ) -> Self {
-        let parts = &self.policy.compiled().parts;
-        let Some((place, kind)) = find(&parts.subject.attributes, name) else {
-            return self.error(name, Why::Undeclared);
+        let Some((place, kind)) = self.find_attribute(name) else {
+            return self.undeclared(name);
         };
+        self.by_hand.insert(place);
+        self.tell(place, kind, name, value.into(), expires_at)
+    }
+
+    fn tell(
+        mut self,
+        place: u16,
+        kind: Type,
+        name: &str,
+        value: Value<'_>,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        if value == Value::Null {
+            // Of a set, no value is told by it, and not that there is none.
+            if kind != Type::TextSet {
+                self.complete(place);
+            }
+            return self;
+        }
         let kind = if kind == Type::TextSet {
             Type::Text
         } else {
             kind
         };
-        let value = value.into();
-        if value == Value::Null {
-            return self.attribute_is_complete(name);
-        }
-        let value = Datum::new(value, kind, &parts.levels).map(Datum::to_owned);
+        let levels = &self.policy.compiled().parts.levels;
+        let value = Datum::new(value, kind, levels).map(Datum::to_owned);
         let until = expires_at.map_or(i64::MAX, Timestamp::unix_micros);
         self.values = self.values.saturating_add(1);
         let is_full = self.values > MAX_SUBJECT_VALUES;
@@ -213,14 +244,28 @@ impl SubjectBuilder {
     /// `text_set` of which no value was told this makes the set empty instead of unknown.
     #[must_use]
     pub fn attribute_is_complete(mut self, name: &str) -> Self {
-        let found = find(&self.policy.compiled().parts.subject.attributes, name);
-        let slot = found.and_then(|(place, _)| self.attributes.get_mut(usize::from(place)));
-        match slot {
-            Some(slot @ Attribute::Unknown) => *slot = Attribute::Values(Vec::new()),
-            Some(Attribute::Broken | Attribute::One(_) | Attribute::Values(_)) => {}
-            None => return self.error(name, Why::Undeclared),
-        }
+        let Some((place, _)) = self.find_attribute(name) else {
+            return self.undeclared(name);
+        };
+        self.by_hand.insert(place);
+        self.complete(place);
         self
+    }
+
+    fn complete(&mut self, place: u16) {
+        if let Some(slot @ Attribute::Unknown) = self.attributes.get_mut(usize::from(place)) {
+            *slot = Attribute::Values(Vec::new());
+        }
+    }
+
+    fn find_attribute(&self, name: &str) -> Option<(u16, Type)> {
+        find(&self.policy.compiled().parts.subject.attributes, name)
+    }
+
+    /// Perhaps one of those that were not told, by a name that was misspelt.
+    fn undeclared(mut self, name: &str) -> Self {
+        self.has_undeclared = true;
+        self.error(name, Why::Undeclared)
     }
 
     /// All values to which the subject stands in `relation`, such as the departments of a user.
@@ -256,6 +301,7 @@ impl SubjectBuilder {
         {
             *slot = Related::All(all);
         }
+        self.of_directory = self.of_directory.filter(|other| *other != place);
         self
     }
 
@@ -348,18 +394,38 @@ impl SubjectBuilder {
                 .map_or(OwnedDatum::Unknown, Datum::to_owned)
         };
         let is_text = kind == Type::Text;
+        let id = match &self.known_as {
+            Some(id) => Some(datum(id)),
+            None if is_text || self.is_foreign => None,
+            None => Some(datum(self.principal.subject.as_str())),
+        };
+        let by_hand = match &self.directory_name {
+            Some(_) => Bits::EMPTY,
+            None => self.by_hand,
+        };
+        let own_name = || Box::from(self.principal.subject.as_str());
+        let directory_name = self
+            .directory_name
+            .or_else(|| (self.has_facts && !self.is_foreign).then(own_name));
+        // What a directory knows under one name, a database does not know under another.
+        let row_name = id.as_ref().map_or_else(
+            || Datum::Text(self.principal.subject.as_str()),
+            OwnedDatum::get,
+        );
+        let is_directory_asked_by_id = directory_name
+            .as_deref()
+            .is_some_and(|name| row_name.is_known() && datum(name).get() == row_name);
         let known = Known {
-            id: match &self.known_as {
-                Some(id) => Some(datum(id)),
-                None if is_text || self.is_foreign => None,
-                None => Some(datum(self.principal.subject.as_str())),
-            },
+            elsewhere: self.of_directory.filter(|_| !is_directory_asked_by_id),
+            id,
             on_behalf_of: match &self.principal.on_behalf_of {
                 Some(subject) if !is_text && !self.is_foreign => Some(datum(subject.as_str())),
                 Some(_) | None => None,
             },
             is_foreign: self.is_foreign,
-            directory_name: self.directory_name,
+            directory_name,
+            by_hand,
+            has_undeclared: self.has_undeclared,
             scopes: self
                 .limit
                 .map_or(granted, |limit| granted.intersection(&limit)),
@@ -422,13 +488,14 @@ impl SubjectBuilder {
 impl SubjectBuilder {
     /// Takes over what a [directory](crate::PolicyInformationPoint) knows: its roles, the attributes that the policy
     /// has, all of which are known then, and its departments where the policy has a relation `user_departments`. The
-    /// database is [asked](Self::in_directory_as) for the attributes of the same subject.
+    /// database is [asked](Self::in_directory_as) for the attributes of the credential's subject, unless another name is
+    /// stated or its issuer is [foreign](Self::of_foreign_issuer).
     #[must_use]
     pub fn facts(mut self, facts: &SubjectFacts) -> Self {
         let policy = self.policy.clone();
         let parts = &policy.compiled().parts;
-        for attribute in &parts.subject.attributes {
-            self = self.attribute_is_complete(&attribute.name);
+        for place in (0_u16..).take(parts.subject.attributes.len()) {
+            self.complete(place);
         }
         for stored in &facts.attributes {
             // A directory serves more policies than this one.
@@ -437,19 +504,15 @@ impl SubjectBuilder {
                 if value == Value::Null {
                     self.push_unreadable(place, stored.expires_at);
                 } else {
-                    self = self.attribute(&stored.key, value, stored.expires_at);
+                    self = self.tell(place, kind, &stored.key, value, stored.expires_at);
                 }
             }
         }
-        if self
-            .relation(DEPARTMENTS)
-            .is_some_and(|(_, kind)| kind == Type::Text)
-        {
+        if let Some((place, Type::Text)) = self.relation(DEPARTMENTS) {
             self = self.related(DEPARTMENTS, facts.departments.iter().map(|name| &**name));
+            self.of_directory = Some(place);
         }
-        if self.directory_name.is_none() {
-            self.directory_name = Some(self.principal.subject.as_str().into());
-        }
+        self.has_facts = true;
         self.roles(&facts.roles).version(facts.version)
     }
 }

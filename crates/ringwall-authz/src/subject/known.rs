@@ -23,6 +23,13 @@ pub(crate) struct Known {
     pub(super) is_foreign: bool,
     /// Under which name the attributes that the database holds are its own.
     pub(super) directory_name: Option<Box<str>>,
+    /// The attributes that were told and of which no database knows.
+    pub(super) by_hand: Bits<1>,
+    /// Whether something was told that is no attribute: perhaps one of those that were not told, by a name that was
+    /// misspelt.
+    pub(super) has_undeclared: bool,
+    /// The relation of which the directory told all pairs, under another name than that of rows and tables.
+    pub(super) elsewhere: Option<u16>,
     /// The roles that it uses, with all that they inherit.
     pub(crate) used: RoleBits,
     /// Those that count for forbids: all that it holds, whichever it uses.
@@ -125,6 +132,11 @@ impl Known {
         }
     }
 
+    /// Whether its roles and scopes are such that the rule can apply.
+    pub(crate) fn meets(&self, rule: &CompiledRule) -> bool {
+        rule.is_for(self.roles_for(rule.effect)) && self.meets_scopes(rule)
+    }
+
     /// Whether the rule cannot apply, since it permits without a scope what the credential has to name.
     pub(crate) fn is_beyond_limit(&self, rule: &CompiledRule) -> bool {
         self.is_limited && matches!(rule.effect, Effect::Permit) && rule.scopes.is_empty()
@@ -135,13 +147,19 @@ impl Known {
         !self.is_beyond_limit(rule) && self.scopes_for(rule.effect).contains_all(&rule.scopes)
     }
 
-    /// Whether the rule, which permits nothing under the limit, would without it: then what it demands is owed all the same.
-    /// Otherwise somebody would see unmasked what a credential that is worth less opens.
-    pub(crate) fn owes_beyond_limit(&self, rule: &CompiledRule) -> bool {
-        self.is_limited
-            && !rule.obligations.is_empty()
-            && !self.meets_scopes(rule)
+    /// Whether the rule, which permits nothing as its subject acts now, would if it used all its roles under no limit: then
+    /// what it demands is owed all the same. Otherwise somebody would see unmasked what a credential that is worth less
+    /// opens, or what one role opens when another is left aside.
+    pub(crate) fn owes_beyond_use(&self, rule: &CompiledRule) -> bool {
+        !rule.obligations.is_empty()
+            && !self.meets(rule)
+            && rule.is_for(&self.held)
             && self.all_scopes.contains_all(&rule.scopes)
+    }
+
+    /// All roles that it holds, whichever it uses.
+    pub(crate) const fn held(&self) -> &RoleBits {
+        &self.held
     }
 
     pub(crate) const fn is_limited(&self) -> bool {
@@ -186,6 +204,9 @@ impl Known {
     /// Whether the pairs of a relation that the database holds under its id are its own: all were told, or that the
     /// database knows them.
     pub(crate) fn has_pairs_in_database(&self, place: u16) -> bool {
+        if self.elsewhere == Some(place) {
+            return false;
+        }
         let has_id = self.id().is_known();
         match self.relations.get(usize::from(place)) {
             // Under no id the database holds none.
@@ -210,10 +231,26 @@ impl Known {
         }
     }
 
-    /// Whether an attribute has a value at `now`: perhaps, when there are several, or one that is none of its type.
+    /// Whether something was told of one of these attributes that no database knows.
+    pub(crate) fn has_by_hand(&self, asked: &Bits<1>) -> bool {
+        !self.by_hand.intersection(asked).is_empty()
+    }
+
+    /// Whether one of these attributes was not told, unless by a name that was misspelt.
+    pub(crate) fn has_perhaps(&self, asked: &Bits<1>) -> bool {
+        let is_untold = |place: u16| {
+            let told = self.attributes.get(usize::from(place));
+            matches!(told, Some(Attribute::Unknown))
+        };
+        self.has_undeclared && asked.iter().any(is_untold)
+    }
+
+    /// Whether an attribute has a value at `now`: perhaps, when there are several, or one that is none of its type, or
+    /// when nothing was told beside something that is no attribute.
     pub(crate) fn is_set(&self, place: u16, now: i64) -> Truth {
         match self.attributes.get(usize::from(place)) {
             Some(Attribute::Broken) => Truth::Unknown,
+            Some(Attribute::Unknown) if self.has_undeclared => Truth::Unknown,
             Some(told) => {
                 let values = told.values().unwrap_or_default();
                 let mut holding = values.iter().filter(|(_, until)| *until > now);

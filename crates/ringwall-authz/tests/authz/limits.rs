@@ -242,6 +242,64 @@ fn a_scope_that_its_issuer_may_not_grant_limits_although_it_was_left_out() {
 }
 
 #[test]
+fn a_role_that_is_left_aside_takes_no_obligation_with_it() {
+    let mask = RuleObligations::default().mask_above(Sensitivity::Internal);
+    let case = ResourceDefinition::new(["read"]).table(TableDefinition::new("cases"));
+    let document = PolicyDocument::new("aside")
+        .role("manager", RoleDefinition::new())
+        .role("analyst", RoleDefinition::new())
+        .resource("case", case)
+        .rule(Rule::permit("manager", "case", ["read"]).roles(["manager"]))
+        .rule(
+            Rule::permit("analyst", "case", ["read"])
+                .roles(["analyst"])
+                .owes(mask),
+        );
+    let policy = Policy::new(document).expect("a policy");
+    let context = policy.context(now());
+    for (held, used, rules, is_masked) in [
+        (
+            &["manager", "analyst"][..],
+            None,
+            &["manager", "analyst"][..],
+            true,
+        ),
+        (&["manager", "analyst"], Some("manager"), &["manager"], true),
+        (&["manager", "analyst"], Some("analyst"), &["analyst"], true),
+        (&["manager"], None, &["manager"], false),
+    ] {
+        let mut subject = somebody(&policy, "u1").roles(held);
+        if let Some(used) = used {
+            subject = subject.use_roles([used]);
+        }
+        let subject = subject.build();
+        let case = policy.resource("case").expect("declared").org("o1");
+        let decision = policy.decide(&subject, "read", &case, &context);
+        let permitting: Vec<&str> = decision.determining_rules().collect();
+        let filter = policy.filter(&subject, "read", "case", &context);
+        let filter = filter.expect("it can be asked");
+        let rows = filter.rows().expect("some are permitted");
+        assert_eq!(permitting.len(), rules.len(), "{held:?} {used:?}");
+        assert!(rules.iter().all(|rule| permitting.contains(rule)));
+        assert_eq!(
+            !decision.obligations().is_empty(),
+            is_masked,
+            "{held:?} {used:?}"
+        );
+        assert_eq!(
+            !rows.obligations().is_empty(),
+            is_masked,
+            "{held:?} {used:?}"
+        );
+    }
+    // Who uses none of them is permitted nothing, whatever would be owed.
+    let nobody = somebody(&policy, "u1").roles(["analyst"]);
+    let nobody = nobody.use_roles(["manager"]).build();
+    let case = policy.resource("case").expect("declared").org("o1");
+    assert!(!policy.decide(&nobody, "read", &case, &context).is_permit());
+}
+
+#[test]
 fn a_limit_takes_no_obligation_away() {
     let masked = |name: &str| {
         let mask = RuleObligations::default().mask_above(Sensitivity::Internal);

@@ -220,6 +220,19 @@ fn a_list_is_not_taken_for_a_table() {
 }
 
 #[test]
+fn a_condition_that_is_null_is_not_taken_for_none() {
+    let rule = |more: &str| {
+        format!(
+            r#"{{ "version": 1, "name": "null", "roles": {{ "a": {{}} }}, "resources": {{ "case": {{ "actions": ["read"] }} }},
+            "rules": [{{ "id": "one", "effect": "permit", "resource": "case", "actions": ["read"], "roles": ["a"]{more} }}] }}"#
+        )
+    };
+    assert!(Policy::from_json(&rule("")).is_ok());
+    assert!(Policy::from_json(&rule(r#", "when": { "is_set": "subject.id" }"#)).is_ok());
+    assert!(Policy::from_json(&rule(r#", "when": null"#)).is_err());
+}
+
+#[test]
 fn cycles_of_roles_are_refused() {
     for (text, role) in [
         ("[roles.a]\ninherits = [\"a\"]", "\"a\""),
@@ -390,6 +403,13 @@ fn dots_and_brackets_nest_no_deeper_than_they_may_together() {
         let faults = refused(&rule(&format!("when = {deep}")));
         assert!(faults.to_string().contains("nested deeper"), "{faults}");
     }
+}
+
+#[test]
+fn cases_that_are_nested_deep_are_refused() {
+    let nested = format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let error = Cases::from_toml(&nested).expect_err("too deep");
+    assert!(error.to_string().contains("nested deeper"), "{error}");
 }
 
 #[test]

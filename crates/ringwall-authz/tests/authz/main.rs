@@ -25,3 +25,5 @@ mod replacing;
 mod roles;
 #[cfg(test)]
 mod semantics;
+#[cfg(test)]
+mod sessions;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use ringwall_authz::{
-    Decision, Policy, PolicyFaults, PolicyHandle, PolicyHash, PolicyObserver, Question, ready,
+    Decision, Policy, PolicyFaults, PolicyHandle, PolicyHash, PolicyObserver, Question, Value,
+    ready,
 };
 
 use crate::people::{now, somebody};
@@ -37,6 +38,10 @@ impl PolicyObserver for Told {
 }
 
 fn reads(handle: &PolicyHandle) -> bool {
+    decide(handle).is_permit()
+}
+
+fn decide(handle: &PolicyHandle) -> Decision {
     let decision = handle.decide("read", |policy| {
         Ok(Question {
             subject: somebody(policy, "u1").roles(["analyst"]).build(),
@@ -48,7 +53,7 @@ fn reads(handle: &PolicyHandle) -> bool {
             context: policy.context(now()),
         })
     });
-    decision.expect("declared").is_permit()
+    decision.expect("declared")
 }
 
 #[test]
@@ -121,21 +126,73 @@ fn a_candidate_decides_nothing_and_what_it_would_is_told() {
 
 #[test]
 fn policies_are_replaced_while_others_decide() {
-    let handle = PolicyHandle::new(ready::rows().expect("a policy"), Arc::new(Told::default()));
-    let (one, other): (Policy, Policy) = (
-        ready::rows().expect("a policy"),
-        ready::rows().expect("a policy"),
-    );
+    let one = ready::rows().expect("a policy");
+    // Another in which analysts read nothing.
+    let other = ready::ROWS.replace("roles = [\"analyst\"]", "roles = [\"admin\"]");
+    let other = Policy::from_toml(&other).expect("a policy");
+    assert_ne!(one.hash(), other.hash());
+    let handle = PolicyHandle::new(one.clone(), Arc::new(Told::default()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| (0..2000).for_each(|_| assert!(reads(&handle))));
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let decision = decide(&handle);
+                    // The one or the other, and never something between them.
+                    let is_one = decision.policy_hash() == one.hash();
+                    assert!(is_one || decision.policy_hash() == other.hash());
+                    assert_eq!(decision.is_permit(), is_one, "{decision}");
+                }
+            });
         }
         for turn in 0..2000 {
             handle.replace(if turn % 2 == 0 {
-                one.clone()
-            } else {
                 other.clone()
+            } else {
+                one.clone()
             });
         }
     });
+}
+
+/// A context that is told in the words of a later policy: a level that this one does not have, and null.
+#[test]
+fn a_candidate_is_told_what_the_policy_in_force_does_not_know() {
+    let policy = |more: &str, when: &str| {
+        let text = format!(
+            r#"
+            version = 1
+            name = "levels"
+            levels.risk = ["low", {more} "high"]
+            context.risk = "risk"
+            context.purpose = "text"
+            resources.case.actions = ["read"]
+            [[rules]]
+            id = "read"
+            effect = "permit"
+            resource = "case"
+            actions = ["read"]
+            when = {when}
+            "#
+        );
+        Policy::from_toml(&text).expect("a policy")
+    };
+    let live = policy("", r#"{ is_set = "context.risk" }"#);
+    for (when, is_permit) in [
+        (r#"{ eq = ["context.risk", { text = "middle" }] }"#, true),
+        // Told as null, and not by a name that was misspelt.
+        (r#"{ not = { is_set = "context.purpose" } }"#, true),
+        (r#"{ is_set = "context.purpose" }"#, false),
+    ] {
+        let candidate = policy("\"middle\",", when);
+        let told = live.context(now());
+        let told = told
+            .attribute("risk", "middle")
+            .attribute("purpose", Value::Null)
+            .attribute("purpos", "x");
+        let subject = somebody(&candidate, "u1").build();
+        let case = candidate.resource("case").expect("declared").org("o1");
+        let context = told.for_policy(&candidate);
+        let decision = candidate.decide(&subject, "read", &case, &context);
+        assert_eq!(decision.is_permit(), is_permit, "{when}");
+    }
 }

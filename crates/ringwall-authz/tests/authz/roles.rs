@@ -105,6 +105,8 @@ fn whoever_gives_a_role_away_has_all_that_it_is_worth() {
             &["admin", "dev", "billing", "viewer", "suspended"],
         ),
         (&["billing", "auditor"], &[]),
+        // What a role of its own forbids it, the other would do.
+        (&["admin", "suspended"], &["suspended"]),
         (&[], &[]),
     ] {
         let subject = somebody(&policy, "u1").roles(roles).build();

@@ -2,7 +2,8 @@
 
 use ringwall_authz::{
     AttributeDefinition, Cause, Condition, Decision, Operand, Policy, PolicyDocument,
-    ResourceDefinition, RoleDefinition, Rule, SessionError, Value, session_settings,
+    ResourceDefinition, RoleDefinition, Rule, SessionError, SubjectBuilder, Value,
+    session_settings,
 };
 
 use ringwall_core::principal::Subject;
@@ -262,6 +263,59 @@ fn what_was_told_by_a_misspelt_name_is_not_taken_for_null() {
         let both = [("owner", Value::Null), ("ownr", "u2".into())];
         assert!(read(policy, &both).is_permit());
     }
+}
+
+#[test]
+fn an_attribute_of_the_subject_by_a_misspelt_name_is_perhaps_the_one_that_was_not_told() {
+    let set = || Condition::is_set("subject.team");
+    let marked = policy([everybody(), forbid_when(set())]);
+    let unmarked = policy([permit_when(Condition::not(set()))]);
+    for policy in [&marked, &unmarked] {
+        let is_read = |subject: SubjectBuilder| {
+            let case = policy.resource("case").expect("declared").org("o1");
+            let context = policy.context(now());
+            policy
+                .decide(&subject.build(), "read", &case, &context)
+                .is_permit()
+        };
+        let u1 = || somebody(policy, "u1");
+        assert!(is_read(u1()));
+        assert!(!is_read(u1().attribute("taem", "a", None)));
+        assert!(!is_read(u1().attribute_is_complete("taem")));
+        // Of which it is known that there is none.
+        assert!(is_read(u1().attribute("taem", "a", None).attribute(
+            "team",
+            Value::Null,
+            None
+        )));
+        assert!(is_read(u1().attribute("regions", "eu", None)));
+    }
+}
+
+#[test]
+fn null_says_nothing_of_a_set_and_of_anything_else_that_there_is_none() {
+    let banned = policy([permit_when(Condition::not(Condition::member(
+        "resource.region",
+        "subject.regions",
+    )))]);
+    let is_read = |subject: SubjectBuilder| {
+        let case = banned.resource("case").expect("declared").org("o1");
+        let case = case.attribute("region", "eu");
+        let context = banned.context(now());
+        banned
+            .decide(&subject.build(), "read", &case, &context)
+            .is_permit()
+    };
+    let u1 = || somebody(&banned, "u1");
+    assert!(!is_read(u1()));
+    assert!(!is_read(u1().attribute("regions", Value::Null, None)));
+    assert!(is_read(u1().attribute_is_complete("regions")));
+    assert!(is_read(u1().attribute("regions", "us", None)));
+    assert!(is_read(u1().attribute("regions", "us", None).attribute(
+        "regions",
+        Value::Null,
+        None
+    )));
 }
 
 #[test]

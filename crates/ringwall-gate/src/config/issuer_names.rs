@@ -12,7 +12,7 @@ use super::tokens::Tokens;
 pub(super) enum SpeaksFor<'a> {
     /// Those of this organisation.
     One(&'a OrgId),
-    /// Those of whatever organisation it says.
+    /// Those of whatever organisation it says, or of none.
     Any,
     /// People of no organisation.
     None,
@@ -21,12 +21,13 @@ pub(super) enum SpeaksFor<'a> {
 impl SpeaksFor<'_> {
     fn meets(self, other: Self) -> bool {
         match (self, other) {
-            (Self::One(own), Self::One(other)) => own == other,
-            (Self::Any, Self::Any | Self::One(_)) | (Self::One(_), Self::Any) => true,
-            (Self::None, Self::None) => true,
-            (Self::None, Self::Any | Self::One(_)) | (Self::Any | Self::One(_), Self::None) => {
-                false
-            }
+            // A policy may take them for UUIDs, whose letters are of either case.
+            (Self::One(own), Self::One(other)) => own.as_str().eq_ignore_ascii_case(other.as_str()),
+            // Who says no organisation is of none, and a type of resource may belong to none.
+            (Self::Any, Self::Any | Self::One(_) | Self::None)
+            | (Self::One(_) | Self::None, Self::Any)
+            | (Self::None, Self::None) => true,
+            (Self::None, Self::One(_)) | (Self::One(_), Self::None) => false,
         }
     }
 }

@@ -481,7 +481,16 @@ fn issuers_that_could_give_one_name_to_two_people_are_refused_where_names_are_be
     let (acme, globex, any) = ("org = \"acme\"", "org = \"globex\"", "any_org = true");
     let people = "provider = \"okta\"";
     let shared = format!("{credentials}\nissuers_share_names = true");
-    for (first, second) in [(acme, acme), (acme, any), (any, any), (people, people)] {
+    // A policy may take names of organisations for UUIDs; and who says no organisation is of none.
+    let upper = "org = \"ACME\"";
+    for (first, second) in [
+        (acme, acme),
+        (acme, upper),
+        (acme, any),
+        (any, any),
+        (any, people),
+        (people, people),
+    ] {
         let text = two(first, second, credentials);
         folder.refuses(&text, &["authorization.subjects"]);
         // A directory tells them apart, or the owner says that there is nothing to tell.
