@@ -231,13 +231,14 @@ async fn bring_up_to_date(
     }
 }
 
-/// Whether policies of another content are in force. Their comments say of which they are.
+/// Whether policies of another content are in force, or of a later version of the library. Their comments say of which they
+/// are.
 async fn holds_another(
     owner: &mut PgConnection,
     policy: &Policy,
     options: &RowLevelSecurityOptions,
 ) -> Result<bool, Box<dyn Error>> {
-    let own = policy.row_level_security_parts(options)?.comment;
+    let own = policy.row_level_security_parts(options)?;
     let comments: Vec<Option<String>> = sqlx::query_scalar(
         "SELECT DISTINCT pg_catalog.obj_description(p.oid, 'pg_policy') FROM pg_catalog.pg_policy AS p \
          WHERE p.polrelid = pg_catalog.to_regclass($1)",
@@ -246,7 +247,7 @@ async fn holds_another(
     .fetch_all(owner)
     .await?;
     let mut comments = comments.into_iter().flatten();
-    Ok(comments.any(|comment| comment.starts_with("ringwall ") && comment != own))
+    Ok(comments.any(|comment| comment.starts_with("ringwall ") && !own.may_replace(&comment)))
 }
 
 /// On a development machine the owner acts as the runtime role, so it is a member of it, and owns the tables or bypasses

@@ -26,11 +26,14 @@ impl Action for ReadCase {
 
 /// The ready-made policy over the tables of the directory.
 pub(crate) fn policy() -> Policy {
-    let text = ready::ROWS_AND_CLEARANCE.replace(
+    Policy::from_toml(&policy_text()).expect("a policy")
+}
+
+pub(crate) fn policy_text() -> String {
+    ready::ROWS_AND_CLEARANCE.replace(
         "table = \"user_departments\"",
         "table = \"ringwall_user_departments\"",
-    );
-    Policy::from_toml(&text).expect("a policy")
+    )
 }
 
 /// A world with the tables of the directory in place of those that stand in for them.

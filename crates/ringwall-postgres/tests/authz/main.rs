@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod comparing;

@@ -217,7 +217,8 @@ impl Doctor<'_> {
         self.schemas().await?;
         self.stale().await?;
         self.functions().await?;
-        self.unprotected().await
+        self.unprotected().await?;
+        self.namesakes().await
     }
 
     /// The system's schema goes first and temporary tables last, as in the migration: one of this session is not what was

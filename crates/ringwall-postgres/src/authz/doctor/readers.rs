@@ -8,10 +8,10 @@ use sqlx::postgres::PgRow;
 use super::{Doctor, FindingKind};
 
 /// Views and rules that name one of the tables, or a view that does: one row for each pair of a reader and what it reads.
-/// A materialized view that asks a function stands for itself: its owner asked, when it was made.
+/// A view that asks a function stands for itself: where a materialized one asks it, its owner asked, when that was made.
 const READERS: &str = "WITH RECURSIVE readers(reader, base, event) AS (
         SELECT c.oid, c.oid, r.ev_type FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid
-        WHERE c.relkind = 'm' AND EXISTS (
+        WHERE c.relkind IN ('m', 'v') AND EXISTS (
             SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
             AND d.refclassid = 'pg_proc'::regclass AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_depend AS e
@@ -43,29 +43,52 @@ const READERS: &str = "WITH RECURSIVE readers(reader, base, event) AS (
             WHEN '2' THEN has_any_column_privilege(r, c.oid, 'UPDATE')
             WHEN '3' THEN has_any_column_privilege(r, c.oid, 'INSERT')
             ELSE has_table_privilege(r, c.oid, 'DELETE') END) AS is_usable
-    FROM readers AS s JOIN pg_catalog.pg_class AS c ON c.oid = s.reader JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner";
+    FROM readers AS s JOIN pg_catalog.pg_class AS c ON c.oid = s.reader JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner
+    ORDER BY 4, 3, 5";
 const RULES: &str = "SELECT r.rulename::text || ' ON ' || r.ev_class::regclass::text AS name FROM pg_catalog.pg_rewrite AS r
     WHERE r.ev_class = ANY($1::oid[]) AND r.ev_type <> '1' AND r.ev_enabled <> 'D'";
 /// Those of extensions and of the system are others' business. A view, a default or an operator that holds a function runs
-/// it as whoever asks, who needs EXECUTE for that, and not USAGE on its schema: that is for looking names up.
+/// it as whoever asks, who needs EXECUTE for that, and not USAGE on its schema: that is for looking names up. Of an aggregate
+/// the owner needs EXECUTE on its functions, and whoever asks on the aggregate alone.
 const FUNCTIONS: &str = "SELECT p.oid::regprocedure::text AS name, p.prosecdef AS is_definer, p.proleakproof AS is_leakproof,
         coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%', FALSE) AS is_pinned
     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
     WHERE (p.prosecdef OR p.proleakproof) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    AND EXISTS (SELECT FROM unnest($1::oid[]) AS r WHERE has_function_privilege(r, p.oid, 'EXECUTE'))
+    AND EXISTS (
+        SELECT FROM unnest($1::oid[]) AS r WHERE has_function_privilege(r, p.oid, 'EXECUTE') OR EXISTS (
+            SELECT FROM pg_catalog.pg_aggregate AS a WHERE has_function_privilege(r, a.aggfnoid, 'EXECUTE') AND p.oid IN (
+                a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn,
+                a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn
+            )
+        )
+    )
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend AS d WHERE d.objid = p.oid
         AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
     )";
-/// Whoever fires a trigger needs no privilege on its function.
-const TRIGGERS: &str = "SELECT DISTINCT t.tgname::text || ' ON ' || c.oid::regclass::text AS name,
+/// Whoever fires a trigger needs no privilege on its function, and none on a part of the table that a statement names, or on
+/// what a view changes as its owner.
+const TRIGGERS: &str = "WITH RECURSIVE above(part, whole) AS (
+        SELECT t.tgrelid, t.tgrelid FROM pg_catalog.pg_trigger AS t
+        UNION SELECT a.part, up.oid FROM above AS a CROSS JOIN LATERAL (
+            SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = a.whole
+            UNION ALL SELECT r.ev_class FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+            JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class AND v.relkind = 'v'
+            WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.whole
+            AND r.ev_class <> a.whole AND NOT coalesce((
+                SELECT x.option_value::boolean FROM pg_options_to_table(v.reloptions) AS x
+                WHERE x.option_name = 'security_invoker'
+            ), FALSE)
+        ) AS up(oid)
+    )
+    SELECT DISTINCT t.tgname::text || ' ON ' || c.oid::regclass::text AS name,
         p.oid::regprocedure::text AS function
     FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
     WHERE p.prosecdef AND NOT t.tgisinternal AND t.tgenabled <> 'D'
     AND EXISTS (
-        SELECT FROM unnest($1::oid[]) AS r WHERE has_any_column_privilege(r, c.oid, 'INSERT, UPDATE')
-        OR has_table_privilege(r, c.oid, 'DELETE, TRUNCATE')
+        SELECT FROM above AS a CROSS JOIN unnest($1::oid[]) AS r WHERE a.part = c.oid
+        AND (has_any_column_privilege(r, a.whole, 'INSERT, UPDATE') OR has_table_privilege(r, a.whole, 'DELETE, TRUNCATE'))
     )";
 
 /// A view or a rule, and one thing that it reads.
@@ -111,7 +134,8 @@ impl Reader {
 
 impl Doctor<'_> {
     pub(super) async fn readers(&mut self) -> Result<(), sqlx::Error> {
-        let mut bases = self.oids();
+        let named = self.oids();
+        let mut bases = named.clone();
         bases.extend(&self.family);
         let owners: Vec<i64> = self.tables.iter().map(|table| table.owner).collect();
         let rows = sqlx::query(READERS)
@@ -141,7 +165,9 @@ impl Doctor<'_> {
         }
         for reader in readers {
             if !reader.is_view() {
-                if reader.is_usable && reader.owner_is_strong {
+                // Parts of a table are not judged for whom they are open to, so nobody's rule on them is believed.
+                let is_strong = reader.owner_is_strong || self.family.contains(&reader.base);
+                if (reader.is_usable || open.contains(&reader.oid)) && is_strong {
                     self.found(
                         FindingKind::Rule,
                         &reader.name,
@@ -169,7 +195,7 @@ impl Doctor<'_> {
                     "REVOKE it, and what reads it, from the runtime role",
                 );
             } else if !reader.is_invoker && bases.contains(&reader.base) {
-                if reader.is_apart {
+                if reader.is_apart && named.contains(&reader.base) {
                     self.view_owners.push(reader.owner);
                 } else {
                     self.found(

@@ -3,7 +3,7 @@
 
 use sqlx::Row as _;
 
-use super::{Doctor, FindingKind, Judged};
+use super::{Doctor, Finding, FindingKind, Judged};
 
 /// Down, and up: a table that inherits is read by the policies of the table that a statement names.
 const FAMILY: &str = "WITH RECURSIVE below(oid) AS (
@@ -21,11 +21,22 @@ const FAMILY: &str = "WITH RECURSIVE below(oid) AS (
         ) AS is_usable
     FROM (SELECT oid, TRUE FROM below UNION ALL SELECT oid, FALSE FROM above) AS f(oid, is_below)
     JOIN pg_catalog.pg_class AS c ON c.oid = f.oid";
-/// Tables of other servers anywhere; tables of this one beside those of the policy.
-const UNPROTECTED: &str = "SELECT c.oid::regclass::text AS name, c.relkind = 'f' AS is_foreign
+/// Tables of other servers anywhere; tables of this one beside those of the policy, and materialized views, of whatever they
+/// keep rows.
+const UNPROTECTED: &str = "SELECT c.oid::regclass::text AS name, c.relkind::text AS kind
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE (c.relkind = 'f' OR (c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND n.nspname::text = ANY($2::text[])))
+    WHERE (c.relkind = 'f' OR (c.relkind IN ('r', 'p', 'm') AND NOT c.relrowsecurity AND n.nspname::text = ANY($2::text[])))
     AND NOT c.oid = ANY($3::oid[])
+    AND EXISTS (
+        SELECT FROM unnest($1::oid[]) AS r WHERE has_schema_privilege(r, n.oid, 'USAGE') AND (
+            has_any_column_privilege(r, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(r, c.oid, 'DELETE, TRUNCATE')
+        )
+    )";
+/// What bears the name of a table that the policy names without its schema. Which of them a session means, its path says, and
+/// that is the session's own.
+const NAMESAKES: &str = "SELECT c.oid::regclass::text AS name, c.relname::text AS relation
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname::text = ANY($2::text[]) AND NOT c.oid = ANY($3::oid[])
     AND EXISTS (
         SELECT FROM unnest($1::oid[]) AS r WHERE has_schema_privilege(r, n.oid, 'USAGE') AND (
             has_any_column_privilege(r, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(r, c.oid, 'DELETE, TRUNCATE')
@@ -33,6 +44,32 @@ const UNPROTECTED: &str = "SELECT c.oid::regclass::text AS name, c.relkind = 'f'
     )";
 
 impl Doctor<'_> {
+    /// Tables and views that a session takes for one of the policy when its path leads there first.
+    pub(super) async fn namesakes(&mut self) -> Result<(), sqlx::Error> {
+        let unqualified: Vec<String> = self
+            .tables
+            .iter()
+            .filter(|table| !table.name.contains('.'))
+            .map(|table| table.name.clone())
+            .collect();
+        let rows = sqlx::query(NAMESAKES)
+            .bind(&self.roles)
+            .bind(unqualified)
+            .bind(self.oids())
+            .fetch_all(&mut *self.connection)
+            .await?;
+        for row in rows {
+            let relation: String = row.try_get("relation")?;
+            self.found(
+                FindingKind::SearchPath,
+                row.try_get::<String, _>("name")?,
+                format!("a session whose path leads to it first takes it for {relation}"),
+                "REVOKE it from the runtime role, or name the table with its schema in the policy and in statements",
+            );
+        }
+        Ok(())
+    }
+
     pub(super) async fn relatives(&mut self, table: &Judged) -> Result<(), sqlx::Error> {
         let rows = sqlx::query(FAMILY)
             .bind(table.oid)
@@ -121,7 +158,12 @@ impl Doctor<'_> {
             .await?;
         for row in rows {
             let name: String = row.try_get("name")?;
-            if row.try_get("is_foreign")? {
+            let kind: String = row.try_get("kind")?;
+            let is_told = |found: &Finding| found.kind == FindingKind::View && found.object == name;
+            if kind == "m" && self.findings.iter().any(is_told) {
+                continue;
+            }
+            if kind == "f" {
                 self.found(
                     FindingKind::ForeignTable,
                     name,

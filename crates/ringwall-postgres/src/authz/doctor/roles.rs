@@ -60,7 +60,11 @@ const REACHED: &str = "WITH RECURSIVE acting(oid) AS (
     SELECT b.rolname::text AS start, b.rolname = $1 AS is_runtime, r.oid::bigint AS oid, r.rolname::text AS name,
         r.rolbypassrls OR r.rolsuper AS bypasses, r.rolsuper AS is_super, r.rolcreaterole AS creates_roles,
         r.rolreplication AS replicates,
-        r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program') AS reaches_files
+        r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program') OR EXISTS (
+            SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+            AND p.proname ~ '^(pg_read_(binary_)?file|lo_(import|export))$'
+            AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+        ) AS reaches_files
     FROM reached AS s JOIN pg_catalog.pg_roles AS b ON b.oid = s.start JOIN pg_catalog.pg_roles AS r ON r.oid = s.oid
     ORDER BY b.rolname, r.rolname";
 

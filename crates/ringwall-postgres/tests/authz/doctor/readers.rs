@@ -164,6 +164,33 @@ async fn a_masked_view_with_an_owner_of_its_own_is_sound() {
     patient.remove().await;
 }
 
+/// The policies of a table hold for whoever reads the table, and a part that is read by itself has none.
+#[tokio::test]
+async fn an_owner_apart_excuses_a_view_of_the_table_and_none_of_its_parts() {
+    let patient = Patient::new().await;
+    let masker = "CREATE ROLE RUNTIME_masker NOLOGIN; GRANT USAGE ON SCHEMA HOME TO RUNTIME_masker;
+        CREATE TABLE more_cases () INHERITS (cases); GRANT SELECT, DELETE ON more_cases TO RUNTIME_masker;
+        CREATE VIEW masked_cases WITH (security_barrier = true) AS SELECT id, '***' AS note FROM more_cases;
+        ALTER VIEW masked_cases OWNER TO RUNTIME_masker";
+    let gone = "DROP VIEW masked_cases; DROP TABLE more_cases; DROP OWNED BY RUNTIME_masker; DROP ROLE RUNTIME_masker";
+    patient
+        .suffers(
+            &format!("{masker}; GRANT SELECT ON masked_cases TO RUNTIME"),
+            gone,
+            &["View:HOME.masked_cases"],
+        )
+        .await;
+    patient
+        .suffers(
+            &format!("{masker}; CREATE RULE forward AS ON UPDATE TO masked_cases DO INSTEAD DELETE FROM more_cases; GRANT UPDATE ON masked_cases TO RUNTIME"),
+            gone,
+            &["View:HOME.masked_cases", "Rule:HOME.masked_cases"],
+        )
+        .await;
+    patient.bears(masker, gone).await;
+    patient.remove().await;
+}
+
 /// A function that answers everybody's rows, where the runtime role may not look anything up.
 const PRIVATE: &str = "CREATE SCHEMA HOME_private;
     CREATE FUNCTION HOME_private.all_cases() RETURNS TABLE (id text, org text) LANGUAGE sql SECURITY DEFINER
@@ -209,8 +236,28 @@ async fn a_function_is_found_where_its_schema_is_closed_since_a_view_runs_it_all
             )
             .await;
     }
-    let kept = "CREATE MATERIALIZED VIEW days AS SELECT * FROM generate_series(1, 3); GRANT SELECT ON days TO RUNTIME";
-    patient.bears(kept, "DROP MATERIALIZED VIEW days").await;
+    // And where the view that asks stands beneath the one that keeps.
+    let beneath = "CREATE VIEW HOME_private.asks AS SELECT * FROM HOME_private.all_cases();
+        CREATE MATERIALIZED VIEW HOME_private.old_report AS SELECT * FROM HOME_private.asks; GRANT USAGE ON SCHEMA HOME_private TO RUNTIME;
+        GRANT SELECT ON HOME_private.old_report TO RUNTIME";
+    patient
+        .suffers(
+            &format!("{PRIVATE}; {revoke}; {beneath}"),
+            NO_PRIVATE,
+            &["View:HOME_private.old_report"],
+        )
+        .await;
+    // What PostgreSQL's own functions found out leaves no trace of what they asked.
+    let kept = "CREATE MATERIALIZED VIEW old_report AS SELECT * FROM query_to_xml('SELECT * FROM cases', TRUE, FALSE, ''); GRANT SELECT ON old_report TO RUNTIME";
+    patient
+        .suffers(
+            kept,
+            "DROP MATERIALIZED VIEW old_report",
+            &["UnprotectedTable:HOME.old_report"],
+        )
+        .await;
+    let kept = "CREATE SCHEMA HOME_other; GRANT USAGE ON SCHEMA HOME_other TO RUNTIME; CREATE MATERIALIZED VIEW HOME_other.days AS SELECT * FROM generate_series(1, 3); GRANT SELECT ON HOME_other.days TO RUNTIME";
+    patient.bears(kept, "DROP SCHEMA HOME_other CASCADE").await;
     patient.remove().await;
 }
 
@@ -249,6 +296,32 @@ async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
             "DROP VIEW letters",
             "Rule:HOME.letters",
         ),
+        // By a view that is used as its owner, whoever may use it.
+        (
+            "CREATE VIEW inner_letters AS SELECT 1 AS id; CREATE RULE forward AS ON DELETE TO inner_letters DO INSTEAD DELETE FROM cases;
+             CREATE VIEW letters AS SELECT * FROM inner_letters; GRANT SELECT, DELETE ON letters TO RUNTIME".to_owned(),
+            "DROP VIEW letters; DROP VIEW inner_letters",
+            "Rule:HOME.inner_letters",
+        ),
+        (
+            format!("{definer}; CREATE TABLE inbox (id text); CREATE TRIGGER peeks BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION peek();
+             CREATE VIEW letters AS SELECT inbox.id FROM inbox; CREATE VIEW all_letters AS SELECT * FROM letters; GRANT INSERT ON all_letters TO RUNTIME"),
+            "DROP VIEW all_letters; DROP VIEW letters; DROP TABLE inbox; DROP FUNCTION peek()",
+            "DefinerTrigger:peeks ON HOME.inbox",
+        ),
+        // A part has its triggers, whoever may use the part itself.
+        (
+            format!("{definer}; CREATE TABLE more_cases () INHERITS (cases); CREATE TRIGGER peeks BEFORE UPDATE ON more_cases FOR EACH ROW EXECUTE FUNCTION peek()"),
+            "DROP TABLE more_cases; DROP FUNCTION peek()",
+            "DefinerTrigger:peeks ON HOME.more_cases",
+        ),
+        // Whoever asks an aggregate needs no privilege on the functions behind it.
+        (
+            "CREATE FUNCTION add(text, text) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = HOME AS 'SELECT string_agg(note, '','') FROM cases';
+             REVOKE ALL ON FUNCTION add(text, text) FROM PUBLIC; CREATE AGGREGATE leak(text) (SFUNC = add, STYPE = text)".to_owned(),
+            "DROP AGGREGATE leak(text); DROP FUNCTION add(text, text)",
+            "DefinerFunction:HOME.add(text,text)",
+        ),
         (
             "CREATE TABLE log (id text); CREATE RULE logged AS ON UPDATE TO cases DO ALSO INSERT INTO log VALUES (NEW.id)".to_owned(),
             "DROP RULE logged ON cases; DROP TABLE log",
@@ -258,6 +331,11 @@ async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
         patient.suffers(&harm, repair, &[expected]).await;
     }
     for (harm, repair) in [
+        (
+            "CREATE FUNCTION add(text, text) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = HOME AS 'SELECT $1';
+             REVOKE ALL ON FUNCTION add(text, text) FROM PUBLIC; CREATE AGGREGATE leak(text) (SFUNC = add, STYPE = text); REVOKE ALL ON FUNCTION leak(text) FROM PUBLIC".to_owned(),
+            "DROP AGGREGATE leak(text); DROP FUNCTION add(text, text)",
+        ),
         (
             format!("{definer}; CREATE TABLE inbox (id text); CREATE TRIGGER peeks BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION peek()"),
             "DROP TABLE inbox; DROP FUNCTION peek()",

@@ -122,3 +122,33 @@ async fn tables_beside_those_of_the_policy_and_of_other_servers_are_found() {
         .await;
     patient.remove().await;
 }
+
+/// The policy names `cases`; which table that is, the path of each session says.
+#[tokio::test]
+async fn what_bears_the_name_of_a_table_is_found_wherever_the_role_may_use_it() {
+    let patient = Patient::new().await;
+    let other = "CREATE SCHEMA HOME_other; CREATE TABLE HOME_other.cases (LIKE cases)";
+    let usage = "GRANT USAGE ON SCHEMA HOME_other TO RUNTIME";
+    let gone = "DROP SCHEMA HOME_other CASCADE";
+    for harm in [
+        format!("{other}; {usage}; GRANT INSERT ON HOME_other.cases TO RUNTIME"),
+        format!("{other}; {usage}; GRANT SELECT (id) ON HOME_other.cases TO PUBLIC"),
+        format!(
+            "{other}; {usage}; ALTER TABLE HOME_other.cases RENAME TO other; CREATE VIEW HOME_other.cases AS SELECT 1 AS id; GRANT SELECT ON HOME_other.cases TO RUNTIME"
+        ),
+    ] {
+        patient
+            .suffers(&harm, gone, &["SearchPath:HOME_other.cases"])
+            .await;
+    }
+    for harm in [
+        format!("{other}; {usage}"),
+        format!("{other}; GRANT SELECT ON HOME_other.cases TO RUNTIME"),
+        format!(
+            "{other}; {usage}; ALTER TABLE HOME_other.cases RENAME TO other; GRANT SELECT ON HOME_other.other TO RUNTIME"
+        ),
+    ] {
+        patient.bears(&harm, gone).await;
+    }
+    patient.remove().await;
+}

@@ -55,6 +55,11 @@ async fn roles_that_bypass_security_or_may_are_found() {
             "REVOKE pg_read_server_files FROM RUNTIME",
             &["RoleTooPowerful:RUNTIME"],
         ),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_read_binary_file(text) TO RUNTIME",
+            "REVOKE EXECUTE ON FUNCTION pg_read_binary_file(text) FROM RUNTIME",
+            &["RoleTooPowerful:RUNTIME"],
+        ),
     ] {
         patient.suffers(harm, repair, expected).await;
     }

@@ -219,6 +219,20 @@ async fn a_table_of_resources_is_held_by_one_policy() {
             .await;
         patient.is_healthy(&refused).await;
     }
+    // One table by two names, of which only the database knows that they are one.
+    let twice = SECOND
+        .replace("\"tickets\"", "\"ringwall_user_departments\"")
+        .replace(
+            "table = \"ringwall_user_departments\"",
+            &patient.named("table = \"HOME.ringwall_user_departments\""),
+        );
+    let twice = Policy::from_toml(&twice).expect("a policy");
+    let refused = enforce(&patient, &twice).await.expect_err("it is refused");
+    assert!(refused.contains("are one table"), "{refused}");
+    patient
+        .run("DROP INDEX IF EXISTS ringwall_ringwall_user_departments_tenant")
+        .await;
+    patient.is_healthy(&refused).await;
     // As the message says.
     patient
         .run(
