@@ -419,7 +419,7 @@ pub struct RuleObligations {
     /// These fields are removed (JSON Pointer, RFC 6901).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redact: Vec<String>,
-    /// The caller states a reason, which is audited.
+    /// The caller states a reason. The permit holds it, for the service's audit trail.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reason_required: bool,
 }

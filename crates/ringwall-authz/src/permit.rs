@@ -64,7 +64,8 @@ impl Duties {
         self
     }
 
-    /// The caller stated this reason, and it is audited. An empty one is none.
+    /// The caller stated this reason, and the service writes it into its audit trail: the [permit](Permit::reason) holds it.
+    /// An empty one is none.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<Box<str>>) -> Self {
         self.reason = Some(reason.into()).filter(|reason| !reason.trim().is_empty());

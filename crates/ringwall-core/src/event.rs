@@ -209,6 +209,9 @@ pub struct SecurityEvent {
     pub principal: Option<VerifiedPrincipal>,
     /// What the event is about in the operator's own terms: an issuer, a route. Never input.
     pub about: Option<std::sync::Arc<str>>,
+    /// What the authorization policy said where it refused: to do what, why, by which rules, and the hash of the policy.
+    /// In the policy's own words, never input.
+    pub decision: Option<std::sync::Arc<str>>,
     /// For how many of its kind it stands: 1, except where it sums up what was left out.
     pub count: u64,
 }
@@ -224,6 +227,7 @@ impl SecurityEvent {
             source: None,
             principal: None,
             about: None,
+            decision: None,
             count: 1,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ringwall_authz::Policy;
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
-use ringwall_core::event::EventKind;
+use ringwall_core::event::{EventKind, SecurityEvent};
 use ringwall_core::principal::{Scope, VerifiedPrincipal};
 use ringwall_core::step::Step;
 use ringwall_rate_limit::Tally;
@@ -281,14 +281,22 @@ impl Admitted {
 
     /// Emits an event about this request: for what an adapter or a handler refuses after the door.
     pub fn report(&self, kind: EventKind, cause: &'static str) {
-        let principal = self.principal();
-        self.door.gate().emit(
-            kind,
-            cause,
-            self.at,
-            self.origin.address,
-            principal,
-            Some(self.route()),
-        );
+        self.report_decided(kind, cause, None);
+    }
+
+    /// With what the authorization policy decided.
+    pub(crate) fn report_decided(
+        &self,
+        kind: EventKind,
+        cause: &'static str,
+        decision: Option<Arc<str>>,
+    ) {
+        let mut event = SecurityEvent::new(kind, cause);
+        event.at = self.at;
+        event.source = self.origin.address;
+        event.principal = self.principal().cloned();
+        event.about = Some(Arc::clone(self.route()));
+        event.decision = decision;
+        self.door.gate().emit_event(event);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ringwall_core::audit::{AuditIntent, AuditOutcome, AuditSink, AuditTicket, AuditUnavailable};
 use ringwall_core::clock::Timestamp;
 use ringwall_core::denial::Denial;
-use ringwall_core::event::EventKind;
+use ringwall_core::event::{EventKind, SecurityEvent};
 use ringwall_core::principal::{
     AuthenticationMethod, ContextClass, Principal, Scope, VerifiedPrincipal,
 };
@@ -402,16 +402,30 @@ impl Door {
         principal: Option<&VerifiedPrincipal>,
         refusal: Refusal,
     ) -> Step<Entry> {
+        self.refuse_decided(arrival, principal, refusal, None)
+    }
+
+    /// With what the authorization policy decided.
+    pub(crate) fn refuse_decided(
+        &self,
+        arrival: &Arrival<'_>,
+        principal: Option<&VerifiedPrincipal>,
+        refusal: Refusal,
+        decision: Option<Arc<str>>,
+    ) -> Step<Entry> {
         let Refusal {
             denial,
             event,
             cause,
         } = refusal;
         if let Some(kind) = event {
-            let about = Some(self.policy().name());
-            let Arrival { at, origin, .. } = *arrival;
-            let source = origin.address;
-            self.gate().emit(kind, cause, at, source, principal, about);
+            let mut event = SecurityEvent::new(kind, cause);
+            event.at = arrival.at;
+            event.source = arrival.origin.address;
+            event.principal = principal.cloned();
+            event.about = Some(Arc::clone(self.policy().name()));
+            event.decision = decision;
+            self.gate().emit_event(event);
         }
         let (Some(sink), Some(time)) = (self.trail(AuditScope::DenialsOnly), arrival.at) else {
             return Step::Done(Err(denial));

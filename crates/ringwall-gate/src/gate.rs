@@ -178,6 +178,11 @@ impl Gate {
         self.emit(kind, cause, self.now(), None, None, about);
     }
 
+    /// As [`emit`](Self::emit), with what the authorization policy decided.
+    pub(crate) fn emit_event(&self, event: SecurityEvent) {
+        self.0.events.emit(event);
+    }
+
     pub(crate) fn emit(
         &self,
         kind: EventKind,

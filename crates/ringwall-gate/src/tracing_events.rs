@@ -12,6 +12,7 @@ use tracing::Level;
 /// | `kind` | the name of the [`EventKind`], such as `access_denied` |
 /// | `cause` | the precise cause, a fixed text |
 /// | `about` | the route, the issuer or the rate limit concerned |
+/// | `decision` | what the authorization policy refused, why, by which rules, and its hash |
 /// | `source` | the address of the socket peer |
 /// | `subject` | the subject of the authenticated caller |
 /// | `issuer` | who vouches for that subject |
@@ -36,6 +37,7 @@ impl EventSink for TracingEvents {
                     kind = event.kind.as_str(),
                     cause = event.cause,
                     about = event.about.as_deref(),
+                    decision = event.decision.as_deref(),
                     source = event.source.as_ref().map(tracing::field::display),
                     subject = principal.map(|principal| principal.subject.as_str()),
                     issuer = principal.and_then(|principal| principal.issuer.as_deref()),

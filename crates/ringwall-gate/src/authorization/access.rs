@@ -227,7 +227,7 @@ impl SubjectAccess {
         }
         self.policy()
             .authorize::<A>(self.subject(), &resource, context, duties)
-            .map_err(|refused| self.refused(&refused))
+            .map_err(|refused| self.refused::<A>(&refused))
     }
 
     /// The rows that the caller may do `A` to, as a proof.
@@ -251,7 +251,7 @@ impl SubjectAccess {
     ) -> Result<RowsPermit<A>, Denial> {
         self.policy()
             .authorize_rows::<A>(self.subject(), context, duties)
-            .map_err(|refused| self.refused(&refused))
+            .map_err(|refused| self.refused::<A>(&refused))
     }
 
     /// What the policy decides, without a proof and unreported: for buttons that are shown or not.
@@ -275,14 +275,18 @@ impl SubjectAccess {
             })
     }
 
-    fn refused(&self, refused: &Refused) -> Denial {
+    fn refused<A: Action>(&self, refused: &Refused) -> Denial {
         let (kind, cause) = match refused {
             Refused::Filter(_) => (EventKind::Misconfigured, FILTER),
             Refused::Forbidden(_) | Refused::ObligationNotMet(_) | Refused::OtherResource | _ => {
                 (EventKind::AccessDenied, REFUSED)
             }
         };
-        self.admitted.report(kind, cause);
+        let (resource, action) = (A::RESOURCE, A::NAME);
+        let by = self.policy().hash();
+        let decision = format!("{resource}.{action}: {refused} by policy {by}");
+        self.admitted
+            .report_decided(kind, cause, Some(decision.into()));
         refused.denial()
     }
 }

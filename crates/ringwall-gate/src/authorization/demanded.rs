@@ -23,8 +23,8 @@ const PERMISSION: &str = "the authorization policy does not permit the route to 
 const LIMITED_PERMISSION: &str = "the authorization policy does not permit the route to the caller, whose credential is limited to scopes";
 const OBLIGATION: &str = "the authorization policy permits the route to the caller under an obligation, which a route does not meet";
 
-/// What the caller hears, and what the operator hears.
-type Shortcoming = (Denial, &'static str);
+/// What the caller hears, and what the operator hears: why, and in the words of the policy.
+type Shortcoming = (Denial, &'static str, Arc<str>);
 
 impl Door {
     /// Asks what is known of the caller, and then the policy: the one of now, by which the whole request is decided.
@@ -77,13 +77,14 @@ impl Door {
             return self.refuse(arrival, Some(principal), Refusal::clock());
         };
         let subject = known.for_policy(&policy);
-        if let Some((denial, cause)) = self.demanded(authorization, &policy, &known, &subject, now)
+        if let Some((denial, cause, decision)) =
+            self.demanded(authorization, &policy, &known, &subject, now)
         {
             let refusal = match self.askable().why_not(&policy, &self.policy().demand) {
                 None => Refusal::unauthorized(denial, cause),
                 Some(why) => Refusal::unaskable(why),
             };
-            return self.refuse(arrival, Some(principal), refusal);
+            return self.refuse_decided(arrival, Some(principal), refusal, Some(decision));
         }
         let standpoint = Arc::new(Standpoint::new(policy, known, subject, now));
         let attempt = Attempt::Verified(authenticated, authenticator, Some(standpoint));
@@ -124,16 +125,21 @@ impl Door {
         subject: &Subject,
         now: Timestamp,
     ) -> Option<Shortcoming> {
-        let forbidden = |cause| Some((Denial::Forbidden { challenge: None }, cause));
+        let by = policy.hash();
+        let forbidden = |cause, said: String| {
+            let denial = Denial::Forbidden { challenge: None };
+            Some((denial, cause, format!("{said} by policy {by}").into()))
+        };
         let demand = &self.policy().demand;
         if let Some(role) = &demand.role
             && !subject.has_rank_of(role)
         {
-            return forbidden(if subject.is_limited() {
+            let cause = if subject.is_limited() {
                 LIMITED_ROLE
             } else {
                 ROLE
-            });
+            };
+            return forbidden(cause, format!("role {role}: forbid"));
         }
         let (resource, action) = demand.permission.as_ref()?;
         let refused = if subject.is_limited() {
@@ -157,7 +163,7 @@ impl Door {
         };
         let Ok(asked) = question(policy, subject.clone()) else {
             // The policy that was put into force meanwhile does not know it, which the caller is not told.
-            return forbidden(refused);
+            return forbidden(refused, format!("{resource}.{action}: unknown"));
         };
         let decision = policy.decide(&asked.subject, action, &asked.resource, &asked.context);
         authorization.policy.compare(&decision, action, |policy| {
@@ -165,7 +171,7 @@ impl Door {
         });
         if decision.is_permit() && !decision.obligations().is_empty() {
             // Nobody at the door meets it, and the handler does not learn of it.
-            return forbidden(OBLIGATION);
+            return forbidden(OBLIGATION, format!("{resource}.{action}: {decision}"));
         }
         decision.denial().map(|denial| {
             let denial = match denial {
@@ -184,7 +190,8 @@ impl Door {
                 | Denial::RateLimited { .. }
                 | Denial::Unavailable { .. }) => other,
             };
-            (denial, refused)
+            let said = format!("{resource}.{action}: {decision} by policy {by}");
+            (denial, refused, said.into())
         })
     }
 }

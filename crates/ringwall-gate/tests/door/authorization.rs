@@ -319,6 +319,67 @@ fn nobody_is_no_subject_and_a_gate_without_a_policy_says_so() {
 }
 
 #[test]
+fn a_refusal_says_to_the_operator_what_was_decided_by_which_policy() {
+    let hash = |text: &str| Policy::from_toml(text).expect("a policy").hash();
+    let (people, rows) = (hash(ready::ORGANISATION), hash(ready::ROWS));
+    for (policy, demand, expected) in [
+        (
+            ready::ORGANISATION,
+            RouteDemand::none().role("ADMIN"),
+            format!("role ADMIN: forbid by policy {people}"),
+        ),
+        (
+            ready::ORGANISATION,
+            RouteDemand::none().permission("member", "write"),
+            format!("member.write: forbid: no_rule_applies by policy {people}"),
+        ),
+        (
+            ready::ROWS,
+            RouteDemand::none().permission("case", "delete"),
+            format!("case.delete: forbid: no_rule_applies by policy {rows}"),
+        ),
+    ] {
+        let bench = bench(caller(&["analyst"], &[]), |gate| {
+            gate.authorization(claims(policy))
+        });
+        assert_eq!(enter(&bench, demand), 403);
+        let told = bench.events.snapshot();
+        let denied = told
+            .iter()
+            .find(|event| event.kind == EventKind::AccessDenied);
+        let denied = denied.expect("it is told");
+        assert_eq!(denied.decision.as_deref(), Some(&*expected));
+        assert_eq!(denied.about.as_deref(), Some("route"));
+    }
+    // In a handler, of a row: nothing of the row is said.
+    let bench = bench(caller(&["analyst"], &[]), |gate| {
+        gate.authorization(claims(ready::ROWS))
+    });
+    let door = bench.gate.door(route(RouteDemand::none()));
+    let (admitted, exit) =
+        done(door.enter(&view(&vec![("authorization", "x")]))).expect("admitted");
+    let subject = done(admitted.subject()).expect("a subject");
+    let row = Case {
+        org: "o1",
+        owner: "somebody-else",
+    };
+    let refused = subject.authorize::<ReadCase>(&row, &Duties::none());
+    assert_eq!(refused.expect_err("not its own").http_status(), 403);
+    done(exit.finish(403, None));
+    let told = bench.events.snapshot();
+    let denied: Vec<_> = told
+        .iter()
+        .filter_map(|event| event.decision.as_deref())
+        .collect();
+    assert_eq!(
+        denied,
+        [format!(
+            "case.read: forbid: no_rule_applies by policy {rows}"
+        )]
+    );
+}
+
+#[test]
 fn what_happens_to_a_policy_is_an_event() {
     let events = Arc::new(MemoryEvents::new(16));
     let observer: Arc<dyn PolicyObserver> = Arc::new(PolicyEvents::new(events.clone()));
@@ -351,6 +412,14 @@ fn what_happens_to_a_policy_is_an_event() {
             EventKind::PolicyReplaced,
             EventKind::PolicyDiffers
         ]
+    );
+    let rows = ready::rows().expect("a policy").hash().to_string();
+    let about = |number: usize| events.snapshot()[number].about.clone().expect("it is told");
+    assert_eq!(*about(1), *rows);
+    assert!(
+        about(2).contains("permit: permitted") && about(2).contains("candidate: forbid"),
+        "{}",
+        about(2)
     );
     let debug = format!("{:?}", Gate::clone(&bench.gate));
     assert!(!debug.is_empty());
