@@ -90,6 +90,9 @@ impl World {
         run(&owner, TABLES).await;
         let sqlite = SqlitePoolOptions::new()
             .max_connections(1)
+            // The database is gone with its connection, which a pool replaces after half an hour.
+            .max_lifetime(None)
+            .idle_timeout(None)
             .connect_with(SqliteConnectOptions::new().in_memory(true))
             .await
             .expect("it opens");
