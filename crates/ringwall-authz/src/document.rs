@@ -219,6 +219,10 @@ pub struct AttributeDefinition {
     pub kind: String,
     /// Where it stands.
     pub place: AttributePlace,
+    /// Whether a row keeps it: [row-level security](crate::Policy::row_level_security) lets the runtime role set the column
+    /// when it inserts a row, and never change it. What a decision rests on, such as the sensitivity of a row, is not for
+    /// whoever may otherwise change the row.
+    pub fixed: bool,
 }
 
 /// Where an attribute of a resource stands.
@@ -249,6 +253,8 @@ struct LongAttribute {
     column: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     computed: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    fixed: bool,
 }
 
 impl AttributeDefinition {
@@ -258,6 +264,7 @@ impl AttributeDefinition {
         Self {
             kind: kind.into(),
             place: AttributePlace::SameColumn,
+            fixed: false,
         }
     }
 
@@ -267,6 +274,7 @@ impl AttributeDefinition {
         Self {
             kind: kind.into(),
             place: AttributePlace::Column(column.into()),
+            fixed: false,
         }
     }
 
@@ -276,14 +284,25 @@ impl AttributeDefinition {
         Self {
             kind: kind.into(),
             place: AttributePlace::Computed,
+            fixed: false,
         }
+    }
+
+    /// States that a row [keeps](Self::fixed) it.
+    #[must_use]
+    pub const fn fixed(mut self) -> Self {
+        self.fixed = true;
+        self
     }
 }
 
 impl Serialize for AttributeDefinition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (column, computed) = match &self.place {
-            AttributePlace::SameColumn => return serializer.serialize_str(&self.kind),
+            AttributePlace::SameColumn if !self.fixed => {
+                return serializer.serialize_str(&self.kind);
+            }
+            AttributePlace::SameColumn => (None, false),
             AttributePlace::Column(column) => (Some(column.clone()), false),
             AttributePlace::Computed => (None, true),
         };
@@ -292,6 +311,7 @@ impl Serialize for AttributeDefinition {
             kind,
             column,
             computed,
+            fixed: self.fixed,
         }
         .serialize(serializer)
     }
@@ -315,6 +335,7 @@ impl<'de> Deserialize<'de> for AttributeDefinition {
                 Self {
                     kind: long.kind,
                     place,
+                    fixed: long.fixed,
                 }
             }
         })

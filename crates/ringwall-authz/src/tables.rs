@@ -47,6 +47,8 @@ pub struct PolicyColumn {
     pub kind: ColumnKind,
     /// Whether rows are apart by it: the organisation and the project.
     pub is_tenant: bool,
+    /// Whether a row keeps it: no UPDATE of the runtime role changes it.
+    pub is_fixed: bool,
 }
 
 /// What a column must hold.
@@ -85,6 +87,7 @@ impl Policy {
             name: name.to_owned(),
             kind: ColumnKind::of(kind),
             is_tenant,
+            is_fixed: false,
         };
         let tenant = parts.subject.tenant;
         let mut tables = Vec::new();
@@ -99,7 +102,10 @@ impl Policy {
             columns.extend(table.project.iter().map(|name| column(name, tenant, true)));
             columns.extend(resource.attributes.iter().filter_map(|attribute| {
                 let name = attribute.column.as_ref()?;
-                Some(column(name, attribute.kind, false))
+                Some(PolicyColumn {
+                    is_fixed: attribute.fixed,
+                    ..column(name, attribute.kind, false)
+                })
             }));
             let commands = ["SELECT", "INSERT", "UPDATE", "DELETE"];
             let commands = commands.into_iter().zip(table.commands);

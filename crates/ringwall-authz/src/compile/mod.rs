@@ -4,6 +4,7 @@ pub(crate) mod asked;
 pub(crate) mod conditions;
 pub(crate) mod index;
 mod names;
+mod resources;
 pub(crate) mod roles;
 pub(crate) mod rules;
 pub(crate) mod scopes;
@@ -84,8 +85,8 @@ impl Compiled {
         let subject = shapes::subject(&document, &levels, &mut faults);
         let context = shapes::context(&document, &levels, &mut faults);
         let relations = shapes::relations(&document, &levels, &mut faults);
-        let types = shapes::resources(&document, &levels, &mut faults);
-        shapes::check_tables(&types, &relations, &mut faults);
+        let types = resources::resources(&document, &levels, &mut faults);
+        resources::check_tables(&types, &relations, &mut faults);
         let parts = Parts {
             levels,
             roles,

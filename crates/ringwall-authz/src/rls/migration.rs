@@ -111,6 +111,34 @@ pub(super) fn migration(name: &str, hash: &str, parts: &RowLevelSecurityParts) -
     ddl.out
 }
 
+/// What stands for `<kept>` are the columns that a row keeps. One that is added later may be changed once this was run again.
+const CHANGES: &str = r#"DO $ringwall$
+BEGIN
+    EXECUTE (
+        SELECT format('GRANT UPDATE (%s) ON %s TO %I', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), <table>::regclass, '<role>')
+        FROM pg_attribute AS a WHERE a.attrelid = <table>::regclass AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attname::text <> ALL (ARRAY[<kept>])
+    );
+END
+$ringwall$;"#;
+
+/// The privilege that a command needs.
+fn grant(secured: &SecuredTable, command: &str, role: &str) -> String {
+    let name = secured.table.quoted_name();
+    let columns = secured.table.columns.iter();
+    let kept: Vec<String> = columns
+        .filter(|column| column.is_fixed)
+        .map(|column| text_literal(&column.name))
+        .collect();
+    if command == "UPDATE" && !kept.is_empty() {
+        return CHANGES
+            .replace("<table>", &text_literal(&name))
+            .replace("<role>", role)
+            .replace("<kept>", &kept.join(", "));
+    }
+    format!("GRANT {command} ON {name} TO {};", quoted(role))
+}
+
 struct Ddl<'a> {
     parts: &'a RowLevelSecurityParts,
     out: String,
@@ -232,10 +260,7 @@ GRANT USAGE ON SCHEMA {schema} TO {quoted_role};
                 self.parts.comment
             ));
             if policy.is_permissive {
-                say(format!(
-                    "GRANT {} ON {name} TO {quoted_role};",
-                    policy.command
-                ));
+                say(grant(secured, policy.command, role));
             }
         }
         self.line(&text);

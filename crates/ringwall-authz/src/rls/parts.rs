@@ -285,6 +285,7 @@ fn attributes(options: &RowLevelSecurityOptions, writer: &Writer<'_>) -> Secured
         name: name.to_owned(),
         kind,
         is_tenant,
+        is_fixed: false,
     };
     let (org, subject) = (writer.directory_org(), writer.directory_subject());
     SecuredTable {

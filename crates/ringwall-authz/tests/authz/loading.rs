@@ -1,6 +1,9 @@
 //! Policies that are refused, and what is said of them.
 
-use ringwall_authz::{Cases, MAX_POLICY_BYTES, Policy, PolicyFaults, ready};
+use ringwall_authz::{
+    AttributeDefinition, Cases, MAX_POLICY_BYTES, Policy, PolicyDocument, PolicyFaults,
+    ResourceDefinition, TableDefinition, ready,
+};
 
 const BASE: &str = r#"version = 1
 name = "cases"
@@ -230,6 +233,54 @@ fn a_condition_that_is_null_is_not_taken_for_none() {
     assert!(Policy::from_json(&rule("")).is_ok());
     assert!(Policy::from_json(&rule(r#", "when": { "is_set": "subject.id" }"#)).is_ok());
     assert!(Policy::from_json(&rule(r#", "when": null"#)).is_err());
+}
+
+#[test]
+fn what_a_row_keeps_stands_in_a_column_of_a_table() {
+    let document = |attribute: AttributeDefinition, has_table: bool| {
+        let mut case = ResourceDefinition::new(["read"]).attribute("level", attribute);
+        if has_table {
+            case = case.table(TableDefinition::new("cases"));
+        }
+        PolicyDocument::new("kept").resource("case", case)
+    };
+    let level = || AttributeDefinition::new("text");
+    for (attribute, has_table, is_good) in [
+        (level().fixed(), true, true),
+        (
+            AttributeDefinition::in_column("text", "l").fixed(),
+            true,
+            true,
+        ),
+        (level().fixed(), false, false),
+        (AttributeDefinition::computed("text").fixed(), true, false),
+    ] {
+        let judged = Policy::new(document(attribute.clone(), has_table));
+        assert_eq!(judged.is_ok(), is_good, "{attribute:?}");
+        let Ok(policy) = judged else {
+            continue;
+        };
+        let column = policy.tables()[0]
+            .columns
+            .last()
+            .cloned()
+            .expect("a column");
+        assert!(column.is_fixed);
+        // As a text it is the same, and not that of one which may be changed.
+        let text = serde_json::to_string(policy.document()).expect("a text");
+        let read = Policy::from_json(&text).expect("a policy");
+        assert_eq!(read.hash(), policy.hash(), "{text}");
+        let mut free = attribute;
+        free.fixed = false;
+        let free = Policy::new(document(free, true)).expect("a policy");
+        assert_ne!(free.hash(), policy.hash());
+        assert!(
+            !free.tables()[0]
+                .columns
+                .iter()
+                .any(|column| column.is_fixed)
+        );
+    }
 }
 
 #[test]

@@ -247,6 +247,16 @@ async fn a_row_is_not_moved_to_another_tenant_nor_to_where_it_may_not_be() {
             "UPDATE cases SET sensitivity = 'restricted' WHERE id = 'a1'",
             false,
         ),
+        // What a row is judged by is not for its owner, neither up nor down.
+        (
+            "UPDATE cases SET sensitivity = 'public' WHERE id = 'a1'",
+            false,
+        ),
+        (
+            "UPDATE cases SET note = 'x', region = 'us' WHERE id = 'a1'",
+            false,
+        ),
+        ("UPDATE cases SET region = region WHERE id = 'a1'", false),
         (
             "INSERT INTO cases (id, org_id, owner_id, sensitivity, region) VALUES ('n', 'o2', 'u1', 'public', 'eu')",
             false,

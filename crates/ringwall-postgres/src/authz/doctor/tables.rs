@@ -29,21 +29,21 @@ const PRIVILEGES: &str = "WITH class AS (
         SELECT a.attname, a.attnum, a.attacl FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
     )
-    SELECT p.privilege, p.privilege AS what, h.suffix FROM holders AS h, class AS c, unnest(ARRAY[
+    SELECT p.privilege, p.privilege AS what, h.suffix, '' AS name FROM holders AS h, class AS c, unnest(ARRAY[
         'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'
     ]) AS p(privilege) WHERE has_table_privilege(h.oid, c.oid, p.privilege)
     UNION ALL
-    SELECT p.privilege, p.privilege || '(' || a.attname || ')', h.suffix FROM holders AS h, class AS c, columns AS a, unnest(ARRAY[
+    SELECT p.privilege, p.privilege || '(' || a.attname || ')', h.suffix, a.attname::text FROM holders AS h, class AS c, columns AS a, unnest(ARRAY[
         'SELECT', 'INSERT', 'UPDATE', 'REFERENCES'
     ]) AS p(privilege) WHERE has_column_privilege(h.oid, c.oid, a.attnum, p.privilege)
         AND NOT has_table_privilege(h.oid, c.oid, p.privilege)
     UNION ALL
-    SELECT 'GRANT', x.privilege_type || ' WITH GRANT OPTION', h.suffix FROM holders AS h, class AS c,
+    SELECT 'GRANT', x.privilege_type || ' WITH GRANT OPTION', h.suffix, '' FROM holders AS h, class AS c,
         aclexplode(c.relacl) AS x WHERE x.grantee = h.oid AND x.is_grantable
     UNION ALL
-    SELECT 'PUBLIC', x.privilege_type, ' TO PUBLIC' FROM class AS c, aclexplode(c.relacl) AS x WHERE x.grantee = 0
+    SELECT 'PUBLIC', x.privilege_type, ' TO PUBLIC', '' FROM class AS c, aclexplode(c.relacl) AS x WHERE x.grantee = 0
     UNION ALL
-    SELECT 'PUBLIC', x.privilege_type || '(' || a.attname || ')', ' TO PUBLIC'
+    SELECT 'PUBLIC', x.privilege_type || '(' || a.attname || ')', ' TO PUBLIC', a.attname::text
     FROM columns AS a, aclexplode(a.attacl) AS x WHERE x.grantee = 0";
 
 /// Schemas in which the sessions of the service, or everybody, may create things.
@@ -194,6 +194,11 @@ impl Doctor<'_> {
             .fetch_all(&mut *self.connection)
             .await?;
         let content = table.secured.table.holds;
+        let columns = table.secured.table.columns.iter();
+        let kept: Vec<&str> = columns
+            .filter(|column| column.is_fixed)
+            .map(|column| column.name.as_str())
+            .collect();
         for row in rows {
             let privilege: String = row.try_get(0)?;
             let is_needed = match content {
@@ -202,7 +207,12 @@ impl Doctor<'_> {
                 }
                 TableContent::Relation | TableContent::Attributes => privilege == "SELECT",
             };
-            if is_needed {
+            // A change of the whole table is one of what a row keeps, too.
+            let column: String = row.try_get("name")?;
+            let changes_kept = privilege == "UPDATE"
+                && !kept.is_empty()
+                && (column.is_empty() || kept.contains(&column.as_str()));
+            if is_needed && !changes_kept {
                 continue;
             }
             let what: String = row.try_get("what")?;
@@ -212,6 +222,9 @@ impl Doctor<'_> {
                 ("GRANT", _) => "it can be passed on to others",
                 ("PUBLIC", _) => {
                     "every role of the server has it, also those that no policy was written for"
+                }
+                (_, TableContent::Resources) if is_needed => {
+                    "whoever changes a row changes what the policy judges it by, and says that a row keeps"
                 }
                 (_, TableContent::Resources) => "no action of the policy needs it",
                 (_, TableContent::Relation | TableContent::Attributes) => {

@@ -45,6 +45,7 @@ async fn security_that_is_off_or_not_forced_or_of_its_owner_is_found() {
                 "PrivilegeTooWide:REFERENCES ON cases",
                 "PrivilegeTooWide:TRIGGER ON cases",
                 "PrivilegeTooWide:TRUNCATE ON cases",
+                "PrivilegeTooWide:UPDATE ON cases",
             ],
         ),
         (
@@ -109,6 +110,12 @@ async fn privileges_beyond_the_generated_ones_are_found_on_tables_and_columns() 
     let patient = Patient::new().await;
     for (grant, expected) in [
         ("TRUNCATE ON cases", "TRUNCATE ON cases"),
+        // What a row keeps is changed with the whole, too.
+        ("UPDATE ON cases", "UPDATE ON cases"),
+        (
+            "UPDATE (sensitivity, note) ON cases",
+            "UPDATE(sensitivity) ON cases",
+        ),
         ("REFERENCES (id) ON cases", "REFERENCES(id) ON cases"),
         ("INSERT ON case_assignments", "INSERT ON case_assignments"),
         (
