@@ -19,6 +19,7 @@ const OURS: &str = "ringwall";
 const OURS_BY_TEXT: &str = "ringwall, looked up by text";
 const HAND: &str = "hand-written";
 const CEDAR: &str = "cedar-policy";
+const CEDAR_CHECKED: &str = "cedar-policy, checked by its schema";
 const CASBIN: &str = "casbin";
 const CASBIN_CACHED: &str = "casbin, cached";
 const GATEHOUSE: &str = "gatehouse";
@@ -39,7 +40,7 @@ pub fn run(length: Length, report: &mut Report, goals: &mut Goals) {
         let case = format!("kind=abac policies={policies}");
         print_times(&case, &times);
         let ours = fastest(&times, OURS);
-        for peer in [CEDAR, CASBIN, CASBIN_CACHED, GATEHOUSE] {
+        for peer in [CEDAR, CEDAR_CHECKED, CASBIN, CASBIN_CACHED, GATEHOUSE] {
             if times.iter().any(|times| times.name == peer) {
                 report.compare(&case, ours, peer, fastest(&times, peer));
             }
@@ -149,7 +150,8 @@ fn decisions(length: Length, shape: Shape, policies: usize) -> Vec<Times> {
     };
     let mut race = Race::new();
     race.add(OURS, ours);
-    race.add(CEDAR, || cedar.decide(&department));
+    race.add(CEDAR, || cedar.decide(&department, false));
+    race.add(CEDAR_CHECKED, || cedar.decide(&department, true));
     race.add(GATEHOUSE, || gatehouse.decide(&department));
     if let Some(casbin) = &casbin {
         race.add(CASBIN, || casbin.decide(&department));

@@ -9,7 +9,7 @@ use std::{collections::HashMap, pin::pin, str::FromStr as _, task};
 use casbin::{CachedEnforcer, CoreApi as _, DefaultModel, Enforcer, MemoryAdapter, MgmtApi as _};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request,
-    RestrictedExpression,
+    RestrictedExpression, Schema,
 };
 use gatehouse::{EvaluationSession, PermissionChecker, PolicyBuilder, PolicyDomain};
 use ringwall_authz::{
@@ -92,7 +92,16 @@ pub(super) fn ours_policy(shape: Shape, policies: usize) -> Policy {
     Policy::new(document).expect("a policy")
 }
 
+/// By which Cedar checks what it is told, as ours checks each attribute for its type.
+const SCHEMA: &str = "
+entity Role;
+entity User in [Role] = { name: String, clearance: Long };
+entity Case = { department: String, owner: String, sensitivity: Long };
+action \"read\" appliesTo { principal: [User], resource: [Case], context: {} };
+";
+
 pub(super) struct Cedar {
+    schema: Schema,
     policies: PolicySet,
     authorizer: Authorizer,
     role: EntityUid,
@@ -116,7 +125,9 @@ impl Cedar {
                     {own} && resource.owner == principal.name && resource.sensitivity <= principal.clearance }};\n"
             ));
         }
+        let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("a schema");
         Self {
+            schema,
             policies: text.parse().expect("policies"),
             authorizer: Authorizer::new(),
             role: uid("Role::\"analyst\""),
@@ -124,7 +135,9 @@ impl Cedar {
         }
     }
 
-    pub(super) fn decide(&self, department: &str) {
+    /// Whether it permits, and finds nothing wrong with what it is told where it `checks` that.
+    pub(super) fn decide(&self, department: &str, checks: bool) {
+        let schema = checks.then_some(&self.schema);
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let user = EntityUid::from_type_name_and_id(
             "User".parse().expect("a type"),
@@ -155,8 +168,8 @@ impl Cedar {
         .expect("an entity");
         let role = Entity::new_no_attrs(self.role.clone(), [].into());
         let entities =
-            Entities::from_entities([principal, resource, role], None).expect("entities");
-        let request = Request::new(user, self.action.clone(), case, Context::empty(), None);
+            Entities::from_entities([principal, resource, role], schema).expect("entities");
+        let request = Request::new(user, self.action.clone(), case, Context::empty(), schema);
         let answer =
             self.authorizer
                 .is_authorized(&request.expect("a request"), &self.policies, &entities);

@@ -1,5 +1,6 @@
 //! Which rows a subject may act upon, as the WHERE of a query.
 
+mod conditions;
 mod partial;
 mod sql;
 mod times;
@@ -16,8 +17,9 @@ use crate::node::Node;
 use crate::policy::Policy;
 use crate::subject::Subject;
 use crate::truth::Truth;
+pub(crate) use conditions::{Conditions, Precision, Source};
 use partial::Partial;
-pub(crate) use sql::{Conditions, Precision, Source, quoted};
+pub(crate) use sql::quoted;
 pub use sql::{Dialect, SqlValue, SqlWriter};
 pub(crate) use times::postgres_time;
 

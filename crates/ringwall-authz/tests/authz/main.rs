@@ -27,3 +27,5 @@ mod roles;
 mod semantics;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod set;
