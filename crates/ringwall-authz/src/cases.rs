@@ -169,7 +169,10 @@ pub struct CaseResource {
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a value is a text, a whole number or a truth value"
+)]
 pub enum CaseValue {
     /// A truth value.
     Boolean(bool),
@@ -181,7 +184,10 @@ pub enum CaseValue {
 
 /// One value, or several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a value is a text, a whole number, a truth value, or a list of them"
+)]
 pub enum CaseValues {
     /// One.
     One(CaseValue),

@@ -66,7 +66,10 @@ pub enum Operand {
 
 /// What something may be a member of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a set is the path of one (\"subject.regions\"), or a list of constants"
+)]
 pub enum SetOperand {
     /// An attribute that holds a set: `subject.…` or `context.…`.
     Path(String),
@@ -76,7 +79,10 @@ pub enum SetOperand {
 
 /// A member of a set of constants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a constant is a text, a whole number or a truth value"
+)]
 pub enum Constant {
     /// A truth value.
     Boolean(bool),

@@ -238,7 +238,10 @@ pub enum AttributePlace {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "an attribute is its type, or a table with type and, where they differ, column, computed and fixed"
+)]
 enum AttributeForm {
     Short(String),
     Long(Table<LongAttribute>),

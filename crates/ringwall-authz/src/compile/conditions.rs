@@ -1,5 +1,6 @@
 //! Conditions: names become places, constants get the types of what they are compared with.
 
+use super::names::there_are;
 use super::shapes::{Named, Relation, ResourceType, SubjectShape, find};
 use crate::condition::{Condition, Constant, Operand, SetOperand};
 use crate::fault::Faults;
@@ -332,7 +333,10 @@ impl<'a> Conditions<'a> {
         let Some((place, relation)) = found else {
             self.faults.add(
                 format!("{path}[0]"),
-                format!("there is no relation {name:?}"),
+                format!(
+                    "there is no relation {name:?}{}",
+                    there_are(self.world.relations.iter().map(|relation| &*relation.name))
+                ),
             );
             return Node::Known(Truth::Unknown);
         };

@@ -7,6 +7,20 @@ const MAX_NAME_BYTES: usize = 63;
 /// The longest name of a role, a scope or a rule.
 const MAX_LONG_NAME_BYTES: usize = 128;
 
+/// How many names a fault lists.
+const MAX_LISTED: usize = 12;
+
+/// What there is, for whoever misspelt one of them: `; there are admin, analyst`.
+pub(super) fn there_are<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names = names.peekable();
+    if names.peek().is_none() {
+        return "; there is none".to_owned();
+    }
+    let listed: Vec<&str> = names.by_ref().take(MAX_LISTED).collect();
+    let more = if names.peek().is_some() { ", …" } else { "" };
+    format!("; there are {}{more}", listed.join(", "))
+}
+
 /// A lower-case name of attributes, actions, relations and types: `[a-z][a-z0-9_]*`.
 pub(super) fn check_word(faults: &mut Faults, path: &str, what: &str, name: &str) {
     let mut bytes = name.bytes();

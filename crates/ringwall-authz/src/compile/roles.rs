@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::index::PolicyHasher;
-use super::names::check_long_name;
+use super::names::{check_long_name, there_are};
 use crate::bits::RoleBits;
 use crate::document::{PolicyDocument, SeparationKind};
 use crate::fault::Faults;
@@ -51,6 +51,10 @@ impl Roles {
         self.names.get(usize::from(role)).map_or("", |name| &**name)
     }
 
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     pub(super) fn compile(document: &PolicyDocument, faults: &mut Faults) -> Self {
         let mut roles = Self::default();
         if document.roles.len() > MAX_ROLES {
@@ -77,7 +81,10 @@ impl Roles {
                     Some(parent) => own.push(parent),
                     None => faults.add(
                         format!("roles.{name}.inherits[{index}]"),
-                        format!("there is no role {parent:?}"),
+                        format!(
+                            "there is no role {parent:?}{}",
+                            there_are(roles.all_names())
+                        ),
                     ),
                 }
             }
@@ -149,7 +156,10 @@ pub(super) fn separations(
                     faults.add(path, format!("the role {name:?} is named twice"));
                 }
                 Some(role) => members.insert(role),
-                None => faults.add(path, format!("there is no role {name:?}")),
+                None => faults.add(
+                    path,
+                    format!("there is no role {name:?}{}", there_are(roles.all_names())),
+                ),
             }
         }
         if separation.at_most == 0 || separation.at_most >= members.len() {

@@ -7,7 +7,7 @@ use ringwall_core::classification::Obligation;
 use super::Parts;
 use super::conditions::{Conditions, World};
 use super::index::{self, PolicyHasher};
-use super::names::check_long_name;
+use super::names::{check_long_name, there_are};
 use crate::bits::{RoleBits, ScopeBits};
 use crate::document::{Effect, PolicyDocument, Rule};
 use crate::fault::Faults;
@@ -95,7 +95,11 @@ fn compile(path: &str, rule: &Rule, parts: &Parts, faults: &mut Faults) -> Optio
     let Some((number, resource)) = found else {
         faults.add(
             format!("{path}.resource"),
-            format!("there is no type of resource {:?}", rule.resource),
+            format!(
+                "there is no type of resource {:?}{}",
+                rule.resource,
+                there_are(parts.types.iter().map(|resource| &*resource.name))
+            ),
         );
         return None;
     };
@@ -123,9 +127,9 @@ fn compile(path: &str, rule: &Rule, parts: &Parts, faults: &mut Faults) -> Optio
             None => faults.add(
                 path,
                 format!(
-                    "{:?} has no action {name:?}; there are {}",
+                    "{:?} has no action {name:?}{}",
                     rule.resource,
-                    resource.actions.join(", ")
+                    there_are(resource.actions.iter().map(|action| &**action))
                 ),
             ),
         }
@@ -136,7 +140,10 @@ fn compile(path: &str, rule: &Rule, parts: &Parts, faults: &mut Faults) -> Optio
             Some(role) => roles.insert(role),
             None => faults.add(
                 format!("{path}.roles[{index}]"),
-                format!("there is no role {name:?}"),
+                format!(
+                    "there is no role {name:?}{}",
+                    there_are(parts.roles.all_names())
+                ),
             ),
         }
     }

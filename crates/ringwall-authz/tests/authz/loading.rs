@@ -76,12 +76,17 @@ fn says_on_which_line_what_is_wrong() {
         (
             r#"when = { related = ["friends", "resource.owner"] }"#,
             "when =",
-            "there is no relation \"friends\"",
+            "there is no relation \"friends\"; there is none",
         ),
         (
             r#"when = { in = ["resource.owner", "subject.clearance"] }"#,
             "when =",
             "is no set",
+        ),
+        (
+            r#"when = { in = ["resource.owner", [1.5]] }"#,
+            "when =",
+            "a set is the path of one",
         ),
         (
             r#"when = { is_set = "subject.regions" }"#,
@@ -91,7 +96,7 @@ fn says_on_which_line_what_is_wrong() {
         (
             r#"roles = ["owner"]"#,
             "roles = [\"owner\"]",
-            "there is no role \"owner\"",
+            "there is no role \"owner\"; there are admin, analyst",
         ),
         ("", "[[rules]]", "it would permit everybody"),
         (
@@ -212,7 +217,7 @@ fn a_list_is_not_taken_for_a_table() {
     ] {
         let faults = refused(&text);
         let fault = &faults.faults()[0];
-        let is_told = ["expected a table", "any variant"]
+        let is_told = ["expected a table", "or a table with type"]
             .iter()
             .any(|message| fault.message.contains(message));
         assert!(is_told && fault.line.is_some(), "{faults}\n{text}");

@@ -353,7 +353,7 @@ fn property_a_batch_says_what_its_questions_say_one_by_one() {
     });
     let seen = seen.into_inner();
     assert!(
-        seen.iter().all(|seen| *seen > 20),
+        seen.iter().all(|seen| *seen > 3),
         "denied, permitted, wrong: {seen:?}"
     );
 }
