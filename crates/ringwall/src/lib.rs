@@ -31,24 +31,35 @@ pub use ringwall_tower as tower;
 pub use ringwall_transport as transport;
 
 /// Step by step.
+// The pages name each other as files, for whoever reads them in the repository. `pages.md` goes before each and says which
+// modules these are: of two definitions of one link the first one counts.
 #[cfg(any(doc, doctest))]
 pub mod guide {
     /// A whole service, with the feature `axum`.
-    #[cfg_attr(feature = "axum", doc = "", doc = include_str!("guide/first_route.md"))]
+    #[cfg_attr(
+        feature = "axum",
+        doc = "",
+        doc = include_str!("guide/pages.md"),
+        doc = include_str!("guide/first_route.md")
+    )]
     pub mod first_route {}
 
+    #[doc = include_str!("guide/pages.md")]
     #[doc = include_str!("guide/identity_providers.md")]
     pub mod identity_providers {}
 
     #[doc = include_str!("guide/behind_a_proxy.md")]
     pub mod behind_a_proxy {}
 
+    #[doc = include_str!("guide/pages.md")]
     #[doc = include_str!("guide/api_keys.md")]
     pub mod api_keys {}
 
+    #[doc = include_str!("guide/pages.md")]
     #[doc = include_str!("guide/authorization.md")]
     pub mod authorization {}
 
+    #[doc = include_str!("guide/pages.md")]
     #[doc = include_str!("guide/row_level_security.md")]
     pub mod row_level_security {}
 
@@ -56,6 +67,7 @@ pub mod guide {
     #[cfg_attr(
         all(feature = "axum", feature = "config", feature = "redis"),
         doc = "",
+        doc = include_str!("guide/pages.md"),
         doc = include_str!("guide/rate_limits.md")
     )]
     pub mod rate_limits {}
@@ -65,7 +77,12 @@ pub mod guide {
     pub mod tls {}
 
     /// The tests that say no, with the feature `axum`.
-    #[cfg_attr(feature = "axum", doc = "", doc = include_str!("guide/testing_handlers.md"))]
+    #[cfg_attr(
+        feature = "axum",
+        doc = "",
+        doc = include_str!("guide/pages.md"),
+        doc = include_str!("guide/testing_handlers.md")
+    )]
     pub mod testing_handlers {}
 }
 
