@@ -37,8 +37,8 @@ pub enum Error {
     /// the outermost router.
     #[error("more than one router has a fallback of its own")]
     SecondFallback,
-    /// A route is bound to rate limits that cannot hold for it: its tier does not exist, or counts nobody whom the
-    /// route is open to.
+    /// A route is bound to rate limits that cannot hold for it (its tier does not exist, or counts nobody whom the
+    /// route is open to), or demands of the gate's authorization policy what cannot be asked of it.
     #[error("the route {route}: {fault}")]
     Limits {
         /// The route.

@@ -42,8 +42,8 @@ pub enum Error {
         /// The name.
         service: String,
     },
-    /// A method is bound to rate limits that cannot hold for it: its tier does not exist, or counts nobody whom the
-    /// method is open to.
+    /// A method is bound to rate limits that cannot hold for it (its tier does not exist, or counts nobody whom the
+    /// method is open to), or demands of the gate's authorization policy what cannot be asked of it.
     #[error("the method {method}: {fault}")]
     Limits {
         /// The method.
