@@ -29,6 +29,7 @@
 //! | what | from where |
 //! |---|---|
 //! | the organisation and the project | the authenticated enforcement point's own, never the request |
+//! | who the subject is | `subject.id`, as a name of our own issuer: see [below](#whose-names) |
 //! | the subject's roles, scopes, attributes, clearance, departments | the [`SubjectResolver`](crate::SubjectResolver): a directory, asked for the organisation and the id |
 //! | the scopes of the subject's credential | `context.credential_scopes`, as a limit and never as a right: see [below](#the-scopes-of-a-credential) |
 //! | for whom the subject acts | nobody told: see [below](#whoever-acts-for-somebody) |
@@ -56,10 +57,19 @@
 //!
 //! They limit the subject as a person's credential does
 //! ([`limited_to_scopes_of_credential`](crate::SubjectBuilder::limited_to_scopes_of_credential)), whatever the subject's type,
-//! in evaluations and in searches: they can only take away, so the enforcement point may hand on what its caller sent. A list
-//! without a scope that speaks of rights (an empty one, `openid` alone) limits nothing. **Where nothing is said, nothing is
-//! limited**: an enforcement point that says nothing has to hold the scopes against what it does by itself. A machine has
-//! nothing by its scopes here, since nobody but a gate has verified them.
+//! in evaluations and in searches: they can only take away. Hand on what the verified credential names, and never a value
+//! that the caller chose: a list without a scope that speaks of rights (an empty one, `openid` alone) limits nothing.
+//! **Where nothing is said, nothing is limited**: an enforcement point that says nothing has to hold the scopes against what
+//! it does by itself. A machine has nothing by its scopes here, since nobody but a gate has verified them.
+//!
+//! In a batch, what the context of the defaults says of scopes holds for each question; one with a context of its own that
+//! says nothing of them does not lift it, and one that says a list is limited to that one instead.
+//!
+//! # Whose names
+//!
+//! `subject.id` is a name that our own issuer gives, and the directory is asked under it. An enforcement point that also
+//! takes tokens of a partner must not send their subjects as such: the partner's `alice` would be ours. Let it ask for those
+//! of our own issuer alone, and refuse the others or decide about them by itself.
 //!
 //! # Whoever acts for somebody
 //!

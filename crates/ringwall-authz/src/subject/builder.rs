@@ -345,9 +345,14 @@ impl SubjectBuilder {
         self
     }
 
-    /// States that the database knows the pairs of `relation`: a row filter asks it for those that were not told here,
-    /// where it would otherwise leave the relation unknown, as [`decide`](Policy::decide) does. What is decided in the
-    /// process needs [`is_related`](Self::is_related) for the value in question.
+    /// States that the database knows the pairs of `relation`, under the subject's id: a row filter and
+    /// [row-level security](Policy::row_level_security) ask it, where they would otherwise leave the relation unknown, as
+    /// [`decide`](Policy::decide) does.
+    ///
+    /// What is decided in the process needs [`is_related`](Self::is_related) for the value in question. In a filter that
+    /// counts where the value is known before any row is read, such as a constant; for a value that stands in the row the
+    /// pairs of the database count alone, and in row-level security always. Where [all values](Self::related) were told, a
+    /// filter asks for none.
     #[must_use]
     pub fn related_in_database(mut self, relation: &str) -> Self {
         let Some((place, _)) = self.relation(relation) else {

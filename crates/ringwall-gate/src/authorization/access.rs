@@ -230,7 +230,8 @@ impl SubjectAccess {
             .map_err(|refused| self.refused::<A>(&refused))
     }
 
-    /// The rows that the caller may do `A` to, as a proof.
+    /// The rows that the caller may do `A` to, as a proof. A [candidate](ringwall_authz::PolicyHandle::shadow) is not
+    /// asked: which rows two filters differ in, no process knows.
     ///
     /// # Errors
     ///
@@ -254,7 +255,8 @@ impl SubjectAccess {
             .map_err(|refused| self.refused::<A>(&refused))
     }
 
-    /// What the policy decides, without a proof and unreported: for buttons that are shown or not.
+    /// What the policy decides, without a proof and unreported: for buttons that are shown or not. A
+    /// [candidate](ringwall_authz::PolicyHandle::shadow) is not asked.
     ///
     /// # Errors
     ///

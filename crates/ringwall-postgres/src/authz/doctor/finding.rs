@@ -200,7 +200,8 @@ kinds! {
     MemberOwnsTable: true,
     /// A setting that says who acts is preset for a role, for the database or for the server.
     ContextSetting: true,
-    /// A preset search path leads to another table of the same name.
+    /// A preset search path leads to another table of the same name, or there is one that the runtime role may use, to which
+    /// the path of its own session may lead.
     SearchPath: true,
     /// `row_security` is preset to off: statements fail instead of seeing less.
     RowSecurityOff: false,
