@@ -41,8 +41,11 @@ impl RowLevelSecurityParts {
             let mut words = comment.splitn(4, ' ').map(str::to_owned);
             let of = [words.next()?, words.next()?, words.next()?];
             // Before they were counted there was none.
-            let generator = words.next().map_or(Ok(0), |number| number.parse::<u32>());
-            Some((of, generator.ok()?))
+            let Some(number) = words.next() else {
+                return Some((of, 0));
+            };
+            let generator: u32 = number.parse().ok()?;
+            (generator.to_string() == number).then_some((of, generator))
         };
         match (parsed(&self.comment), parsed(comment)) {
             (Some((own, this)), Some((other, that))) => own == other && that <= this,

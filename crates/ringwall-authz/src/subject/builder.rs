@@ -419,7 +419,7 @@ impl SubjectBuilder {
         );
         let is_directory_asked_by_id = directory_name
             .as_deref()
-            .is_some_and(|name| row_name.is_known() && datum(name).get() == row_name);
+            .is_some_and(|name| datum(name).get() == row_name);
         let known = Known {
             elsewhere: self.of_directory.filter(|_| !is_directory_asked_by_id),
             id,

@@ -184,15 +184,21 @@ fn a_candidate_is_told_what_the_policy_in_force_does_not_know() {
         (r#"{ is_set = "context.purpose" }"#, false),
     ] {
         let candidate = policy("\"middle\",", when);
-        let told = live.context(now());
-        let told = told
-            .attribute("risk", "middle")
-            .attribute("purpose", Value::Null)
-            .attribute("purpos", "x");
+        let untold = live.context(now());
+        let untold = untold.attribute("risk", "middle").attribute("purpos", "x");
+        let told = untold.clone().attribute("purpose", Value::Null);
         let subject = somebody(&candidate, "u1").build();
         let case = candidate.resource("case").expect("declared").org("o1");
         let context = told.for_policy(&candidate);
         let decision = candidate.decide(&subject, "read", &case, &context);
         assert_eq!(decision.is_permit(), is_permit, "{when}");
+        // Nobody told the purpose, unless by that name.
+        let context = untold.for_policy(&candidate);
+        let decision = candidate.decide(&subject, "read", &case, &context);
+        assert_eq!(
+            decision.is_permit(),
+            is_permit && when.contains("risk"),
+            "{when}"
+        );
     }
 }

@@ -311,6 +311,32 @@ fn stays_forbidden(policy: &Policy) {
 }
 
 #[test]
+fn a_rule_for_several_roles_decides_once() {
+    let policy = PolicyDocument::new("several")
+        .role("analyst", RoleDefinition::new())
+        .role("manager", RoleDefinition::new())
+        .resource("case", ResourceDefinition::new(["read", "delete"]))
+        .rule(Rule::permit("either", "case", ["read"]).roles(["analyst", "manager"]))
+        .rule(Rule::forbid("neither", "case", ["delete"]).roles(["analyst", "manager"]));
+    let policy = Policy::new(policy).expect("a policy");
+    let both = || somebody(&policy, "u1").roles(["analyst", "manager"]);
+    let case = policy.resource("case").expect("declared").org("o1");
+    let context = policy.context(now());
+    for (subject, action, rule) in [
+        (both(), "read", "either"),
+        // Found under a role that is left aside, and judged all the same.
+        (both().use_roles(["manager"]), "read", "either"),
+        (both().use_roles(["analyst"]), "read", "either"),
+        (both(), "delete", "neither"),
+    ] {
+        let decision = policy.decide(&subject.build(), action, &case, &context);
+        let rules: Vec<&str> = decision.determining_rules().collect();
+        assert_eq!(rules, [rule], "{action}");
+        assert_eq!(decision.number_of_determining_rules(), 1);
+    }
+}
+
+#[test]
 fn a_role_that_is_not_held_cannot_be_used() {
     let policy = ready::rows().expect("a policy");
     let subject = somebody(&policy, "u1")

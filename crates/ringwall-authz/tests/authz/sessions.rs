@@ -204,6 +204,8 @@ fn policies_of_a_later_version_or_of_another_content_are_not_replaced_unasked() 
     for wrong in [
         &format!("{of} {}", generator.saturating_add(1)),
         &format!("{of} x"),
+        &format!("{of} 00"),
+        &format!("{of} "),
         "",
         "ringwall",
         &own.comment

@@ -246,20 +246,38 @@ async fn a_service_does_not_put_its_policy_in_the_place_of_another_version_s() {
     let database = Database::new("version").await;
     drop(database.start("first", |_| {}));
     let mut connection = database.connect().await;
-    // As if another version had made it: its rules, and its name.
+    // As if another version had made it, or another version of the library: its rules, and its name.
+    for (words, other, starts) in [
+        ("[0-9a-f]{64}", "repeat('0', 64)", false),
+        ("[0-9]+$", "'999'", false),
+        // One of before.
+        (" [0-9]+$", "''", true),
+    ] {
+        run(
+            &mut connection,
+            &format!(
+                "ALTER POLICY ringwall_select ON agent_backend.cases USING (FALSE);
+                 DO $$ DECLARE own text; BEGIN
+                    SELECT obj_description(oid, 'pg_policy') INTO own FROM pg_policy
+                        WHERE polname = 'ringwall_insert' AND polrelid = 'agent_backend.cases'::regclass;
+                    EXECUTE format('COMMENT ON POLICY ringwall_select ON agent_backend.cases IS %L',
+                        regexp_replace(own, '{words}', {other}));
+                 END $$"
+            ),
+        )
+        .await;
+        if starts {
+            drop(database.start("old", |_| {}));
+        } else {
+            let log = database.refused("old", |_| {});
+            assert!(log.contains("--replace-policy"), "{words}: {log}");
+        }
+    }
     run(
         &mut connection,
-        "ALTER POLICY ringwall_select ON agent_backend.cases USING (FALSE);
-         DO $$ DECLARE own text; BEGIN
-            SELECT obj_description(oid, 'pg_policy') INTO own FROM pg_policy
-                WHERE polname = 'ringwall_select' AND polrelid = 'agent_backend.cases'::regclass;
-            EXECUTE format('COMMENT ON POLICY ringwall_select ON agent_backend.cases IS %L',
-                regexp_replace(own, '[0-9a-f]+$', repeat('0', 64)));
-         END $$",
+        "COMMENT ON POLICY ringwall_select ON agent_backend.cases IS 'ringwall another 00'",
     )
     .await;
-    let log = database.refused("old", |_| {});
-    assert!(log.contains("--replace-policy"), "{log}");
     let service = database.start("new", |command| {
         command.arg("--replace-policy");
     });
