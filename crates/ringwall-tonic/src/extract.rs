@@ -3,6 +3,7 @@
 use ringwall_core::denial::Denial;
 use ringwall_core::event::EventKind;
 use ringwall_core::principal::{Tenant, VerifiedPrincipal};
+use ringwall_gate::authz::{Action, Duties, RowsPermit};
 use ringwall_gate::{Admitted, Caller, SubjectAccess};
 use serde::de::DeserializeOwned;
 use tonic::{Request, Status};
@@ -189,5 +190,23 @@ impl CurrentSubject {
     #[must_use]
     pub fn refuse(denial: &Denial) -> Status {
         refusal(denial)
+    }
+}
+
+/// Which rows the caller may do `A` to, for a method that meets no obligations: for those, ask [`CurrentSubject`].
+#[derive(Debug)]
+pub struct PermittedRows<A: Action>(pub RowsPermit<A>);
+
+impl<A: Action> PermittedRows<A> {
+    /// The rows that the caller of `request` may do it to.
+    ///
+    /// # Errors
+    ///
+    /// `PERMISSION_DENIED` under an obligation; `UNAVAILABLE` when the rows cannot be filtered by the policy. Otherwise as
+    /// [`CurrentSubject::from_request`]. That there are none is no error: the filter then says so.
+    pub async fn from_request<T: Sync>(request: &Request<T>) -> Result<Self, Status> {
+        let CurrentSubject(subject) = CurrentSubject::from_request(request).await?;
+        let rows = subject.authorize_rows(&Duties::none());
+        rows.map(Self).map_err(|denial| refusal(&denial))
     }
 }

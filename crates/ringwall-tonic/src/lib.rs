@@ -19,7 +19,7 @@ mod service;
 mod watch;
 
 pub use error::Error;
-pub use extract::{Claims, CurrentPrincipal, CurrentSubject, CurrentTenant};
+pub use extract::{Claims, CurrentPrincipal, CurrentSubject, CurrentTenant, PermittedRows};
 pub use future::GuardedFuture;
 #[cfg(feature = "tls")]
 pub use incoming::{TlsIncoming, TlsIo};

@@ -9,8 +9,8 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::{Bytes, Payload, ReqData};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer};
 use ringwall_actix::{
-    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedApp, OptionalPrincipal, Rejection, any,
-    any_service, delete, get, head, post,
+    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedApp, OptionalPrincipal, PermittedRows,
+    Rejection, any, any_service, delete, get, head, post,
 };
 use ringwall_gate::authz::Duties;
 use ringwall_gate::{Admitted, AuditScope, Gate};
@@ -190,11 +190,15 @@ async fn deny(request: HttpRequest) -> Result<String, Rejection> {
 /// Reads the row that the caller names, once the policy permits it.
 async fn dossier(
     CurrentSubject(subject): CurrentSubject,
+    PermittedRows(rows): PermittedRows<ReadDossier>,
     admitted: ReqData<Admitted>,
     request: HttpRequest,
 ) -> Result<String, Rejection> {
     let row = Dossier::named(request.headers().get(ROW).map(|value| value.as_bytes()));
     let _permit = subject.authorize::<ReadDossier>(&row, &Duties::none())?;
+    if rows.nothing().is_some() {
+        return Err(Rejection::Misconfigured);
+    }
     Ok(seen(&admitted, &request, 0))
 }
 

@@ -38,6 +38,7 @@ actions = ["read"]
 [resources.dossier]
 actions = ["read"]
 attributes.owner = "text"
+table = { name = "dossiers" }
 [[rules]]
 id = "payment-read"
 effect = "permit"

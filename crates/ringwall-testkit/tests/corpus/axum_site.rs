@@ -11,8 +11,8 @@ use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use axum::{Extension, Router};
 use ringwall_axum::{
-    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedRouter, Rejection, any, any_service,
-    delete, get, head, post,
+    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedRouter, PermittedRows, Rejection, any,
+    any_service, delete, get, head, post,
 };
 use ringwall_gate::authz::Duties;
 use ringwall_gate::{Admitted, AuditScope, Gate};
@@ -201,11 +201,15 @@ pub(crate) async fn deny(headers: HeaderMap) -> Result<String, Rejection> {
 /// Reads the row that the caller names, once the policy permits it.
 pub(crate) async fn dossier(
     CurrentSubject(subject): CurrentSubject,
+    PermittedRows(rows): PermittedRows<ReadDossier>,
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
 ) -> Result<String, Rejection> {
     let row = Dossier::named(headers.get(ROW).map(HeaderValue::as_bytes));
     let _permit = subject.authorize::<ReadDossier>(&row, &Duties::none())?;
+    if rows.nothing().is_some() {
+        return Err(Rejection::Misconfigured);
+    }
     Ok(seen(&admitted, &headers, 0))
 }
 

@@ -13,8 +13,8 @@ use http::{Request as HttpRequest, Response as HttpResponse};
 use ringwall_gate::authz::Duties;
 use ringwall_gate::{Admitted, AuditScope, Gate};
 use ringwall_tonic::{
-    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedRoutes, GuardedServer, authenticated,
-    guard, optional, public, refusal, require_any_scope, require_scope,
+    CurrentPrincipal, CurrentSubject, CurrentTenant, GuardedRoutes, GuardedServer, PermittedRows,
+    authenticated, guard, optional, public, refusal, require_any_scope, require_scope,
 };
 use ringwall_transport::Peer;
 use tokio::net::TcpListener;
@@ -281,10 +281,13 @@ async fn dossier(request: &Request<Bytes>) -> Result<(), Status> {
             .get(ROW)
             .map(|value| value.as_encoded_bytes()),
     );
+    let PermittedRows(rows) = PermittedRows::<ReadDossier>::from_request(request).await?;
     let permit = subject.authorize::<ReadDossier>(&row, &Duties::none());
-    permit
-        .map(drop)
-        .map_err(|denial| CurrentSubject::refuse(&denial))
+    permit.map_err(|denial| CurrentSubject::refuse(&denial))?;
+    if rows.nothing().is_some() {
+        return Err(Status::internal("a row is permitted, and no rows are"));
+    }
+    Ok(())
 }
 
 fn fields(request: &Request<Bytes>) -> impl Iterator<Item = (&str, &[u8])> {
