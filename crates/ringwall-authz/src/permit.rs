@@ -140,7 +140,7 @@ pub enum Refused {
     #[error("{0}")]
     Forbidden(Decision),
     /// It is permitted under an obligation that the handler does not meet.
-    #[error("it is permitted under an obligation that is not met")]
+    #[error("it is permitted under an obligation that is not met: {}", kind_of(.0))]
     ObligationNotMet(Obligation),
     /// The resource has no id, or is not of the type that the action is about.
     #[error("the resource is not one of the action's, or has no id")]
@@ -396,6 +396,15 @@ impl<A: Action> fmt::Debug for RowsPermit<A> {
             .field("resource", &A::RESOURCE)
             .field("obligations", &self.obligations)
             .finish_non_exhaustive()
+    }
+}
+
+/// Which one, in the words of policies.
+const fn kind_of(obligation: &Obligation) -> &'static str {
+    match obligation {
+        Obligation::MaskAbove(_) => "mask_above",
+        Obligation::Redact(_) => "redact",
+        Obligation::ReasonRequired => "reason_required",
     }
 }
 

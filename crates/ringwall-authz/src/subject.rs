@@ -3,10 +3,12 @@
 mod builder;
 mod known;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ringwall_core::principal::{Subject as SubjectId, Tenant};
 
+use crate::compile::rules::CompiledRule;
 use crate::document::Effect;
 use crate::policy::Policy;
 use crate::slots::AttributeError;
@@ -70,8 +72,8 @@ impl Subject {
 
     /// Whether it gives away nothing that it does not have itself when it gives somebody `role`: it uses the role, or has
     /// all that the role is worth. That is a rank at least as high, every scope that the role and what it inherits
-    /// grant, and each of these roles that a rule permits something by name; and no role of its own forbids it what the
-    /// other would not be forbidden. Upon which rows the other may use it, its own attributes and relations say.
+    /// grant, and each of these roles that a rule permits something by name; and no role or scope of its own forbids it
+    /// what the other could be permitted and would not be forbidden. Upon which rows the other may use it, its own attributes and relations say.
     ///
     /// `false` for a role that the policy does not have, for one without a rank that it does not use itself, for a
     /// subject that breaks a separation of duty, and for one that is [limited to scopes](Self::is_limited). What a handler
@@ -89,22 +91,32 @@ impl Subject {
             let rank = |role| parts.roles.rank(role);
             rank(role).is_some() && known.highest_rank >= closure.iter().filter_map(rank).max()
         };
-        let has_scopes = || {
-            let granted = parts.scopes.granted_by(&closure);
-            known.scopes.contains_all(&granted)
-        };
+        let granted = parts.scopes.granted_by(&closure);
+        let has_scopes = || known.scopes.contains_all(&granted);
         let is_permitted_by_name = |role| {
             let mut rules = compiled.rules.iter();
             rules.any(|rule| matches!(rule.effect, Effect::Permit) && rule.roles.contains(role))
         };
         // Whoever is forbidden something by a role of its own would let somebody else do it.
         let is_bound_alone = || {
-            let mut rules = compiled.rules.iter();
-            rules.any(|rule| {
-                matches!(rule.effect, Effect::Forbid)
-                    && !rule.roles.is_empty()
-                    && rule.is_for(&known.held)
-                    && !rule.is_for(&closure)
+            let reaches =
+                |rule: &&CompiledRule| rule.is_for(&closure) && granted.contains_all(&rule.scopes);
+            let (permits, forbids): (Vec<_>, Vec<_>) = compiled
+                .rules
+                .iter()
+                .partition(|rule| matches!(rule.effect, Effect::Permit));
+            let opened: HashSet<(u16, u16)> = permits
+                .iter()
+                .filter(|rule| reaches(rule))
+                .flat_map(|rule| rule.actions.iter().map(|action| (rule.resource, *action)))
+                .collect();
+            forbids.iter().any(|rule| {
+                let is_bound =
+                    rule.is_for(&known.held) && known.all_scopes.contains_all(&rule.scopes);
+                let mut actions = rule.actions.iter();
+                is_bound
+                    && !reaches(rule)
+                    && actions.any(|action| opened.contains(&(rule.resource, *action)))
             })
         };
         known.may_use_roles()

@@ -2,10 +2,11 @@
 
 use super::Parts;
 use super::rules::CompiledRule;
+use super::shapes::Table;
 use crate::bits::Bits;
 use crate::node::{Attribute, Node, Term};
 
-/// The attributes that rules about types with a table ask for, by their places: what a database has to know to decide as
+/// The attributes that rules about commands on a table ask for, by their places: what a database has to know to decide as
 /// the process does.
 #[derive(Debug, Default)]
 pub(crate) struct AskedOfRows {
@@ -22,7 +23,13 @@ impl AskedOfRows {
         let mut asked = Self::default();
         for rule in rules {
             let resource = parts.types.get(usize::from(rule.resource));
-            if resource.is_some_and(|resource| resource.table.is_some()) {
+            let table = resource.and_then(|resource| resource.table.as_ref());
+            // An action that is no command is decided in the process alone.
+            let is_for_rows = |table: &Table| {
+                let mut commands = table.commands.iter().flatten();
+                commands.any(|action| rule.actions.contains(action))
+            };
+            if table.is_some_and(is_for_rows) {
                 rule.when.walk(&mut |node| asked.take(node));
             }
         }

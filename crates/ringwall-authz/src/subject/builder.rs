@@ -192,8 +192,11 @@ impl SubjectBuilder {
         let Some((place, kind)) = self.find_attribute(name) else {
             return self.undeclared(name);
         };
-        self.by_hand.insert(place);
-        self.tell(place, kind, name, value.into(), expires_at)
+        let value = value.into();
+        if value != Value::Null || kind != Type::TextSet {
+            self.by_hand.insert(place);
+        }
+        self.tell(place, kind, name, value, expires_at)
     }
 
     fn tell(
@@ -268,7 +271,8 @@ impl SubjectBuilder {
         self.error(name, Why::Undeclared)
     }
 
-    /// All values to which the subject stands in `relation`, such as the departments of a user.
+    /// All values to which the subject stands in `relation`, such as the departments of a user. Where the relation has a table,
+    /// these are the pairs that it holds under the subject's id: row-level security reads them there, and not here.
     #[must_use]
     pub fn related<'v>(
         mut self,
@@ -359,6 +363,8 @@ impl SubjectBuilder {
             return self.error(relation, Why::Undeclared);
         };
         self.in_database.insert(place);
+        // Under the id, whatever a directory told under another name.
+        self.of_directory = self.of_directory.filter(|other| *other != place);
         self
     }
 
@@ -404,14 +410,29 @@ impl SubjectBuilder {
             None if is_text || self.is_foreign => None,
             None => Some(datum(self.principal.subject.as_str())),
         };
-        let by_hand = match &self.directory_name {
-            Some(_) => Bits::EMPTY,
-            None => self.by_hand,
-        };
         let own_name = || Box::from(self.principal.subject.as_str());
+        let is_named = self.directory_name.is_some();
         let directory_name = self
             .directory_name
             .or_else(|| (self.has_facts && !self.is_foreign).then(own_name));
+        // Under no name the database knows nothing of it, whoever told.
+        let by_hand = match (is_named, &directory_name) {
+            (true, _) => Bits::EMPTY,
+            (false, Some(_)) => self.by_hand,
+            (false, None) => (0_u16..)
+                .zip(&self.attributes)
+                .zip(&parts.subject.attributes)
+                .filter(|((_, told), attribute)| match told {
+                    Attribute::Unknown => false,
+                    // A set that is empty is not one that is unknown.
+                    Attribute::Values(values) => {
+                        !values.is_empty() || attribute.kind == Type::TextSet
+                    }
+                    Attribute::Broken | Attribute::One(_) => true,
+                })
+                .map(|((place, _), _)| place)
+                .collect(),
+        };
         // What a directory knows under one name, a database does not know under another.
         let row_name = id.as_ref().map_or_else(
             || Datum::Text(self.principal.subject.as_str()),

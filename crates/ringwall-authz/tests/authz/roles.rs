@@ -311,6 +311,63 @@ fn stays_forbidden(policy: &Policy) {
 }
 
 #[test]
+fn what_is_forbidden_to_the_giver_matters_where_the_other_could_be_permitted_it() {
+    let text = |forbid: &str| {
+        format!(
+            r#"
+            version = 1
+            name = "bound"
+            roles.owner = {{ rank = 3, inherits = ["dev"] }}
+            roles.dev = {{ rank = 2, scopes = ["cases:read", "cases:delete"] }}
+            roles.viewer = {{ rank = 1, scopes = ["cases:read"] }}
+            roles.deleter = {{ rank = 1, scopes = ["cases:delete"] }}
+            roles.frozen = {{ rank = 1, scopes = ["frozen"] }}
+            resources.case = {{ actions = ["read", "delete"] }}
+            rules = [
+                {{ id = "read", effect = "permit", resource = "case", actions = ["read"], scopes = ["cases:read"] }},
+                {{ id = "delete", effect = "permit", resource = "case", actions = ["delete"], scopes = ["cases:delete"] }},
+                {{ id = "thaw", effect = "permit", resource = "case", actions = ["read"], scopes = ["frozen", "cases:read"] }},
+                {{ id = "no", effect = "forbid", resource = "case", actions = ["delete"], {forbid} }},
+            ]
+            "#
+        )
+    };
+    for (forbid, roles, covered) in [
+        // Developers delete nothing; whoever is given another role that may, would.
+        (
+            r#"roles = ["dev"]"#,
+            &["owner"][..],
+            &["owner", "dev", "viewer"][..],
+        ),
+        (
+            r#"roles = ["frozen"]"#,
+            &["owner"],
+            &["owner", "dev", "viewer", "deleter"],
+        ),
+        (
+            r#"roles = ["frozen"]"#,
+            &["owner", "frozen"],
+            &["viewer", "frozen"],
+        ),
+        // By a scope it is the same.
+        (
+            r#"scopes = ["frozen"]"#,
+            &["owner", "frozen"],
+            &["viewer", "frozen"],
+        ),
+    ] {
+        let policy = Policy::from_toml(&text(forbid)).expect("a policy");
+        let subject = somebody(&policy, "u1").roles(roles).build();
+        let all = ["owner", "dev", "viewer", "deleter", "frozen"];
+        let found: Vec<&str> = all
+            .into_iter()
+            .filter(|role| subject.covers(role))
+            .collect();
+        assert_eq!(found, covered, "{forbid} {roles:?}");
+    }
+}
+
+#[test]
 fn a_rule_for_several_roles_decides_once() {
     let policy = PolicyDocument::new("several")
         .role("analyst", RoleDefinition::new())

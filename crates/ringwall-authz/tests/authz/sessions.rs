@@ -3,17 +3,23 @@
 use ringwall_authz::{
     AttributeDefinition, Condition, Policy, PolicyDocument, RelationDefinition, ResourceDefinition,
     RoleDefinition, RowLevelSecurityOptions, Rule, SessionError, StoredAttribute, SubjectBuilder,
-    SubjectFacts, TableDefinition, session_settings,
+    SubjectFacts, TableDefinition, Value, session_settings,
 };
 
 use crate::people::{now, somebody};
 
 /// Rules for rows that ask for attributes in each way, and one for no rows that asks for `mfa`.
 fn policy(when: Condition) -> Policy {
-    let case = ResourceDefinition::new(["read"])
+    Policy::new(document(when)).expect("a policy")
+}
+
+fn document(when: Condition) -> PolicyDocument {
+    let mut table = TableDefinition::new("cases");
+    table.commands.select = Some("read".to_owned());
+    let case = ResourceDefinition::new(["read", "export"])
         .attribute("region", AttributeDefinition::new("text"))
-        .table(TableDefinition::new("cases"));
-    let document = PolicyDocument::new("sessions")
+        .table(table);
+    PolicyDocument::new("sessions")
         .role("analyst", RoleDefinition::new())
         .subject_attribute("team", "text")
         .subject_attribute("banned", "text_set")
@@ -23,8 +29,7 @@ fn policy(when: Condition) -> Policy {
         .resource("case", case)
         .resource("route", ResourceDefinition::new(["use"]))
         .rule(Rule::permit("read", "case", ["read"]).when(when))
-        .rule(Rule::permit("route", "route", ["use"]).when(Condition::eq("subject.mfa", true)));
-    Policy::new(document).expect("a policy")
+        .rule(Rule::permit("route", "route", ["use"]).when(Condition::eq("subject.mfa", true)))
 }
 
 fn told(subject: SubjectBuilder, setting: &str) -> Result<String, SessionError> {
@@ -59,11 +64,11 @@ fn what_was_told_by_hand_and_rows_are_judged_by_ends_the_session() {
             ),
             refused
         );
-        // One that cannot be, and one of which it is known that there is none.
         let broken = somebody(&policy, "u1").attribute("team", 7_i64, None);
         assert_eq!(told(broken, "org"), refused);
+        // The database finds none either.
         let none = somebody(&policy, "u1").attribute_is_complete("team");
-        assert_eq!(told(none, "org"), refused);
+        assert_eq!(told(none, "org"), Ok("vo1".to_owned()));
         // It stands there too, as is said; or the directory told it.
         let stated = by_hand().in_directory_as("u1");
         assert_eq!(told(stated, "org"), Ok("vo1".to_owned()));
@@ -80,6 +85,58 @@ fn what_was_told_by_hand_and_rows_are_judged_by_ends_the_session() {
         assert_eq!(told(other, "org"), Ok("vo1".to_owned()));
         assert_eq!(told(somebody(&policy, "u1"), "org"), Ok("vo1".to_owned()));
     }
+    // Of a foreign subject the database knows nothing, whoever told.
+    for when in [
+        Condition::is_set("subject.team"),
+        Condition::eq("resource.region", "subject.team"),
+    ] {
+        let policy = policy(when);
+        let mut facts = SubjectFacts::new(1);
+        facts
+            .attributes
+            .push(StoredAttribute::new("team", "a", None));
+        let foreign = || {
+            somebody(&policy, "u1")
+                .facts(&facts)
+                .of_foreign_issuer()
+                .known_as("17")
+        };
+        assert_eq!(told(foreign(), "org"), Err(SessionError::AttributeByHand));
+        let named = foreign().in_directory_as("17");
+        assert_eq!(told(named, "org"), Ok("vo1".to_owned()));
+        facts.attributes.clear();
+        let nothing = somebody(&policy, "u1").facts(&facts).of_foreign_issuer();
+        assert_eq!(
+            told(nothing, "org"),
+            Ok("vo1".to_owned()),
+            "it has none in both"
+        );
+    }
+    let by_set = policy(Condition::not(Condition::member(
+        "resource.region",
+        "subject.banned",
+    )));
+    let foreign = somebody(&by_set, "u1")
+        .facts(&SubjectFacts::new(1))
+        .of_foreign_issuer();
+    assert_eq!(
+        told(foreign, "org"),
+        Err(SessionError::AttributeByHand),
+        "an empty set is not an unknown one"
+    );
+    let nothing = somebody(&by_set, "u1").attribute("banned", Value::Null, None);
+    assert_eq!(
+        told(nothing, "org"),
+        Ok("vo1".to_owned()),
+        "null says nothing of a set"
+    );
+    // What is no command on the table is decided in the process.
+    let exports =
+        Rule::permit("export", "case", ["export"]).when(Condition::eq("subject.mfa", true));
+    let exports =
+        Policy::new(document(Condition::is_set("subject.id")).rule(exports)).expect("a policy");
+    let by_hand = somebody(&exports, "u1").attribute("mfa", true, None);
+    assert_eq!(told(by_hand, "org"), Ok("vo1".to_owned()));
     // A set of which one value more was told.
     let policy = policy(Condition::not(Condition::member(
         "resource.region",
@@ -141,6 +198,11 @@ fn departments_that_a_directory_knows_under_another_name_are_not_asked_for_under
             u1().of_foreign_issuer()
                 .known_as("17")
                 .in_directory_as("17"),
+            true,
+        ),
+        // Stated of the id.
+        (
+            u1().known_as("17").related_in_database("user_departments"),
             true,
         ),
         // Told apart, for the id.

@@ -148,6 +148,8 @@ struct Doctor<'a> {
     family: Vec<i64>,
     /// Whom views read as that are meant to.
     view_owners: Vec<i64>,
+    /// Views that lead to the tables.
+    views: Vec<i64>,
     findings: Vec<Finding>,
 }
 
@@ -165,6 +167,7 @@ async fn look(
         roles: Vec::new(),
         family: Vec::new(),
         view_owners: Vec::new(),
+        views: Vec::new(),
         findings: Vec::new(),
     };
     doctor.look().await?;

@@ -11,7 +11,7 @@ use super::{Doctor, FindingKind};
 /// A view that asks a function stands for itself: where a materialized one asks it, its owner asked, when that was made.
 const READERS: &str = "WITH RECURSIVE readers(reader, base, event) AS (
         SELECT c.oid, c.oid, r.ev_type FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid
-        WHERE c.relkind IN ('m', 'v') AND EXISTS (
+        WHERE c.relkind IN ('m', 'v') AND r.ev_type = '1' AND EXISTS (
             SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
             AND d.refclassid = 'pg_proc'::regclass AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_depend AS e
@@ -66,14 +66,17 @@ const FUNCTIONS: &str = "SELECT p.oid::regprocedure::text AS name, p.prosecdef A
         SELECT FROM pg_catalog.pg_depend AS d WHERE d.objid = p.oid
         AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
     )";
-/// Whoever fires a trigger needs no privilege on its function, and none on a part of the table that a statement names, or on
-/// what a view changes as its owner.
+/// Whoever fires a trigger needs no privilege on its function, and none on a part of the table that a statement names, on what
+/// a foreign key changes with it, or on what a view changes as its owner.
 const TRIGGERS: &str = "WITH RECURSIVE above(part, whole) AS (
-        SELECT t.tgrelid, t.tgrelid FROM pg_catalog.pg_trigger AS t
+        SELECT t.tgrelid, t.tgrelid FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+        WHERE p.prosecdef AND NOT t.tgisinternal AND t.tgenabled <> 'D'
         UNION SELECT a.part, up.oid FROM above AS a CROSS JOIN LATERAL (
             SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = a.whole
+            UNION ALL SELECT k.confrelid FROM pg_catalog.pg_constraint AS k
+            WHERE k.conrelid = a.whole AND k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
             UNION ALL SELECT r.ev_class FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
-            JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class AND v.relkind = 'v'
+            JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class AND v.relkind = 'v' AND pg_relation_is_updatable(v.oid, TRUE) & 28 <> 0
             WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.whole
             AND r.ev_class <> a.whole AND NOT coalesce((
                 SELECT x.option_value::boolean FROM pg_options_to_table(v.reloptions) AS x
@@ -163,11 +166,26 @@ impl Doctor<'_> {
                 break;
             }
         }
+        // What leads to the tables, and not to a function alone.
+        let mut leading: BTreeSet<i64> = bases.iter().copied().collect();
+        loop {
+            let before = leading.len();
+            for reader in &readers {
+                if leading.contains(&reader.base) {
+                    leading.insert(reader.oid);
+                }
+            }
+            if leading.len() == before {
+                break;
+            }
+        }
+        self.views = leading.iter().copied().collect();
         for reader in readers {
             if !reader.is_view() {
                 // Parts of a table are not judged for whom they are open to, so nobody's rule on them is believed.
                 let is_strong = reader.owner_is_strong || self.family.contains(&reader.base);
-                if (reader.is_usable || open.contains(&reader.oid)) && is_strong {
+                let is_reached = reader.is_usable || open.contains(&reader.oid);
+                if is_reached && is_strong && leading.contains(&reader.base) {
                     self.found(
                         FindingKind::Rule,
                         &reader.name,

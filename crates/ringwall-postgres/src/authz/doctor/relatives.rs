@@ -37,6 +37,7 @@ const UNPROTECTED: &str = "SELECT c.oid::regclass::text AS name, c.relkind::text
 const NAMESAKES: &str = "SELECT c.oid::regclass::text AS name, c.relname::text AS relation
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname::text = ANY($2::text[]) AND NOT c.oid = ANY($3::oid[])
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND EXISTS (
         SELECT FROM unnest($1::oid[]) AS r WHERE has_schema_privilege(r, n.oid, 'USAGE') AND (
             has_any_column_privilege(r, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(r, c.oid, 'DELETE, TRUNCATE')
@@ -52,10 +53,14 @@ impl Doctor<'_> {
             .filter(|table| !table.name.contains('.'))
             .map(|table| table.name.clone())
             .collect();
+        // Parts of the tables, and what reads them, were judged by themselves.
+        let mut known = self.oids();
+        known.extend(&self.family);
+        known.extend(&self.views);
         let rows = sqlx::query(NAMESAKES)
             .bind(&self.roles)
             .bind(unqualified)
-            .bind(self.oids())
+            .bind(known)
             .fetch_all(&mut *self.connection)
             .await?;
         for row in rows {
@@ -109,6 +114,14 @@ impl Doctor<'_> {
                     ),
                     "REVOKE it from the runtime role",
                 );
+            } else {
+                // What a row keeps of the whole, it keeps of the part.
+                let part = Judged {
+                    oid,
+                    name,
+                    ..table.clone()
+                };
+                self.privileges(&part).await?;
             }
         }
         Ok(())
@@ -171,11 +184,16 @@ impl Doctor<'_> {
                     "REVOKE it from the runtime role",
                 );
             } else {
+                let repair = if kind == "m" {
+                    "REVOKE the privilege, or accept it when it keeps no tenant's rows"
+                } else {
+                    "ENABLE ROW LEVEL SECURITY, or REVOKE the privilege, or accept it when no tenant has rows there"
+                };
                 self.found(
                     FindingKind::UnprotectedTable,
                     name,
                     "the runtime role may use it, and every row is seen",
-                    "ENABLE ROW LEVEL SECURITY, or REVOKE the privilege, or accept it when no tenant has rows there",
+                    repair,
                 );
             }
         }

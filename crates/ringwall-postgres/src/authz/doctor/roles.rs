@@ -62,7 +62,7 @@ const REACHED: &str = "WITH RECURSIVE acting(oid) AS (
         r.rolreplication AS replicates,
         r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program') OR EXISTS (
             SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = 'pg_catalog'::regnamespace
-            AND p.proname ~ '^(pg_read_(binary_)?file|lo_(import|export))$'
+            AND p.proname IN ('pg_read_file', 'pg_read_binary_file', 'lo_import', 'lo_export')
             AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
         ) AS reaches_files
     FROM reached AS s JOIN pg_catalog.pg_roles AS b ON b.oid = s.start JOIN pg_catalog.pg_roles AS r ON r.oid = s.oid

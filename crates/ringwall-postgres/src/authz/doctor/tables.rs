@@ -14,7 +14,7 @@ const TABLE: &str =
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = pg_catalog.to_regclass($1)";
 const COLUMNS: &str = "SELECT a.attname::text AS name, t.typname::text AS type,
-        coalesce(l.collisdeterministic, TRUE) AS is_deterministic
+        coalesce(l.collisdeterministic, TRUE) AS is_deterministic, a.attgenerated::text <> '' AS is_generated
     FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
     WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped";
@@ -143,14 +143,18 @@ impl Doctor<'_> {
             .bind(oid)
             .fetch_all(&mut *self.connection)
             .await?;
-        let mut columns: BTreeMap<String, (String, bool)> = BTreeMap::new();
+        let mut columns: BTreeMap<String, (String, bool, bool)> = BTreeMap::new();
         for row in rows {
-            let about = (row.try_get("type")?, row.try_get("is_deterministic")?);
+            let about = (
+                row.try_get("type")?,
+                row.try_get("is_deterministic")?,
+                row.try_get("is_generated")?,
+            );
             columns.insert(row.try_get("name")?, about);
         }
         for column in &secured.table.columns {
             let object = format!("{}.{}", secured.table.name, column.name);
-            let Some((kind, is_deterministic)) = columns.get(&column.name) else {
+            let Some((kind, is_deterministic, is_generated)) = columns.get(&column.name) else {
                 self.found(
                     FindingKind::Column,
                     object,
@@ -174,6 +178,14 @@ impl Doctor<'_> {
                     format!("ALTER COLUMN … TYPE {}", fits.join(" or ")),
                 );
             }
+            if column.is_fixed && *is_generated {
+                self.found(
+                    FindingKind::Column,
+                    &object,
+                    "it is computed from other columns, and whoever changes those changes what a row is said to keep",
+                    "ALTER COLUMN … DROP EXPRESSION, or say fixed of what it is computed from",
+                );
+            }
             if !is_deterministic {
                 self.found(
                     FindingKind::Column,
@@ -186,7 +198,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    async fn privileges(&mut self, table: &Judged) -> Result<(), sqlx::Error> {
+    pub(super) async fn privileges(&mut self, table: &Judged) -> Result<(), sqlx::Error> {
         let rows = sqlx::query(PRIVILEGES)
             .bind(table.oid)
             .bind(&self.roles)

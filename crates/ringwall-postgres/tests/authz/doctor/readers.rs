@@ -315,6 +315,13 @@ async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
             "DROP TABLE more_cases; DROP FUNCTION peek()",
             "DefinerTrigger:peeks ON HOME.more_cases",
         ),
+        // What goes with a row goes without any privilege.
+        (
+            format!("{definer}; CREATE TABLE inbox (org_id text, id text, FOREIGN KEY (org_id, id) REFERENCES cases (org_id, id) ON DELETE CASCADE);
+             CREATE TRIGGER peeks AFTER DELETE ON inbox FOR EACH ROW EXECUTE FUNCTION peek()"),
+            "DROP TABLE inbox; DROP FUNCTION peek()",
+            "DefinerTrigger:peeks ON HOME.inbox",
+        ),
         // Whoever asks an aggregate needs no privilege on the functions behind it.
         (
             "CREATE FUNCTION add(text, text) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = HOME AS 'SELECT string_agg(note, '','') FROM cases';
@@ -347,6 +354,18 @@ async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
         (
             "CREATE TABLE inbox (id text); CREATE RULE forward AS ON INSERT TO inbox DO ALSO DELETE FROM cases".to_owned(),
             "DROP TABLE inbox",
+        ),
+        // A rule that asks a function, and has to do with none of the tables.
+        (
+            "CREATE TABLE inbox (id text); CREATE FUNCTION norm(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+             CREATE VIEW letters AS SELECT norm(id) AS id FROM inbox; CREATE RULE forward AS ON INSERT TO letters DO INSTEAD INSERT INTO inbox VALUES (norm(NEW.id)); GRANT INSERT ON letters TO RUNTIME".to_owned(),
+            "DROP VIEW letters; DROP TABLE inbox; DROP FUNCTION norm(text)",
+        ),
+        // Nobody inserts by a view that counts.
+        (
+            format!("{definer}; CREATE TABLE inbox (id text); CREATE TRIGGER peeks BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION peek();
+             CREATE VIEW letters AS SELECT count(*) AS n FROM inbox; GRANT ALL ON letters TO RUNTIME"),
+            "DROP VIEW letters; DROP TABLE inbox; DROP FUNCTION peek()",
         ),
     ] {
         patient.bears(&harm, repair).await;

@@ -30,6 +30,24 @@ async fn parts_that_are_used_by_themselves_have_to_permit_what_the_whole_permits
         patient.suffers(&harm, drop, expected).await;
     }
     patient.bears(HELD, drop).await;
+    // What a row keeps of the whole, it keeps of the part; and no policy is asked by TRUNCATE.
+    for (grant, expected) in [
+        ("UPDATE", "PrivilegeTooWide:UPDATE ON HOME.more_cases"),
+        (
+            "UPDATE (region)",
+            "PrivilegeTooWide:UPDATE(region) ON HOME.more_cases",
+        ),
+        ("TRUNCATE", "PrivilegeTooWide:TRUNCATE ON HOME.more_cases"),
+    ] {
+        let harm = format!("{HELD}; GRANT {grant} ON more_cases TO RUNTIME");
+        patient.suffers(&harm, drop, &[expected]).await;
+    }
+    patient
+        .bears(
+            &format!("{HELD}; GRANT UPDATE (note) ON more_cases TO RUNTIME"),
+            drop,
+        )
+        .await;
     // Nobody uses it by itself, or it permits nothing.
     patient
         .bears("CREATE TABLE more_cases () INHERITS (cases)", drop)
@@ -141,6 +159,13 @@ async fn what_bears_the_name_of_a_table_is_found_wherever_the_role_may_use_it() 
             .suffers(&harm, gone, &["SearchPath:HOME_other.cases"])
             .await;
     }
+    // A view that was judged for what it reads, and one that the system has.
+    patient
+        .bears(
+            &format!("CREATE SCHEMA HOME_other; {usage}; CREATE VIEW HOME_other.cases WITH (security_invoker) AS SELECT * FROM cases; GRANT SELECT ON HOME_other.cases TO RUNTIME"),
+            gone,
+        )
+        .await;
     for harm in [
         format!("{other}; {usage}"),
         format!("{other}; GRANT SELECT ON HOME_other.cases TO RUNTIME"),

@@ -106,6 +106,24 @@ async fn columns_that_are_not_compared_as_the_policy_does_are_found() {
 }
 
 #[tokio::test]
+async fn a_column_that_is_kept_and_computed_from_one_that_is_not_is_found() {
+    let patient = Patient::new().await;
+    let keep = "ALTER TABLE cases RENAME COLUMN region TO kept; ALTER TABLE cases ADD COLUMN region text GENERATED ALWAYS AS (note) STORED";
+    let back = "ALTER TABLE cases DROP COLUMN region CASCADE; ALTER TABLE cases RENAME COLUMN kept TO region";
+    patient.run(keep).await;
+    patient.world.enforce(&patient.policy).await;
+    let found = patient.found().await;
+    assert!(
+        found.contains(&"Column:cases.region".to_owned()),
+        "{found:?}"
+    );
+    patient.run(back).await;
+    patient.world.enforce(&patient.policy).await;
+    patient.is_healthy("a column of its own").await;
+    patient.remove().await;
+}
+
+#[tokio::test]
 async fn privileges_beyond_the_generated_ones_are_found_on_tables_and_columns() {
     let patient = Patient::new().await;
     for (grant, expected) in [
