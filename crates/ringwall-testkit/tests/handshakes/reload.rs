@@ -31,12 +31,21 @@ struct Record {
     refused: AtomicUsize,
 }
 
+/// What becomes of the root that a client's certificate is from.
+#[derive(Debug, Default)]
+struct Root {
+    /// It is being removed, or was: what ends from here on may be refused.
+    is_going: AtomicBool,
+    /// It was removed: what begins from here on may not be let in.
+    is_removed: AtomicBool,
+}
+
 /// Asks at its pace, over connections that stay for a while.
 async fn client(
     site: Arc<Site>,
     config: Arc<ClientConfig>,
     per_connection: usize,
-    is_removed: Arc<AtomicBool>,
+    root: Arc<Root>,
     is_over: Arc<AtomicBool>,
     record: Arc<Record>,
 ) {
@@ -49,7 +58,7 @@ async fn client(
         if left == 0 {
             session = None;
         }
-        let was_removed = is_removed.load(Ordering::Acquire);
+        let was_removed = root.is_removed.load(Ordering::Acquire);
         if session.is_none() {
             session = Session::open(&site, &config).await;
             left = per_connection;
@@ -66,7 +75,7 @@ async fn client(
             (Outcome::Admitted, false) => &record.admitted,
             (Outcome::Admitted, true) => &record.wrongly_admitted,
             // One that was under way when the root went may end either way.
-            (_, _) if is_removed.load(Ordering::Acquire) => &record.refused,
+            (_, _) if root.is_going.load(Ordering::Acquire) => &record.refused,
             (_, _) => &record.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -84,22 +93,20 @@ async fn under_load(framework: Framework) {
     let (kept, removed) = (Authority::new("kept"), Authority::new("removed"));
     let site = Site::start(framework, &kept, [kept.pem(), removed.pem()]).await;
     let site = Arc::new(site);
-    let never = Arc::new(AtomicBool::new(false));
-    let is_removed = Arc::new(AtomicBool::new(false));
+    let (stays, goes) = (Arc::new(Root::default()), Arc::new(Root::default()));
     let is_over = Arc::new(AtomicBool::new(false));
     let (good, doomed) = (Arc::new(Record::default()), Arc::new(Record::default()));
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         // Connections of one request, and of ever more.
         let per_connection = 1 << (3 * number);
-        for (authority, flag, record) in [(&kept, &never, &good), (&removed, &is_removed, &doomed)]
-        {
+        for (authority, root, record) in [(&kept, &stays, &good), (&removed, &goes, &doomed)] {
             let config = config(&kept, Some(&authority.client()));
             clients.spawn(client(
                 Arc::clone(&site),
                 config,
                 per_connection,
-                Arc::clone(flag),
+                Arc::clone(root),
                 Arc::clone(&is_over),
                 Arc::clone(record),
             ));
@@ -122,8 +129,9 @@ async fn under_load(framework: Framework) {
     };
     sleep(HALF).await;
     let trust = ClientTrust::optional([kept.pem()]);
+    goes.is_going.store(true, Ordering::Release);
     site.tls.set_client_trust(trust).expect("a root");
-    is_removed.store(true, Ordering::Release);
+    goes.is_removed.store(true, Ordering::Release);
     sleep(HALF).await;
     is_over.store(true, Ordering::Release);
     while let Some(done) = clients.join_next().await {
