@@ -349,6 +349,11 @@ fn what_is_forbidden_to_the_giver_matters_where_the_other_could_be_permitted_it(
             &["owner", "frozen"],
             &["viewer", "frozen"],
         ),
+        (
+            r#"scopes = ["frozen"]"#,
+            &["owner"],
+            &["owner", "dev", "viewer", "deleter"],
+        ),
         // By a scope it is the same.
         (
             r#"scopes = ["frozen"]"#,

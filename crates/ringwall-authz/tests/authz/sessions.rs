@@ -124,12 +124,14 @@ fn what_was_told_by_hand_and_rows_are_judged_by_ends_the_session() {
         Err(SessionError::AttributeByHand),
         "an empty set is not an unknown one"
     );
-    let nothing = somebody(&by_set, "u1").attribute("banned", Value::Null, None);
-    assert_eq!(
-        told(nothing, "org"),
-        Ok("vo1".to_owned()),
-        "null says nothing of a set"
-    );
+    // Null says nothing of a set, by itself and beside what a directory told.
+    for subject in [
+        somebody(&by_set, "u1"),
+        somebody(&by_set, "u1").facts(&SubjectFacts::new(1)),
+    ] {
+        let nothing = subject.attribute("banned", Value::Null, None);
+        assert_eq!(told(nothing, "org"), Ok("vo1".to_owned()));
+    }
     // What is no command on the table is decided in the process.
     let exports =
         Rule::permit("export", "case", ["export"]).when(Condition::eq("subject.mfa", true));

@@ -11,7 +11,7 @@ use super::{Doctor, FindingKind};
 /// A view that asks a function stands for itself: where a materialized one asks it, its owner asked, when that was made.
 const READERS: &str = "WITH RECURSIVE readers(reader, base, event) AS (
         SELECT c.oid, c.oid, r.ev_type FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid
-        WHERE c.relkind IN ('m', 'v') AND r.ev_type = '1' AND EXISTS (
+        WHERE c.relkind IN ('m', 'v') AND EXISTS (
             SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
             AND d.refclassid = 'pg_proc'::regclass AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_depend AS e

@@ -361,6 +361,12 @@ async fn rules_functions_and_triggers_that_run_as_their_owners_are_found() {
              CREATE VIEW letters AS SELECT norm(id) AS id FROM inbox; CREATE RULE forward AS ON INSERT TO letters DO INSTEAD INSERT INTO inbox VALUES (norm(NEW.id)); GRANT INSERT ON letters TO RUNTIME".to_owned(),
             "DROP VIEW letters; DROP TABLE inbox; DROP FUNCTION norm(text)",
         ),
+        (
+            "CREATE TABLE inbox (id text); ALTER TABLE inbox ENABLE ROW LEVEL SECURITY; GRANT INSERT ON inbox TO RUNTIME; CREATE TABLE log (id text);
+             CREATE FUNCTION norm(text) RETURNS text LANGUAGE sql AS 'SELECT $1'; CREATE VIEW asks AS SELECT norm('x') AS id;
+             CREATE RULE forward AS ON INSERT TO inbox DO ALSO INSERT INTO log SELECT id FROM asks".to_owned(),
+            "DROP TABLE inbox; DROP TABLE log; DROP VIEW asks; DROP FUNCTION norm(text)",
+        ),
         // Nobody inserts by a view that counts.
         (
             format!("{definer}; CREATE TABLE inbox (id text); CREATE TRIGGER peeks BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION peek();
