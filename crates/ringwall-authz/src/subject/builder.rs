@@ -1,5 +1,7 @@
 //! How what is known of a subject is gathered.
 
+mod facts;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,7 +13,6 @@ use super::known::{Attribute, Known, Related};
 use crate::bits::{Bits, RoleBits, ScopeBits};
 use crate::compile::shapes::find;
 use crate::credential;
-use crate::directory::SubjectFacts;
 use crate::policy::Policy;
 use crate::slots::{AttributeError, Why};
 use crate::value::{Datum, Mismatch, OwnedDatum, Type, Value};
@@ -415,34 +416,18 @@ impl SubjectBuilder {
         let directory_name = self
             .directory_name
             .or_else(|| (self.has_facts && !self.is_foreign).then(own_name));
-        // Under no name the database knows nothing of it, whoever told.
-        let by_hand = match (is_named, &directory_name) {
-            (true, _) => Bits::EMPTY,
-            (false, Some(_)) => self.by_hand,
-            (false, None) => (0_u16..)
-                .zip(&self.attributes)
-                .zip(&parts.subject.attributes)
-                .filter(|((_, told), attribute)| match told {
-                    Attribute::Unknown => false,
-                    // A set that is empty is not one that is unknown.
-                    Attribute::Values(values) => {
-                        !values.is_empty() || attribute.kind == Type::TextSet
-                    }
-                    Attribute::Broken | Attribute::One(_) => true,
-                })
-                .map(|((place, _), _)| place)
-                .collect(),
-        };
+        let by_hand = if is_named { Bits::EMPTY } else { self.by_hand };
         // What a directory knows under one name, a database does not know under another.
         let row_name = id.as_ref().map_or_else(
             || Datum::Text(self.principal.subject.as_str()),
             OwnedDatum::get,
         );
-        let is_directory_asked_by_id = directory_name
-            .as_deref()
-            .is_some_and(|name| datum(name).get() == row_name);
+        let is_asked_by_id = || {
+            let name = directory_name.as_deref();
+            name.is_some_and(|name| datum(name).get() == row_name)
+        };
         let known = Known {
-            elsewhere: self.of_directory.filter(|_| !is_directory_asked_by_id),
+            elsewhere: self.of_directory.filter(|_| !is_asked_by_id()),
             id,
             on_behalf_of: match &self.principal.on_behalf_of {
                 Some(subject) if !is_text && !self.is_foreign => Some(datum(subject.as_str())),
@@ -488,19 +473,6 @@ impl SubjectBuilder {
         }
     }
 
-    /// Something is there, and nobody knows what.
-    fn push_unreadable(&mut self, place: u16, expires_at: Option<Timestamp>) {
-        let until = expires_at.map_or(i64::MAX, Timestamp::unix_micros);
-        self.values = self.values.saturating_add(1);
-        if let Some(slot) = self.attributes.get_mut(usize::from(place)) {
-            if self.values > MAX_SUBJECT_VALUES {
-                *slot = Attribute::Broken;
-            } else {
-                slot.push(OwnedDatum::Unknown, until);
-            }
-        }
-    }
-
     fn error(mut self, name: &str, why: Why) -> Self {
         self.errors.push(AttributeError {
             of: "subject",
@@ -509,69 +481,4 @@ impl SubjectBuilder {
         });
         self
     }
-}
-
-impl SubjectBuilder {
-    /// Takes over what a [directory](crate::PolicyInformationPoint) knows: its roles, the attributes that the policy
-    /// has, all of which are known then, and its departments where the policy has a relation `user_departments`. The
-    /// database is [asked](Self::in_directory_as) for the attributes of the credential's subject, unless another name is
-    /// stated or its issuer is [foreign](Self::of_foreign_issuer).
-    #[must_use]
-    pub fn facts(mut self, facts: &SubjectFacts) -> Self {
-        let policy = self.policy.clone();
-        let parts = &policy.compiled().parts;
-        for place in (0_u16..).take(parts.subject.attributes.len()) {
-            self.complete(place);
-        }
-        for stored in &facts.attributes {
-            // A directory serves more policies than this one.
-            if let Some((place, kind)) = find(&parts.subject.attributes, &stored.key) {
-                let value = stored_value(kind, &stored.value);
-                if value == Value::Null {
-                    self.push_unreadable(place, stored.expires_at);
-                } else {
-                    self = self.tell(place, kind, &stored.key, value, stored.expires_at);
-                }
-            }
-        }
-        if let Some((place, Type::Text)) = self.relation(DEPARTMENTS) {
-            self = self.related(DEPARTMENTS, facts.departments.iter().map(|name| &**name));
-            self.of_directory = Some(place);
-        }
-        self.has_facts = true;
-        self.roles(&facts.roles).version(facts.version)
-    }
-}
-
-/// The relation in which a directory's departments are told.
-const DEPARTMENTS: &str = "user_departments";
-
-/// A stored text in the type that the policy demands; null when it is none of it, as it is for a database.
-fn stored_value(kind: Type, text: &str) -> Value<'_> {
-    match kind {
-        Type::Text | Type::TextSet | Type::Uuid | Type::Level(_) => Value::Text(text),
-        Type::Integer => {
-            let number = text.parse::<i64>().ok();
-            let number = number.filter(|number| number.to_string() == text);
-            number.map_or(Value::Null, Value::Integer)
-        }
-        Type::Boolean => match text {
-            "true" => Value::Boolean(true),
-            "false" => Value::Boolean(false),
-            _ => Value::Null,
-        },
-        Type::Timestamp => stored_time(text).map_or(Value::Null, Value::Timestamp),
-    }
-}
-
-/// A stored time, when it is one that PostgreSQL reads too: it has no year 0, and no offset of sixteen hours.
-fn stored_time(text: &str) -> Option<Timestamp> {
-    let ending = text.get(text.len().checked_sub(6)?..)?;
-    let is_far = ending
-        .strip_prefix(['+', '-'])
-        .is_some_and(|offset| offset >= "16:");
-    if is_far || text.starts_with("0000") {
-        return None;
-    }
-    text.parse().ok()
 }

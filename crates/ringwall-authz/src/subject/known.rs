@@ -10,7 +10,7 @@ use crate::document::Effect;
 use crate::policy::Policy;
 use crate::slots::AttributeError;
 use crate::truth::Truth;
-use crate::value::{Datum, OwnedDatum};
+use crate::value::{Datum, OwnedDatum, Type};
 
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -23,7 +23,7 @@ pub(crate) struct Known {
     pub(super) is_foreign: bool,
     /// Under which name the attributes that the database holds are its own.
     pub(super) directory_name: Option<Box<str>>,
-    /// The attributes that were told and of which no database knows.
+    /// The attributes that were told by hand, unless it is stated that the directory has them.
     pub(super) by_hand: Bits<1>,
     /// Whether something was told that is no attribute: perhaps one of those that were not told, by a name that was
     /// misspelt.
@@ -231,9 +231,25 @@ impl Known {
         }
     }
 
-    /// Whether something was told of one of these attributes that no database knows.
+    /// Whether something was told of one of these attributes that no database knows: by hand, or by whomever where the
+    /// database knows the subject under no name.
     pub(crate) fn has_by_hand(&self, asked: &Bits<1>) -> bool {
-        !self.by_hand.intersection(asked).is_empty()
+        let sets = &self.policy.compiled().parts.subject.attributes;
+        let is_set = |place: u16| {
+            let attribute = sets.get(usize::from(place));
+            attribute.is_some_and(|attribute| attribute.kind == Type::TextSet)
+        };
+        let is_told = |place: u16| match self.attributes.get(usize::from(place)) {
+            None | Some(Attribute::Unknown) => false,
+            // A set that is empty is not one that is unknown.
+            Some(Attribute::Values(values)) => !values.is_empty() || is_set(place),
+            Some(Attribute::Broken | Attribute::One(_)) => true,
+        };
+        if self.directory_name.is_some() {
+            !self.by_hand.intersection(asked).is_empty()
+        } else {
+            asked.iter().any(is_told)
+        }
     }
 
     /// Whether one of these attributes was not told, unless by a name that was misspelt.
